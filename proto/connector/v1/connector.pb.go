@@ -1614,30 +1614,37 @@ type isOperation_Verb interface {
 }
 
 type Operation_Create struct {
+	// Make the object.
 	Create *Create `protobuf:"bytes,10,opt,name=create,proto3,oneof"`
 }
 
 type Operation_Modify struct {
+	// Change values of its attributes.
 	Modify *Modify `protobuf:"bytes,11,opt,name=modify,proto3,oneof"`
 }
 
 type Operation_Move struct {
+	// Put it into another container, or give it another name there.
 	Move *Move `protobuf:"bytes,12,opt,name=move,proto3,oneof"`
 }
 
 type Operation_SetEnabled struct {
+	// Let it be used, or not.
 	SetEnabled *SetEnabled `protobuf:"bytes,13,opt,name=set_enabled,json=setEnabled,proto3,oneof"`
 }
 
 type Operation_ChangeMembership struct {
+	// Put it into groups, take it out of others.
 	ChangeMembership *ChangeMembership `protobuf:"bytes,14,opt,name=change_membership,json=changeMembership,proto3,oneof"`
 }
 
 type Operation_SetPassword struct {
+	// Give it a new, generated password.
 	SetPassword *SetPassword `protobuf:"bytes,15,opt,name=set_password,json=setPassword,proto3,oneof"`
 }
 
 type Operation_Delete struct {
+	// Remove it.
 	Delete *Delete `protobuf:"bytes,16,opt,name=delete,proto3,oneof"`
 }
 

@@ -44,6 +44,8 @@ const (
 // ConnectorServiceClient is the client API for ConnectorService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// ConnectorService is what a connector serves to the one agent that started it.
 type ConnectorServiceClient interface {
 	// Describe says what the connector is and can do. It needs no Open before it.
 	Describe(ctx context.Context, in *DescribeRequest, opts ...grpc.CallOption) (*DescribeResponse, error)
@@ -176,6 +178,8 @@ type ConnectorService_WatchClient = grpc.ServerStreamingClient[WatchResponse]
 // ConnectorServiceServer is the server API for ConnectorService service.
 // All implementations must embed UnimplementedConnectorServiceServer
 // for forward compatibility.
+//
+// ConnectorService is what a connector serves to the one agent that started it.
 type ConnectorServiceServer interface {
 	// Describe says what the connector is and can do. It needs no Open before it.
 	Describe(context.Context, *DescribeRequest) (*DescribeResponse, error)

@@ -399,26 +399,32 @@ type isConnectRequest_Frame interface {
 }
 
 type ConnectRequest_Hello struct {
+	// Who the agent is; the first frame.
 	Hello *Hello `protobuf:"bytes,1,opt,name=hello,proto3,oneof"`
 }
 
 type ConnectRequest_Accepted struct {
+	// Jobs that are on its disk.
 	Accepted *Accepted `protobuf:"bytes,2,opt,name=accepted,proto3,oneof"`
 }
 
 type ConnectRequest_Records struct {
+	// What a read found.
 	Records *Records `protobuf:"bytes,3,opt,name=records,proto3,oneof"`
 }
 
 type ConnectRequest_Results struct {
+	// What became of jobs.
 	Results *Results `protobuf:"bytes,4,opt,name=results,proto3,oneof"`
 }
 
 type ConnectRequest_Changed struct {
+	// A watched system may hold something new.
 	Changed *Changed `protobuf:"bytes,5,opt,name=changed,proto3,oneof"`
 }
 
 type ConnectRequest_Health struct {
+	// How its systems are.
 	Health *Health `protobuf:"bytes,6,opt,name=health,proto3,oneof"`
 }
 
@@ -538,22 +544,27 @@ type isConnectResponse_Frame interface {
 }
 
 type ConnectResponse_Welcome struct {
+	// The first frame.
 	Welcome *Welcome `protobuf:"bytes,1,opt,name=welcome,proto3,oneof"`
 }
 
 type ConnectResponse_Systems struct {
+	// All systems of the site; after Welcome, and whenever they change.
 	Systems *Systems `protobuf:"bytes,2,opt,name=systems,proto3,oneof"`
 }
 
 type ConnectResponse_Jobs struct {
+	// Work to be done.
 	Jobs *Jobs `protobuf:"bytes,3,opt,name=jobs,proto3,oneof"`
 }
 
 type ConnectResponse_Committed struct {
+	// What the agent may forget.
 	Committed *Committed `protobuf:"bytes,4,opt,name=committed,proto3,oneof"`
 }
 
 type ConnectResponse_Depart struct {
+	// Hang up and come back later.
 	Depart *Depart `protobuf:"bytes,5,opt,name=depart,proto3,oneof"`
 }
 
@@ -1087,22 +1098,27 @@ type isJob_Work interface {
 }
 
 type Job_Read struct {
+	// Read the system.
 	Read *Read `protobuf:"bytes,10,opt,name=read,proto3,oneof"`
 }
 
 type Job_Find struct {
+	// Look objects up.
 	Find *v1.FindRequest `protobuf:"bytes,11,opt,name=find,proto3,oneof"`
 }
 
 type Job_Apply struct {
+	// Change one object.
 	Apply *v1.Operation `protobuf:"bytes,12,opt,name=apply,proto3,oneof"`
 }
 
 type Job_Probe struct {
+	// Try every step of reaching the system.
 	Probe *Probe `protobuf:"bytes,13,opt,name=probe,proto3,oneof"`
 }
 
 type Job_Schema struct {
+	// Read which classes and attributes it has.
 	Schema *ReadSchema `protobuf:"bytes,14,opt,name=schema,proto3,oneof"`
 }
 
