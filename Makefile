@@ -1,0 +1,99 @@
+# Drawbridge. `make` alone prints what can be made.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+
+BUILD    := build
+BIN      := $(BUILD)/bin
+TOOLS    := $(BUILD)/tools
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.0-dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+PROGRAMS := ./agent/cmd/drawbridge-agent ./coordinator/cmd/drawbridge-coordinator ./coordinator/cmd/drawbridge \
+            ./plugins/cmd/drawbridge-connectors ./plugins/activedirectory/double/cmd/ad-double ./plugins/activedirectory/samba/cmd/ad-samba
+export CGO_ENABLED := 0
+export PATH := $(CURDIR)/$(TOOLS):$(PATH)
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build every program into build/bin
+	@mkdir -p $(BIN)
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ $(PROGRAMS)
+
+.PHONY: windows
+windows: ## Build the programs of the agent's side for Windows into build/windows
+	@mkdir -p $(BUILD)/windows
+	GOOS=windows GOARCH=amd64 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BUILD)/windows/ ./agent/cmd/drawbridge-agent ./plugins/cmd/drawbridge-connectors
+
+.PHONY: demo
+demo: build ## Show the main job on 1,000 workers (AD=samba: a real domain; ONCE=1: end after the table)
+	@go run ./installer/demo $(if $(AD),-ad $(AD)) $(if $(ONCE),-once) -bin $(BIN) -dir $(BUILD)/demo
+
+.PHONY: test
+test: rigs static build ## Run every test; says at the end what was left out
+	@mkdir -p $(BUILD)
+	@.ci/test $(BUILD)/test.json
+
+.PHONY: check
+check: static quick ## Before each commit: format, vet, static checks, imports, quick tests, Windows build
+
+.PHONY: quick
+quick:
+	go test -short ./...
+
+.PHONY: static
+static: format vet staticcheck imports windows-build proto-lint
+
+.PHONY: format
+format:
+	@out=$$(gofmt -l agent coordinator plugins proto installer); [ -z "$$out" ] || { echo "not formatted (gofmt -w them):"; echo "$$out"; exit 1; }
+
+.PHONY: vet
+vet:
+	go vet ./...
+
+.PHONY: staticcheck
+staticcheck: $(TOOLS)/staticcheck
+	staticcheck ./...
+
+.PHONY: imports
+imports: ## Check which package may import which
+	@.ci/imports
+
+.PHONY: windows-build
+windows-build:
+	GOOS=windows GOARCH=amd64 go build ./...
+
+.PHONY: proto-lint
+proto-lint: $(TOOLS)/buf
+	cd proto && buf lint
+
+.PHONY: generate
+generate: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc ## Generate the Go code of proto/
+	cd proto && buf generate
+
+.PHONY: verify-generated
+verify-generated: generate ## Check that the generated code is what the contracts say
+	git diff --exit-code -- proto
+
+.PHONY: bench
+bench: build ## Measure (RUN=name: one of them), side by side with what each compares with
+	@go run ./installer/bench $(if $(RUN),-run $(RUN)) -bin $(BIN) -out $(BUILD)/bench.jsonl
+
+.PHONY: rigs
+rigs: ## Install what the tests need (Debian packages; root)
+	@.ci/rigs
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf $(BUILD)
+
+$(TOOLS)/%: proto/tools.mod
+	@mkdir -p $(TOOLS)
+	@echo "building $*"
+	@go build -modfile=proto/tools.mod -o $@ $$(awk -v t=$* '$$1 ~ "/"t"$$" {print $$1; exit}' proto/tools.mod)
+	@touch $@
