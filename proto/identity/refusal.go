@@ -75,8 +75,8 @@ func RefusalOf(err error) *Refusal {
 }
 
 // CheckClock refuses an agent whose clock, sent with the request, differs from
-// now, the coordinator's, by more than [MaxSkew]. A nil result means it does not.
-func CheckClock(agent, now time.Time) *Refusal {
+// now, the coordinator's, by more than [MaxSkew]: then the error is a *[Refusal].
+func CheckClock(agent, now time.Time) error {
 	off := agent.Sub(now)
 	word := "fast"
 	if off < 0 {
