@@ -1,0 +1,51 @@
+// Package directory holds what the hub knows of a person: attributes in SCIM
+// 2.0 shape (RFC 7643: core User, enterprise extension, and our own extension
+// for dates and the like), their stored form, and the person's life at an
+// instant. It is pure; rows of people are in store, the rules that fill
+// attributes in mapping.
+//
+// An attribute has one of three states, and they are kept apart everywhere:
+//
+//	absent  nothing is known of it: it flows nowhere
+//	empty   known to hold nothing: what it fed may be cleared
+//	value   text, true or false, a whole number, an instant, or a list of texts
+package directory
+
+import (
+	"strings"
+	"time"
+)
+
+// A Person is somebody the hub knows.
+type Person struct {
+	// ID is the coordinator's own, and never changes.
+	ID string
+	// Key is the folded value by which sources and accounts speak of the person.
+	Key string
+	// Attributes are the outcome of the source mappings.
+	Attributes Attributes
+	// HasSource tells that some source still has a record with the key.
+	HasSource bool
+	// Changed is when Attributes or HasSource last changed; it stands for the
+	// day of leaving where no end date tells it.
+	Changed time.Time
+}
+
+// Fold gives the form in which keys, names and match values are compared and
+// stored: without outer space and regard to case.
+func Fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// Display gives the name to show for the person: displayName, else the name's
+// parts, else the key.
+func (p Person) Display() string {
+	for _, path := range []string{"displayName", "name.formatted"} {
+		if s := p.Attributes.Text(path); s != "" {
+			return s
+		}
+	}
+	full := strings.TrimSpace(p.Attributes.Text("name.givenName") + " " + p.Attributes.Text("name.familyName"))
+	if full != "" {
+		return full
+	}
+	return p.Key
+}

@@ -1,0 +1,105 @@
+// Package mapping holds the documents that say how a system and the directory
+// belong together: it parses them, compiles their expressions, and evaluates
+// these. It is pure, and knows nothing of rows or agents; what a target should
+// therefore be done to is decided in reconcile. README.md is the reference for
+// those who write documents.
+//
+// The way of a value, and what may go wrong:
+//
+//	document   YAML             every fault at once, each with its line and column
+//	rule       an expression    compiled and type-checked once; did-you-mean for unknown names
+//	object     from a source    evaluated into attributes; a value that does not fit is an error of that record
+//	person     from the hub     evaluated into what the target should hold; likewise
+package mapping
+
+import (
+	"encoding/json"
+	"time"
+
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+)
+
+// A System is one document, compiled. It is never changed after Parse, and all
+// its methods may be called from many goroutines.
+type System struct {
+	Name, Site, Connector string
+	// Settings is the JSON object that the connector gets; "{}" where there is none.
+	Settings json.RawMessage
+	Read     Schedule
+	Gate     Gate
+	// Source is set where the system fills the directory.
+	Source *Source
+	// Target is set where the directory fills the system.
+	Target *Target
+	// Document is the text it was parsed from; lines count from its first.
+	Document string
+
+	file string
+}
+
+// A Schedule says when a system is read.
+type Schedule struct {
+	Watch     bool          // as soon as the system may hold something new
+	Every     time.Duration // 15 min by default
+	FullEvery time.Duration // everything, not only changes; 24 h by default
+}
+
+// A Gate is the sanity check of what was read: where more than Drop of the
+// objects known before, and at least Rows of them, are gone, the cycle is held.
+type Gate struct {
+	Drop float64 // share, 0.2 by default
+	Rows int     // 5 by default
+}
+
+// Holds tells whether a cycle that lost gone of known objects must be held.
+func (g Gate) Holds(gone, known int) bool {
+	return gone >= g.Rows && float64(gone) > g.Drop*float64(known)
+}
+
+// A Limit says how many operations of one class may go without approval.
+type Limit struct {
+	Share float64 // of the accounts known; 0: not by share
+	Count int     // with Share the number that is always allowed, else the limit itself
+	None  bool    // no limit at all
+}
+
+// Holds tells whether n operations against known accounts need approval.
+func (l Limit) Holds(n, known int) bool {
+	switch {
+	case l.None:
+		return false
+	case l.Share > 0:
+		return n > l.Count && float64(n) > l.Share*float64(known)
+	}
+	return n > l.Count
+}
+
+// A Password rule is handed to the connector with a create.
+type Password struct {
+	Length         int // characters
+	Recipients     []string
+	ChangeAtSignIn bool
+}
+
+// Classes gives the class of objects that the document reads or writes.
+func (s *System) Classes() []string {
+	switch {
+	case s.Source != nil && s.Target != nil && s.Source.Class != s.Target.Class:
+		return []string{s.Source.Class, s.Target.Class}
+	case s.Source != nil:
+		return []string{s.Source.Class}
+	}
+	return []string{s.Target.Class}
+}
+
+// Attributes gives the attributes of the system that the document uses, in
+// ascending order: what may leave the site, and what a read asks for.
+func (s *System) Attributes() []string { return s.attributes() }
+
+// CheckSchema compares the document with what the system has: attributes that
+// it does not have, cannot be written, or are of another type.
+func (s *System) CheckSchema(schema *connectorv1.SchemaResponse) Faults { return s.checkSchema(schema) }
+
+// WithSchema gives the same system knowing the types and limits of the
+// target's attributes, so that values are compared and cut as it does.
+func (s *System) WithSchema(schema *connectorv1.SchemaResponse) *System { return s.withSchema(schema) }
