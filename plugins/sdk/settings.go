@@ -1,0 +1,194 @@
+package sdk
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// settingsSchema is what a settings struct says of itself. The fields' tags
+// are its language:
+//
+//	json:"key"        required: how the configuration spells it
+//	doc:"…"           required: what it is for, for the person who sets it
+//	default:"…"       taken where it is not given; else the zero value is
+//	required:"true"   it must be given
+//	enum:"a,b"        the values of a string
+//	format:"path"     a string that names a file or folder of the agent's host
+//	anchor:"true"     it says where secrets are sent: changing it locks them
+//
+// A field is a string, bool, int, float64, time.Duration (as "90s"), [Secret],
+// a struct of such, or a slice or map[string] of any of these; a secret stands
+// at the top. A struct with a method Validate() error is asked as well.
+type settingsSchema struct {
+	of     reflect.Type
+	fields []settingsField
+}
+
+type settingsField struct {
+	index    int
+	key      string
+	doc      string
+	value    string // default
+	given    bool   // whether there is a default
+	required bool
+	enum     []string
+	format   string
+	anchor   bool
+	secret   bool
+	inner    *settingsSchema // of a struct, or of the structs in a slice or map
+}
+
+var (
+	secretType   = reflect.TypeFor[Secret]()
+	durationType = reflect.TypeFor[time.Duration]()
+)
+
+// describeSettings reads the tags of t. Its errors are the author's.
+func describeSettings(t reflect.Type) (*settingsSchema, error) {
+	s := &settingsSchema{of: t}
+	if t.Kind() != reflect.Struct {
+		return s, fmt.Errorf("the settings are a %v, not a struct", t)
+	}
+	var faults []error
+	for i := range t.NumField() {
+		f := t.Field(i)
+		key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		d := settingsField{
+			index: i, key: key, doc: f.Tag.Get("doc"), format: f.Tag.Get("format"),
+			required: f.Tag.Get("required") == "true", anchor: f.Tag.Get("anchor") == "true",
+			secret: f.Type == secretType,
+		}
+		d.value, d.given = f.Tag.Lookup("default")
+		if enum := f.Tag.Get("enum"); enum != "" {
+			d.enum = strings.Split(enum, ",")
+		}
+		if key == "" || d.doc == "" || !f.IsExported() {
+			faults = append(faults, fmt.Errorf("%v.%s needs to be exported and to have the tags json and doc", t, f.Name))
+		}
+		var err error
+		if d.inner, err = describeInner(f.Type); err != nil {
+			faults = append(faults, fmt.Errorf("%v.%s: %w", t, f.Name, err))
+		}
+		s.fields = append(s.fields, d)
+	}
+	return s, errors.Join(faults...)
+}
+
+func describeInner(t reflect.Type) (*settingsSchema, error) {
+	switch t.Kind() {
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Float64:
+		return nil, nil
+	case reflect.Int64:
+		if t == durationType {
+			return nil, nil
+		}
+	case reflect.Slice:
+		return describeInner(t.Elem())
+	case reflect.Map:
+		if t.Key().Kind() == reflect.String {
+			return describeInner(t.Elem())
+		}
+	case reflect.Struct:
+		if t == secretType {
+			return nil, nil
+		}
+		inner, err := describeSettings(t)
+		if err == nil && slices.ContainsFunc(inner.fields, func(f settingsField) bool { return f.secret }) {
+			err = errors.New("a secret must stand at the top of the settings")
+		}
+		return inner, err
+	}
+	return nil, fmt.Errorf("a setting cannot be a %v", t)
+}
+
+// json returns the schema as a JSON Schema (draft 2020-12).
+func (s *settingsSchema) json() string {
+	m := s.jsonObject()
+	m["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	b, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		panic(err) // only strings, bools and maps of these are in it
+	}
+	return string(b)
+}
+
+func (s *settingsSchema) jsonObject() map[string]any {
+	properties, required := map[string]any{}, []string{}
+	for _, f := range s.fields {
+		p := jsonType(s.of.Field(f.index).Type, f.inner)
+		p["description"] = f.doc
+		if f.given {
+			p["default"] = f.defaultValue(s.of.Field(f.index).Type)
+		}
+		if f.enum != nil {
+			p["enum"] = f.enum
+		}
+		if f.format != "" {
+			p["format"] = f.format
+		}
+		if f.anchor {
+			p["x-anchor"] = true
+		}
+		if f.secret {
+			p["writeOnly"] = true
+		}
+		properties[f.key] = p
+		if f.required {
+			required = append(required, f.key)
+		}
+	}
+	m := map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(required) > 0 {
+		m["required"] = required
+	}
+	return m
+}
+
+func jsonType(t reflect.Type, inner *settingsSchema) map[string]any {
+	switch {
+	case t == secretType:
+		return map[string]any{"type": "string"}
+	case t == durationType:
+		return map[string]any{"type": "string", "format": "duration"}
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return map[string]any{"type": "boolean"}
+	case reflect.Int:
+		return map[string]any{"type": "integer"}
+	case reflect.Float64:
+		return map[string]any{"type": "number"}
+	case reflect.Slice:
+		return map[string]any{"type": "array", "items": jsonType(t.Elem(), inner)}
+	case reflect.Map:
+		return map[string]any{"type": "object", "additionalProperties": jsonType(t.Elem(), inner)}
+	case reflect.Struct:
+		return inner.jsonObject()
+	}
+	return map[string]any{"type": "string"}
+}
+
+// defaultValue is the default as its JSON type has it.
+func (f settingsField) defaultValue(t reflect.Type) any {
+	switch {
+	case t == durationType:
+		return f.value
+	case t.Kind() == reflect.Int, t.Kind() == reflect.Float64, t.Kind() == reflect.Bool, t.Kind() == reflect.Slice:
+		return json.RawMessage(f.value)
+	}
+	return f.value
+}
+
+// defaultJSON is the default as the configuration would give it.
+func (f settingsField) defaultJSON(t reflect.Type) json.RawMessage {
+	if raw, ok := f.defaultValue(t).(json.RawMessage); ok {
+		return raw
+	}
+	return json.RawMessage(strconv.Quote(f.value))
+}
