@@ -1,0 +1,229 @@
+package client
+
+import "time"
+
+// Every instant is UTC; one that is absent never was.
+
+// A JoinToken lets one agent enrol at a site.
+type JoinToken struct {
+	ID      string    `json:"id" doc:"Identifier; says nothing of the secret"`
+	Site    string    `json:"site" doc:"Site the agent will serve"`
+	Token   string    `json:"token,omitempty" doc:"To give to drawbridge-agent enroll; shown once"`
+	Made    time.Time `json:"made" doc:"When it was made"`
+	Expires time.Time `json:"expires" doc:"Not good after"`
+	Used    time.Time `json:"used,omitzero" doc:"When an agent used it"`
+	UsedBy  string    `json:"used_by,omitempty" doc:"Host that used it"`
+	State   string    `json:"state" enum:"open,used,expired" doc:"Whether an agent can still use it"`
+}
+
+// NewJoinToken asks for a join token.
+type NewJoinToken struct {
+	Site  string `json:"site" minLength:"1" maxLength:"63" pattern:"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" doc:"Site the agent will serve: lower case, digits, hyphens"`
+	Valid string `json:"valid,omitempty" doc:"How long it is good for, such as 1h; 1h by default, at most 168h"`
+}
+
+// An APIToken lets somebody use the API.
+type APIToken struct {
+	ID    string    `json:"id" doc:"Identifier"`
+	Name  string    `json:"name" doc:"Who or what uses it"`
+	Token string    `json:"token,omitempty" doc:"The token itself; shown once"`
+	Made  time.Time `json:"made" doc:"When it was made"`
+	Used  time.Time `json:"used,omitzero" doc:"When it was last used, to the hour"`
+}
+
+// NewAPIToken asks for an API token.
+type NewAPIToken struct {
+	Name string `json:"name" minLength:"1" maxLength:"100" doc:"Who or what will use it"`
+}
+
+// An Agent is an enrolled agent.
+type Agent struct {
+	ID          string    `json:"id" doc:"Identifier"`
+	Site        string    `json:"site" doc:"Site it serves"`
+	Host        string    `json:"host" doc:"Host it runs on"`
+	Version     string    `json:"version" doc:"Release of the agent"`
+	Platform    string    `json:"platform,omitempty" doc:"Operating system and architecture"`
+	State       string    `json:"state" enum:"connected,away,revoked" doc:"Whether it is there"`
+	Enrolled    time.Time `json:"enrolled" doc:"When it joined"`
+	Connected   time.Time `json:"connected,omitzero" doc:"Since when it is connected"`
+	Seen        time.Time `json:"seen,omitzero" doc:"When it was last heard of"`
+	CertExpires time.Time `json:"cert_expires" doc:"When its certificate ends; it renews by itself before"`
+	Connectors  []string  `json:"connectors" doc:"Connectors installed there, with their versions"`
+}
+
+// Applied tells what became of system documents.
+type Applied struct {
+	DryRun  bool            `json:"dry_run" doc:"They were only checked"`
+	Systems []AppliedSystem `json:"systems" doc:"In the order of the documents"`
+}
+
+// An AppliedSystem tells what became of one document.
+type AppliedSystem struct {
+	Name     string  `json:"name" doc:"System"`
+	Action   string  `json:"action" enum:"created,changed,unchanged" doc:"What happened, or would"`
+	Revision int64   `json:"revision" doc:"Revision now in force"`
+	Notes    []Fault `json:"notes,omitempty" doc:"What could not be checked yet, or is odd but allowed"`
+}
+
+// A System is a configured system.
+type System struct {
+	Name      string    `json:"name" doc:"Name"`
+	Site      string    `json:"site" doc:"Site whose agents serve it"`
+	Connector string    `json:"connector" doc:"Connector that knows it"`
+	Role      string    `json:"role" doc:"source, target, or both"`
+	Revision  int64     `json:"revision" doc:"Rises with every change of its document"`
+	Applied   time.Time `json:"applied" doc:"When the document was applied"`
+	State     string    `json:"state" enum:"ready,failing,waiting" doc:"ready: it answered the last time; waiting: no agent has told yet"`
+	Fault     *Trouble  `json:"fault,omitempty" doc:"Why it fails"`
+	NextTry   time.Time `json:"next_try,omitzero" doc:"When the agent tries again"`
+	Parallel  int       `json:"parallel,omitempty" doc:"Operations under way at a time, as the agent found best"`
+	Waiting   int64     `json:"waiting" doc:"Jobs that wait at the agent"`
+	Accounts  int64     `json:"accounts" doc:"Accounts known there"`
+	SchemaAt  time.Time `json:"schema_at,omitzero" doc:"When its schema was last read"`
+	NextRead  time.Time `json:"next_read,omitzero" doc:"When it is read again by schedule"`
+	Last      *Cycle    `json:"last,omitempty" doc:"Its latest cycle"`
+}
+
+// SystemDetail is a system with its document.
+type SystemDetail struct {
+	System
+	Document string   `json:"document" doc:"YAML as applied"`
+	Classes  []string `json:"classes" doc:"Classes of its schema with the number of attributes"`
+	Rejects  []Reject `json:"rejects" doc:"What its latest read set aside"`
+}
+
+// A Reject is a part of a source that could not be read.
+type Reject struct {
+	Place  string `json:"place" doc:"Where, such as a line of a file"`
+	Reason string `json:"reason" doc:"Why, and how to mend it"`
+	Object string `json:"object,omitempty" doc:"Native id, where it could be read"`
+}
+
+// Trouble is what stops something, for the person who must act.
+type Trouble struct {
+	Cause     string `json:"cause" doc:"What happened"`
+	Object    string `json:"object,omitempty" doc:"Object concerned"`
+	Attribute string `json:"attribute,omitempty" doc:"Attribute concerned"`
+	NextStep  string `json:"next_step,omitempty" doc:"What to do next"`
+	Raw       string `json:"raw,omitempty" doc:"The system's own words"`
+}
+
+// Run asks for a cycle at once.
+type Run struct {
+	Person string `json:"person,omitempty" doc:"Key of one person: only their record is looked up"`
+	Full   bool   `json:"full,omitempty" doc:"Read everything, whatever the system could tell of changes alone"`
+}
+
+// Started says what a run has begun.
+type Started struct {
+	Cycle  int64  `json:"cycle,omitempty" doc:"The cycle; 0 for a run of one person"`
+	Job    int64  `json:"job,omitempty" doc:"The job; 0 where nothing needs to be read"`
+	Detail string `json:"detail" doc:"What happens now"`
+}
+
+// A Cycle is one read of a system and what came of it.
+type Cycle struct {
+	ID       int64            `json:"id" doc:"Identifier: that of its read job"`
+	System   string           `json:"system" doc:"System"`
+	Cause    string           `json:"cause" doc:"Why it ran"`
+	Began    time.Time        `json:"began" doc:"When it began"`
+	Ended    time.Time        `json:"ended,omitzero" doc:"When the read was over"`
+	State    string           `json:"state" doc:"reading, applied, held, failed or rejected"`
+	Seen     int64            `json:"seen" doc:"Objects seen"`
+	Changed  int64            `json:"changed" doc:"Objects new or changed"`
+	Deleted  int64            `json:"deleted" doc:"Objects gone"`
+	Rejected int64            `json:"rejected" doc:"Parts set aside"`
+	Reason   string           `json:"reason,omitempty" doc:"Why it is held or failed"`
+	Jobs     map[string]int64 `json:"jobs,omitempty" doc:"Jobs planned out of it by class and state, such as create/done"`
+}
+
+// Held is one class of change that waits for a person.
+type Held struct {
+	System string    `json:"system" doc:"System"`
+	Class  string    `json:"class" doc:"Class of change"`
+	Count  int64     `json:"count" doc:"Jobs held"`
+	Since  time.Time `json:"since" doc:"When the first was held"`
+	Reason string    `json:"reason" doc:"Why"`
+	Jobs   []Job     `json:"jobs" doc:"The first of them"`
+}
+
+// Decision says which held jobs to let go or to drop: all that match every field given.
+type Decision struct {
+	System string  `json:"system,omitempty" doc:"Of this system"`
+	Class  string  `json:"class,omitempty" doc:"Of this class"`
+	Jobs   []int64 `json:"jobs,omitempty" maxItems:"10000" doc:"These jobs"`
+	All    bool    `json:"all,omitempty" doc:"Required when nothing else is given"`
+}
+
+// Decided says what a decision did.
+type Decided struct {
+	Jobs   int64  `json:"jobs" doc:"Jobs let go or dropped"`
+	Detail string `json:"detail" doc:"What happens now"`
+}
+
+// A Job is an operation from the moment it is wanted, or a read.
+type Job struct {
+	ID        int64     `json:"id" doc:"Identifier"`
+	Class     string    `json:"class" doc:"create, modify, move, enable, disable, membership, password, delete, read, find, probe or schema"`
+	System    string    `json:"system" doc:"System"`
+	Object    string    `json:"object,omitempty" doc:"Native id, or the person for a create"`
+	Person    string    `json:"person,omitempty" doc:"Key of the person"`
+	Display   string    `json:"display,omitempty" doc:"Name of the person"`
+	State     string    `json:"state" enum:"held,queued,waiting,sent,done,failed,dropped" doc:"Where it is"`
+	Outcome   string    `json:"outcome,omitempty" doc:"What the connector said"`
+	Fault     *Trouble  `json:"fault,omitempty" doc:"Why it failed or is held"`
+	Text      string    `json:"text" doc:"What it does, one line"`
+	Agent     string    `json:"agent,omitempty" doc:"Agent it was sent to"`
+	After     int64     `json:"after,omitempty" doc:"Job that must be done first"`
+	NotBefore time.Time `json:"not_before,omitzero" doc:"Not begun sooner"`
+	NotAfter  time.Time `json:"not_after,omitzero" doc:"Not begun later: planned anew instead"`
+	Made      time.Time `json:"made" doc:"When it was planned"`
+	Sent      time.Time `json:"sent,omitzero" doc:"When it was sent"`
+	Ended     time.Time `json:"ended,omitzero" doc:"When it ended"`
+}
+
+// An Entry is a line of the provisioning log.
+type Entry struct {
+	Seq     int64     `json:"seq" doc:"Rising number"`
+	At      time.Time `json:"at" doc:"When"`
+	Kind    string    `json:"kind" doc:"What kind of thing happened"`
+	System  string    `json:"system,omitempty" doc:"System"`
+	Person  string    `json:"person,omitempty" doc:"Key of the person"`
+	Account string    `json:"account,omitempty" doc:"Native id of the account"`
+	Job     int64     `json:"job,omitempty" doc:"Job"`
+	Text    string    `json:"text" doc:"What happened, one line"`
+}
+
+// Obstacle is what stops one person's account in one system.
+type Obstacle struct {
+	Person  string    `json:"person" doc:"Key of the person"`
+	Display string    `json:"display" doc:"Name of the person"`
+	System  string    `json:"system" doc:"System"`
+	Kind    string    `json:"kind" doc:"ambiguous, invalid, denied, taken, expression, missing reference"`
+	Fault   Trouble   `json:"fault" doc:"Cause and next step"`
+	At      time.Time `json:"at" doc:"Since when"`
+	Retry   time.Time `json:"retry,omitzero" doc:"When it is tried again by itself"`
+	Tries   int64     `json:"tries" doc:"How often it was tried"`
+}
+
+// Retry says which problems to try again now: all that match every field given.
+type Retry struct {
+	Person string `json:"person,omitempty" doc:"Key of the person"`
+	System string `json:"system,omitempty" doc:"System"`
+}
+
+// Status is the whole at a glance.
+type Status struct {
+	Version  string           `json:"version" doc:"Release of the coordinator"`
+	Now      time.Time        `json:"now" doc:"The coordinator's clock"`
+	People   int64            `json:"people" doc:"People known"`
+	Accounts map[string]int64 `json:"accounts" doc:"Accounts by system"`
+	Due      int64            `json:"due" doc:"People to be looked at now"`
+	Alarms   int64            `json:"alarms" doc:"Instants ahead at which something changes by itself"`
+	Jobs     map[string]int64 `json:"jobs" doc:"Open jobs by state"`
+	Held     []Held           `json:"held" doc:"What waits for a person, without the jobs"`
+	Cycles   []Cycle          `json:"cycles" doc:"Cycles that are being read or are held"`
+	Problems int64            `json:"problems" doc:"Accounts that cannot be made as wanted"`
+	Agents   []Agent          `json:"agents" doc:"Agents"`
+	Systems  []System         `json:"systems" doc:"Systems"`
+}
