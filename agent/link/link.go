@@ -1,0 +1,163 @@
+// Package link is the agent's end of the one stream to the coordinator: it
+// connects outward, keeps the stream alive, and carries frames both ways.
+//
+// It holds nothing that must survive. Jobs go to the spool before they are
+// acknowledged; results and records come from the spool and stay there until
+// the coordinator has committed them. What a lost stream left unconfirmed is
+// sent again by the next session, in the same order, so a cut at any byte
+// costs a repetition and never a job. Certificates are agent/identity's,
+// running jobs is agent/runner's.
+//
+// One session:
+//
+//	receive ──Jobs, Systems──► store ──► spool, site      store acknowledges
+//	   │                         └─ids─► send             after the disk has it
+//	   └──────Committed──────► forget ─► spool
+//	spool ──results, records──► send ──► stream           batched, never awaited
+//
+// A coordinator that does not answer is noticed within 20 s: after 10 s of
+// silence gRPC asks, and waits 10 s for the answer.
+package link
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+)
+
+// Protocol is the highest version of the link contract that this agent speaks.
+const Protocol = 1
+
+// Errors a session may end with, besides those of network, disk and
+// proto/identity.
+var (
+	// ErrClock: the host's clock is further off than [identity.MaxSkew]. No job
+	// is taken then: not-before and not-after would mean something else here.
+	ErrClock = errors.New("the clock of this host is wrong")
+	// ErrRefused: the coordinator does not accept the agent's certificate.
+	ErrRefused = errors.New("the coordinator refuses this agent")
+	// ErrProtocol: the two ends do not understand each other.
+	ErrProtocol = errors.New("the coordinator does not keep to the protocol")
+)
+
+// A journal is the spool as a link needs it.
+type journal interface {
+	// ID is random and made with the spool.
+	ID() string
+	// Accept stores jobs, all or none, and returns when they are on disk.
+	Accept(ctx context.Context, jobs []*linkv1.Job) error
+	// Unsent returns at most n results stored after position, in order, and
+	// the position of the last one.
+	Unsent(position uint64, n int) (results []*linkv1.Result, last uint64, err error)
+	// UnsentRecords returns batches numbered above batch, of at most size
+	// bytes together but at least one where there is one.
+	UnsentRecords(batch uint64, size int) ([]*linkv1.Records, error)
+	// Forget drops the results of jobs, and record batches up to batch.
+	Forget(ctx context.Context, jobs []uint64, batch uint64) error
+}
+
+// A site is what the coordinator's word is carried out by.
+type site interface {
+	// Connectors are those installed here.
+	Connectors(ctx context.Context) []*connectorv1.DescribeResponse
+	// Systems replaces the configured systems; it returns when they are on disk.
+	Systems(ctx context.Context, systems []*linkv1.System) error
+	// Arrived says that jobs were stored.
+	Arrived()
+}
+
+// A Link keeps one stream to the coordinator. Set the fields before [Link.Run];
+// those without "Optional" are required.
+type Link struct {
+	Address string                      // host:port of the coordinator
+	TLS     func() (*tls.Config, error) // asked at each connection: certificates are renewed
+	Version string                      // of the agent, SemVer
+	Host    string                      // name of the host, for people
+	Window  uint32                      // most jobs held unfinished
+	Journal journal
+	Site    site
+	Log     *slog.Logger
+	Linked  func(up bool, err error) // Optional. Told of each change, from one goroutine
+	MinWait time.Duration            // Optional. First pause after a lost session; 0 means 1 s
+	MaxWait time.Duration            // Optional. Longest pause; 0 means 60 s
+
+	out  outbox
+	skew atomic.Int64
+}
+
+// departed ends a session that the coordinator asked to end.
+type departed struct {
+	reason string
+	wait   time.Duration
+}
+
+func (d *departed) Error() string { return "the coordinator asked to hang up: " + d.reason }
+
+// Run keeps a session open until ctx ends, then returns ctx's cause. The pause
+// doubles while sessions fail and starts over after one that outlived MaxWait.
+// Half to all of each pause is waited, by chance, so that the agents of a
+// coordinator that comes back do not all come at once.
+func (l *Link) Run(ctx context.Context) error {
+	least, most := cmp.Or(l.MinWait, time.Second), cmp.Or(l.MaxWait, time.Minute)
+	for wait := least; ; wait = min(2*wait, most) {
+		began := time.Now()
+		err := l.Session(ctx)
+		var depart *departed
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.As(err, &depart):
+			wait = max(depart.wait, least)
+		case time.Since(began) > most:
+			wait = least
+		}
+		if l.Linked != nil {
+			l.Linked(false, err)
+		}
+		pause := wait/2 + rand.N(wait/2+1)
+		l.Log.WarnContext(ctx, "Session ended", "err", err, "retry_in", pause.Round(time.Millisecond))
+		if err := sleep(ctx, pause); err != nil {
+			return err
+		}
+		wait = min(wait, most)
+	}
+}
+
+// Wake says that the spool holds new results or records. Any goroutine may
+// call it at any time; it does not block.
+func (l *Link) Wake() { l.out.wake() }
+
+// Changed queues the news that a watched system may hold something new. News
+// not yet sent for the same system is replaced.
+func (l *Link) Changed(c *linkv1.Changed) { l.out.setChanged(c) }
+
+// Health queues the state of one system. The last state of each is kept and
+// sent again at every connection, until [Link.Drop].
+func (l *Link) Health(h *linkv1.SystemHealth) { l.out.setHealth(h) }
+
+// Drop forgets the state of a system that is configured no more.
+func (l *Link) Drop(system string) { l.out.drop(system) }
+
+// Skew is how far the coordinator's clock was ahead of this host's when the
+// last session began; 0 before the first.
+func (l *Link) Skew() time.Duration { return time.Duration(l.skew.Load()) }
+
+// sleep waits for d or until ctx ends, and returns ctx's cause then.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,364 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	"github.com/drawbridge-id/drawbridge/proto/identity"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+const (
+	greetWait     = 30 * time.Second // for the coordinator's Welcome
+	inboxFrames   = 32               // received and not yet stored; more wait in the network
+	resultsFrame  = 256              // results in one frame
+	recordsFrames = 1 << 20          // bytes of record batches read from the spool at a time
+)
+
+// A session is one stream from dial to loss.
+type session struct {
+	*Link
+	stream    linkv1.LinkService_ConnectClient
+	inbox     chan *linkv1.ConnectResponse // jobs and systems, in order
+	committed chan *linkv1.Committed
+	results   uint64 // position of the last result sent
+	batch     uint64 // last record batch sent
+}
+
+// Session holds one stream, from dial to loss, and says why it ended. [Link.Run]
+// calls it; only tests do so themselves.
+func (l *Link) Session(ctx context.Context) error {
+	conn, err := l.dial()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+
+	group, ctx := errgroup.WithContext(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s := &session{
+		Link:      l,
+		inbox:     make(chan *linkv1.ConnectResponse, inboxFrames),
+		committed: make(chan *linkv1.Committed, inboxFrames),
+	}
+	greeted := time.AfterFunc(greetWait, func() {
+		cancel(fmt.Errorf("no answer from %s within %s", l.Address, greetWait))
+	})
+	defer greeted.Stop()
+	if s.stream, err = linkv1.NewLinkServiceClient(conn.ClientConn).Connect(ctx); err == nil {
+		err = s.greet(ctx)
+	}
+	if err != nil {
+		return conn.explain(ctx, err)
+	}
+	greeted.Stop()
+	l.Log.InfoContext(ctx, "Connected", "coordinator", l.Address)
+	if l.Linked != nil {
+		l.Linked(true, nil)
+	}
+
+	l.out.begin()
+	l.out.wake()
+	group.Go(func() error { return s.receive(ctx) })
+	group.Go(func() error { return s.store(ctx) })
+	group.Go(func() error { return s.forget(ctx) })
+	group.Go(func() error { return s.send(ctx) })
+	return conn.explain(ctx, group.Wait())
+}
+
+// greet sends Hello and waits for Welcome, which must come first.
+func (s *session) greet(ctx context.Context) error {
+	hello := &linkv1.Hello{
+		Protocol:   Protocol,
+		Version:    s.Version,
+		Host:       s.Host,
+		Platform:   platform,
+		Spool:      s.Journal.ID(),
+		Connectors: s.Site.Connectors(ctx),
+		Window:     s.Window,
+		Clock:      timestamppb.Now(),
+	}
+	err := s.stream.Send(&linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Hello{Hello: hello}})
+	if err != nil && !errors.Is(err, io.EOF) { // of EOF, Recv gives the reason
+		return err
+	}
+	for {
+		frame, err := s.stream.Recv()
+		if err != nil {
+			return err
+		}
+		switch f := frame.GetFrame().(type) {
+		case nil: // of a kind that this release does not know
+		case *linkv1.ConnectResponse_Welcome:
+			return s.welcome(f.Welcome)
+		case *linkv1.ConnectResponse_Depart:
+			return depart(f.Depart)
+		default:
+			return fmt.Errorf("%w: %T came before Welcome", ErrProtocol, f)
+		}
+	}
+}
+
+func (s *session) welcome(w *linkv1.Welcome) error {
+	if v := w.GetProtocol(); v == 0 || v > Protocol {
+		return fmt.Errorf("%w: it speaks version %d of the link, this agent up to %d: update the agent", ErrProtocol, v, Protocol)
+	}
+	if err := w.GetClock().CheckValid(); err != nil {
+		return fmt.Errorf("%w: Welcome without a clock: %w", ErrProtocol, err)
+	}
+	skew := time.Until(w.GetClock().AsTime())
+	s.skew.Store(int64(skew))
+	if skew.Abs() > identity.MaxSkew {
+		word := "behind"
+		if skew < 0 {
+			word = "ahead of"
+		}
+		return fmt.Errorf("%w: it is %s %s the coordinator's (%s); jobs wait until it is set right, for example with `timedatectl set-ntp true` or `w32tm /resync`",
+			ErrClock, skew.Abs().Round(time.Second), word, w.GetClock().AsTime().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// receive sorts what comes in. It blocks when store or forget lag behind, and
+// with it, by flow control, the coordinator.
+func (s *session) receive(ctx context.Context) error {
+	for {
+		frame, err := s.stream.Recv()
+		if err != nil {
+			return err
+		}
+		switch f := frame.GetFrame().(type) {
+		case *linkv1.ConnectResponse_Jobs, *linkv1.ConnectResponse_Systems:
+			err = put(ctx, s.inbox, frame)
+		case *linkv1.ConnectResponse_Committed:
+			err = put(ctx, s.committed, f.Committed)
+		case *linkv1.ConnectResponse_Depart:
+			err = depart(f.Depart)
+		case *linkv1.ConnectResponse_Welcome: // a second one changes nothing
+		default:
+			s.Log.DebugContext(ctx, "Frame of an unknown kind skipped")
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func depart(d *linkv1.Depart) error {
+	return &departed{reason: d.GetReason(), wait: d.GetComeBackAfter().AsDuration()}
+}
+
+// store puts jobs on disk, as many at a time as have come in, and then has
+// them acknowledged.
+func (s *session) store(ctx context.Context) error {
+	for {
+		frame, err := take(ctx, s.inbox)
+		if err != nil {
+			return err
+		}
+		var jobs []*linkv1.Job
+		for more := true; more; {
+			switch f := frame.GetFrame().(type) {
+			case *linkv1.ConnectResponse_Jobs:
+				jobs = append(jobs, f.Jobs.GetJobs()...)
+			case *linkv1.ConnectResponse_Systems:
+				if err := s.accept(ctx, jobs); err != nil { // what came before it
+					return err
+				}
+				jobs = nil
+				if err := s.Site.Systems(ctx, f.Systems.GetSystems()); err != nil {
+					return err
+				}
+			}
+			select {
+			case frame = <-s.inbox:
+			default:
+				more = false
+			}
+		}
+		if err := s.accept(ctx, jobs); err != nil {
+			return err
+		}
+	}
+}
+
+// accept stores jobs and queues their acknowledgement. Jobs that cannot be
+// stored are refused with the reason; the coordinator sends them again later.
+func (s *session) accept(ctx context.Context, jobs []*linkv1.Job) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	ids := make([]uint64, len(jobs))
+	for i, job := range jobs {
+		ids[i] = job.GetId()
+	}
+	err := s.Journal.Accept(ctx, jobs)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		s.Log.ErrorContext(ctx, "Jobs refused", "jobs", len(jobs), "err", err)
+		s.out.addRefused(&linkv1.Accepted{Refused: ids, Fault: &connectorv1.Fault{
+			Cause:    fmt.Sprintf("the agent on %s could not store the jobs: %v", s.Host, err),
+			NextStep: "run drawbridge-agent doctor on that host; the jobs are sent again by themselves",
+		}})
+		return nil
+	}
+	s.out.addAccepted(ids)
+	s.Site.Arrived()
+	return nil
+}
+
+// forget drops what the coordinator has committed, as much at a time as came in.
+func (s *session) forget(ctx context.Context) error {
+	for {
+		c, err := take(ctx, s.committed)
+		if err != nil {
+			return err
+		}
+		jobs, batch := c.GetJobs(), c.GetBatch()
+		for more := true; more; {
+			select {
+			case c = <-s.committed:
+				jobs, batch = append(jobs, c.GetJobs()...), max(batch, c.GetBatch())
+			default:
+				more = false
+			}
+		}
+		if err := s.Journal.Forget(ctx, jobs, batch); err != nil {
+			return err
+		}
+	}
+}
+
+// send is the only sender after Hello. A round sends what there is of each
+// kind; after a round without anything it waits to be woken.
+func (s *session) send(ctx context.Context) error {
+	for {
+		quiet, err := s.round()
+		if err != nil {
+			return err
+		}
+		if !quiet {
+			continue
+		}
+		select {
+		case <-s.out.woken():
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// round sends one portion of each kind. Results are taken from the spool
+// before records and sent after them: the records of a read are in the spool
+// before its result, so that they reach the coordinator first.
+func (s *session) round() (quiet bool, err error) {
+	m := s.out.take()
+	if err := s.post(m); err != nil {
+		return false, err
+	}
+	results, last, err := s.Journal.Unsent(s.results, resultsFrame)
+	if err != nil {
+		return false, err
+	}
+	sent, err := s.sendRecords(reads(results))
+	if err != nil {
+		return false, err
+	}
+	if len(results) > 0 {
+		frame := &linkv1.Results{Results: results}
+		if err := s.transmit(&linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Results{Results: frame}}); err != nil {
+			return false, err
+		}
+		s.results = last
+	}
+	return m.empty() && len(results) == 0 && !sent, nil
+}
+
+// reads says whether one of the results is of a read.
+func reads(results []*linkv1.Result) bool {
+	for _, r := range results {
+		if r.GetRead() != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// sendRecords sends a portion of the record batches, or all there are.
+func (s *session) sendRecords(all bool) (sent bool, err error) {
+	for {
+		batches, err := s.Journal.UnsentRecords(s.batch, recordsFrames)
+		if err != nil || len(batches) == 0 {
+			return sent, err
+		}
+		for _, b := range batches {
+			if err := s.transmit(&linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Records{Records: b}}); err != nil {
+				return sent, err
+			}
+			s.batch, sent = b.GetBatch(), true
+		}
+		if !all {
+			return sent, nil
+		}
+	}
+}
+
+func (s *session) post(m mail) error {
+	frames := make([]*linkv1.ConnectRequest, 0, 2+len(m.refused)+len(m.changed))
+	if len(m.accepted) > 0 {
+		frames = append(frames, &linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Accepted{Accepted: &linkv1.Accepted{Jobs: m.accepted}}})
+	}
+	for _, r := range m.refused {
+		frames = append(frames, &linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Accepted{Accepted: r}})
+	}
+	for _, c := range m.changed {
+		frames = append(frames, &linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Changed{Changed: c}})
+	}
+	if len(m.health) > 0 {
+		frames = append(frames, &linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Health{Health: &linkv1.Health{Systems: m.health}}})
+	}
+	for _, f := range frames {
+		if err := s.transmit(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// transmit sends one frame. On a broken stream gRPC says only EOF here and the
+// reason to the receiver, which ends the session with it.
+func (s *session) transmit(f *linkv1.ConnectRequest) error {
+	err := s.stream.Send(f)
+	if errors.Is(err, io.EOF) {
+		<-s.stream.Context().Done()
+		return context.Cause(s.stream.Context())
+	}
+	return err
+}
+
+func put[T any](ctx context.Context, to chan<- T, v T) error {
+	select {
+	case to <- v:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func take[T any](ctx context.Context, from <-chan T) (v T, err error) {
+	select {
+	case v = <-from:
+		return v, nil
+	case <-ctx.Done():
+		return v, context.Cause(ctx)
+	}
+}
