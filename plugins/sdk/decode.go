@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/drawbridge-id/drawbridge/proto/sealed"
 )
 
 // decode fills into from the JSON object text and the secrets. Its error, an
@@ -126,7 +128,7 @@ func (d *settingsDecoder) secret(f settingsField, inSettings bool, into reflect.
 	case inSettings:
 		d.faultf("%q is a secret and must not be in the settings: remove it there, change it, and give it on the agent's host with `drawbridge-agent secret set SYSTEM %s`", f.key, f.key)
 	case given:
-		into.Set(reflect.ValueOf(NewSecret(text)))
+		into.Set(reflect.ValueOf(sealed.New(text)))
 	case f.required:
 		d.faultf("secret %q is missing: give it on the agent's host with `drawbridge-agent secret set SYSTEM %s`", f.key, f.key)
 	}

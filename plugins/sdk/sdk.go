@@ -72,10 +72,27 @@ type Connector struct {
 	open   func(ctx context.Context, settings string, secrets map[string]string, log *slog.Logger) (System, error)
 }
 
-// New returns the connector that d describes. Its settings are the struct S,
-// see [Secret] for its tags; open is called once, with settings that have been
-// decoded and checked, and returns the system's concrete type T. The context
-// ends with the call: what T does in the background ends with its Close.
+// New returns the connector that d describes. Open is called once, with
+// settings that have been decoded and checked, and returns the system's
+// concrete type T. Its context ends with the call: what T does in the
+// background ends with its Close.
+//
+// The settings are the struct S, and the tags of its fields say what there is
+// to say about them:
+//
+//	json:"key"        required: how the configuration spells it
+//	doc:"…"           required: what it is for, for the person who sets it
+//	default:"…"       taken where it is not given, as JSON unless it is text
+//	required:"true"   it must be given, and not be empty
+//	enum:"a,b"        the values that a text may have
+//	format:"path"     a text that names a file or folder of the agent's host
+//	anchor:"true"     it says where secrets are sent: changing it locks them
+//
+// A field is a string, bool, int, float64, time.Duration (given as "90s"), a
+// struct of such, or a slice or map[string] of any of these. A field of type
+// [sealed.Secret], which stands at the top, is a secret: the agent takes it
+// from its vault. If S has a method Validate() error, that is asked when all
+// else is well; the faults of a joined error count one by one.
 func New[S any, T System](d Description, open func(ctx context.Context, settings S, log *slog.Logger) (T, error)) Connector {
 	schema, err := describeSettings(reflect.TypeFor[S]())
 	return Connector{

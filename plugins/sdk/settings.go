@@ -9,22 +9,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/drawbridge-id/drawbridge/proto/sealed"
 )
 
-// settingsSchema is what a settings struct says of itself. The fields' tags
-// are its language:
-//
-//	json:"key"        required: how the configuration spells it
-//	doc:"…"           required: what it is for, for the person who sets it
-//	default:"…"       taken where it is not given; else the zero value is
-//	required:"true"   it must be given
-//	enum:"a,b"        the values of a string
-//	format:"path"     a string that names a file or folder of the agent's host
-//	anchor:"true"     it says where secrets are sent: changing it locks them
-//
-// A field is a string, bool, int, float64, time.Duration (as "90s"), [Secret],
-// a struct of such, or a slice or map[string] of any of these; a secret stands
-// at the top. A struct with a method Validate() error is asked as well.
+// settingsSchema is what the tags of a settings struct say, see [New].
 type settingsSchema struct {
 	of     reflect.Type
 	fields []settingsField
@@ -45,7 +34,7 @@ type settingsField struct {
 }
 
 var (
-	secretType   = reflect.TypeFor[Secret]()
+	secretType   = reflect.TypeFor[sealed.Secret]()
 	durationType = reflect.TypeFor[time.Duration]()
 )
 
