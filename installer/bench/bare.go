@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unicode/utf16"
+
+	"github.com/go-ldap/ldap/v3"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/drawbridge-id/drawbridge/installer/stage"
+)
+
+// written are the attributes that a create of the demonstration's mapping
+// writes; the bare program writes the same ones with the same values.
+var written = []string{"objectClass", "cn", "sAMAccountName", "userPrincipalName", "userAccountControl", "displayName", "givenName", "sn",
+	"mail", "title", "department", "employeeID", "telephoneNumber", "l", "physicalDeliveryOfficeName", "manager", "accountExpires"}
+
+// dialDomain opens a connection of bare go-ldap to the domain.
+func dialDomain(d stage.Domain) (*ldap.Conn, error) {
+	pem, err := os.ReadFile(d.CA)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem)
+	conn, err := ldap.DialURL(d.LDAPS, ldap.DialWithTLSConfig(&tls.Config{RootCAs: pool}))
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.Bind(d.Bind, d.Password); err != nil {
+		return nil, fmt.Errorf("bind: %w", err)
+	}
+	return conn, nil
+}
+
+// accounts reads back the people that the product wrote, as the adds that
+// would have made them, parents before children.
+func accounts(d stage.Domain, password bool) ([]*ldap.AddRequest, error) {
+	conn, err := dialDomain(d)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	found, err := conn.SearchWithPaging(ldap.NewSearchRequest(d.Base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false,
+		"(&(objectClass=user)(employeeID=*))", written, nil), 1000)
+	if err != nil {
+		return nil, err
+	}
+	adds := make([]*ldap.AddRequest, 0, len(found.Entries))
+	for _, e := range found.Entries {
+		add := ldap.NewAddRequest(e.DN, nil)
+		for _, a := range e.Attributes {
+			if a.Name != "manager" { // a reference to somebody who may not be there yet
+				add.Attribute(a.Name, a.Values)
+			}
+		}
+		if password {
+			add.Attribute("unicodePwd", []string{quoted("Bare-go-ldap 4711 " + e.DN[:8])})
+		}
+		adds = append(adds, add)
+	}
+	return adds, nil
+}
+
+// bareAdd makes the containers, then adds the entries over conns connections,
+// and returns the adds per second.
+func bareAdd(ctx context.Context, d stage.Domain, adds []*ldap.AddRequest, conns int) (float64, error) {
+	if err := makeContainers(d, adds); err != nil {
+		return 0, err
+	}
+	var next atomic.Int64
+	pool := make([]*ldap.Conn, conns)
+	for i := range pool {
+		conn, err := dialDomain(d)
+		if err != nil {
+			return 0, err
+		}
+		defer conn.Close()
+		pool[i] = conn
+	}
+	began := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, conn := range pool {
+		group.Go(func() error {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(adds) {
+					return nil
+				}
+				if err := conn.Add(adds[i]); err != nil {
+					return fmt.Errorf("add %s: %w", adds[i].DN, err)
+				}
+			}
+			return context.Cause(ctx)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return 0, err
+	}
+	return float64(len(adds)) / time.Since(began).Seconds(), nil
+}
+
+func makeContainers(d stage.Domain, adds []*ldap.AddRequest) error {
+	conn, err := dialDomain(d)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	seen := map[string]bool{strings.ToLower(d.Base): true}
+	var missing []string
+	for _, add := range adds {
+		for dn := parent(add.DN); dn != "" && !seen[strings.ToLower(dn)]; dn = parent(dn) {
+			seen[strings.ToLower(dn)] = true
+			missing = append(missing, dn)
+		}
+	}
+	slices.SortFunc(missing, func(a, b string) int { return len(a) - len(b) })
+	for _, dn := range missing {
+		ou := ldap.NewAddRequest(dn, nil)
+		ou.Attribute("objectClass", []string{"top", "organizationalUnit"})
+		if err := conn.Add(ou); err != nil && !ldap.IsErrorWithCode(err, ldap.LDAPResultEntryAlreadyExists) {
+			return fmt.Errorf("add %s: %w", dn, err)
+		}
+	}
+	return nil
+}
+
+// parent returns the DN above dn; the demonstration's containers hold no escaped comma.
+func parent(dn string) string {
+	for i := 0; i < len(dn); i++ {
+		switch dn[i] {
+		case '\\':
+			i++
+		case ',':
+			return dn[i+1:]
+		}
+	}
+	return ""
+}
+
+// quoted is a password as Active Directory takes it: UTF-16LE within quotes.
+func quoted(password string) string {
+	var out []byte
+	for _, unit := range utf16.Encode([]rune(`"` + password + `"`)) {
+		out = binary.LittleEndian.AppendUint16(out, unit)
+	}
+	return string(out)
+}

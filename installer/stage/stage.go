@@ -1,0 +1,258 @@
+// Package stage sets up a whole Drawbridge on one machine out of its built
+// programs: a directory to write to (the double of Active Directory, or a real
+// Samba domain), a coordinator, an agent with its connectors, and an HR file.
+// The demonstration, the benchmarks and the end-to-end tests play on it.
+//
+//	workers.csv ─► csv ─┐                                        ┌─► activedirectory ─► directory
+//	                    └─► agent ─── one gRPC stream ─── coordinator ◄─── HTTP API ◄─── the stage
+//
+// Everything is below one folder; every address is on the loopback; every
+// program dies with the one that set the stage. What it does is what an admin
+// would do, by the same commands.
+package stage
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+)
+
+// Names of the two systems on every stage.
+const (
+	Site = "hq"
+	HR   = "hr"
+	AD   = "corp-ad"
+)
+
+// Options say what to set up.
+type Options struct {
+	Bin    string   // Required. Folder of the built programs
+	Dir    string   // Required. Folder for everything; made if absent
+	Domain string   // "double" (the default) or "samba"
+	Args   []string // Optional. Further arguments of the domain's program
+}
+
+// A Domain is the directory that is written to.
+type Domain struct {
+	LDAPS    string `json:"ldaps"`
+	CA       string `json:"ca"` // file
+	Base     string `json:"base"`
+	Bind     string `json:"bind"`
+	Password string `json:"password"`
+}
+
+// A Stage is a running Drawbridge. Its processes may be killed and started
+// again at will.
+type Stage struct {
+	Dir         string
+	Domain      Domain
+	Controller  *Process // of the domain
+	Coordinator *Process
+	Agent       *Process
+	File        *File // the HR system
+	API         *client.Client
+	URL         string // of the API
+	Link        string // address that the agent dials
+
+	bin string
+}
+
+// Start sets everything up but the systems, which Apply configures.
+func Start(ctx context.Context, opt Options) (_ *Stage, err error) {
+	s := &Stage{Dir: opt.Dir, bin: opt.Bin}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	for _, dir := range []string{s.Dir, s.path("hr")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.startDomain(ctx, opt); err != nil {
+		return nil, err
+	}
+	if err := s.startCoordinator(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.enroll(ctx); err != nil {
+		return nil, err
+	}
+	s.File = &File{Path: s.path("hr", "workers.csv")}
+	s.Agent = s.process("agent", "drawbridge-agent", "run", "--config", s.config())
+	return s, s.Agent.Start()
+}
+
+// Close stops every program.
+func (s *Stage) Close() {
+	for _, p := range []*Process{s.Agent, s.Coordinator, s.Controller} {
+		if p != nil {
+			p.Stop()
+		}
+	}
+}
+
+func (s *Stage) startDomain(ctx context.Context, opt Options) error {
+	program := "ad-" + cmp.Or(opt.Domain, "double")
+	args := append([]string{"--dir", s.path("domain")}, opt.Args...)
+	s.Controller = s.process("domain", program, args...)
+	if err := s.Controller.Start(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	line, err := s.Controller.firstLine(ctx)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(line, &s.Domain); err != nil {
+		return fmt.Errorf("%s: %w: %s", program, err, line)
+	}
+	return nil
+}
+
+func (s *Stage) startCoordinator(ctx context.Context) error {
+	link, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	api, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	s.Link, s.URL = link, "http://"+api
+	s.Coordinator = s.process("coordinator", "drawbridge-coordinator", "run", "--data", s.path("coordinator"), "--link", link, "--api", api)
+	if err := s.Coordinator.Start(); err != nil {
+		return err
+	}
+	return s.login(ctx)
+}
+
+// login waits for the coordinator and takes the token that it leaves for the
+// admin of its own host.
+func (s *Stage) login(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		if token, err := os.ReadFile(s.path("coordinator", "admin-token")); err == nil {
+			s.API = &client.Client{URL: s.URL, Token: strings.TrimSpace(string(token)), HTTP: &http.Client{}}
+			if _, err := s.Status(ctx); err == nil {
+				return nil
+			}
+		}
+		if s.Coordinator.PID() == 0 {
+			return fmt.Errorf("the coordinator ended at once: %s", s.Coordinator.Log())
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return fmt.Errorf("wait for the coordinator: %w\n%s", err, s.Coordinator.Log())
+		}
+	}
+}
+
+// enroll writes agent.yaml and gives the agent its certificate.
+func (s *Stage) enroll(ctx context.Context) error {
+	connectors := filepath.Join(s.bin, "drawbridge-connectors")
+	program, err := os.ReadFile(connectors)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(program)
+	text := fmt.Sprintf("coordinator: %s\ndata: %s\nconnectors:\n  - path: %s\n    sha256: %s\n    serves: [activedirectory, csv]\nfolders: [%s, %s]\n",
+		s.Link, s.path("agent"), connectors, hex.EncodeToString(sum[:]), s.path("hr"), s.path("domain"))
+	if err := os.WriteFile(s.config(), []byte(text), 0o600); err != nil {
+		return err
+	}
+	var token client.JoinToken
+	out, err := s.CLI(ctx, "token", "create", "--site", Site, "-o", "json")
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(out, &token); err != nil {
+		return fmt.Errorf("token create: %w: %s", err, out)
+	}
+	_, err = s.run(ctx, nil, "drawbridge-agent", "enroll", "--config", s.config(), "--token", token.Token)
+	return err
+}
+
+// Apply configures systems from documents, as `drawbridge system apply` does.
+func (s *Stage) Apply(ctx context.Context, name, documents string) error {
+	path := s.path(name)
+	if err := os.WriteFile(path, []byte(documents), 0o600); err != nil {
+		return err
+	}
+	_, err := s.CLI(ctx, "system", "apply", "-f", path)
+	return err
+}
+
+// SetSecret gives the agent a secret on its own host.
+func (s *Stage) SetSecret(ctx context.Context, system, name, value string) error {
+	_, err := s.run(ctx, []byte(value+"\n"), "drawbridge-agent", "secret", "set", system, name, "--config", s.config())
+	return err
+}
+
+// CLI runs the command line and returns what it prints.
+func (s *Stage) CLI(ctx context.Context, args ...string) ([]byte, error) {
+	return s.run(ctx, nil, "drawbridge", args...)
+}
+
+// Status asks the coordinator how things are.
+func (s *Stage) Status(ctx context.Context) (client.Status, error) {
+	var status client.Status
+	err := s.API.Get(ctx, "/v1/status", nil, &status)
+	return status, err
+}
+
+// run runs a program to its end; an error holds what it said.
+func (s *Stage) run(ctx context.Context, stdin []byte, program string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, program), args...)
+	cmd.Env = append(os.Environ(), s.env()...)
+	cmd.Stdin = bytes.NewReader(stdin)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.Bytes(), fmt.Errorf("%s %s: %w\n%s%s", program, strings.Join(args, " "), err, stdout.String(), stderr.String())
+	}
+	return stdout.Bytes(), nil
+}
+
+func (s *Stage) env() []string {
+	env := []string{"DRAWBRIDGE_URL=" + s.URL}
+	if s.API != nil {
+		env = append(env, "DRAWBRIDGE_TOKEN="+s.API.Token)
+	}
+	return env
+}
+
+func (s *Stage) process(name, program string, args ...string) *Process {
+	return newProcess(s.Dir, name, nil, append([]string{filepath.Join(s.bin, program)}, args...)...)
+}
+
+func (s *Stage) config() string { return s.path("agent.yaml") }
+
+func (s *Stage) path(parts ...string) string {
+	return filepath.Join(append([]string{s.Dir}, parts...)...)
+}
+
+// freeAddress finds a port that is free now; the coordinator keeps it through restarts.
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), errors.Join(listener.Close())
+}
