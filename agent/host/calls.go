@@ -1,0 +1,147 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+)
+
+// Open gives the process its settings, once. A fault says what is wrong with them.
+func (p *Process) Open(ctx context.Context, settings string, secrets map[string]string) (*connectorv1.Fault, error) {
+	r, err := call(ctx, p, p.host.opt.CallWait, func(ctx context.Context) (*connectorv1.OpenResponse, error) {
+		return p.rpc.Open(ctx, &connectorv1.OpenRequest{Settings: settings, Secrets: secrets})
+	})
+	return r.GetFault(), err
+}
+
+// Probe tries the way to the system step by step.
+func (p *Process) Probe(ctx context.Context, classes []string) (*connectorv1.ProbeResponse, error) {
+	return call(ctx, p, p.host.opt.CallWait, func(ctx context.Context) (*connectorv1.ProbeResponse, error) {
+		return p.rpc.Probe(ctx, &connectorv1.ProbeRequest{Classes: classes})
+	})
+}
+
+// Schema reads which classes and attributes the system has.
+func (p *Process) Schema(ctx context.Context) (*connectorv1.SchemaResponse, error) {
+	return call(ctx, p, p.host.opt.CallWait, func(ctx context.Context) (*connectorv1.SchemaResponse, error) {
+		return p.rpc.Schema(ctx, &connectorv1.SchemaRequest{})
+	})
+}
+
+// Find looks objects up.
+func (p *Process) Find(ctx context.Context, r *connectorv1.FindRequest) (*connectorv1.FindResponse, error) {
+	return call(ctx, p, p.host.opt.CallWait, func(ctx context.Context) (*connectorv1.FindResponse, error) {
+		return p.rpc.Find(ctx, r)
+	})
+}
+
+// Read streams objects to each, in order, and returns how the read ended. While
+// each works, the connector waits. A stream without an end is an error.
+func (p *Process) Read(ctx context.Context, r *connectorv1.ReadRequest, each func(*connectorv1.ReadResponse) error) (*connectorv1.ReadEnd, error) {
+	stream, done, err := open(ctx, p, func(ctx context.Context) (grpc.ServerStreamingClient[connectorv1.ReadResponse], error) {
+		return p.rpc.Read(ctx, r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	late := time.AfterFunc(p.host.opt.ReadWait, func() {
+		p.lost(fmt.Errorf("a read brought nothing for %s", p.host.opt.ReadWait))
+	})
+	defer late.Stop()
+	for {
+		response, err := stream.Recv()
+		if err != nil {
+			return nil, p.judge(ctx, err)
+		}
+		late.Stop() // the time that each takes is not the connector's
+		if err := each(response); err != nil {
+			return nil, err
+		}
+		if response.GetEnd() != nil {
+			return response.GetEnd(), nil
+		}
+		late.Reset(p.host.opt.ReadWait)
+	}
+}
+
+// Watch calls each whenever the system may hold something new, until ctx ends,
+// the process is lost, or the connector stops watching.
+func (p *Process) Watch(ctx context.Context, each func(*connectorv1.WatchResponse)) error {
+	stream, done, err := open(ctx, p, func(ctx context.Context) (grpc.ServerStreamingClient[connectorv1.WatchResponse], error) {
+		return p.rpc.Watch(ctx, &connectorv1.WatchRequest{})
+	})
+	if err != nil {
+		return err
+	}
+	defer done()
+	p.waiting.Add(-1) // a watch waits by its nature: it alone is no reason to ask for signs of life
+	defer p.waiting.Add(1)
+	for {
+		response, err := stream.Recv()
+		if err != nil {
+			return p.judge(ctx, err)
+		}
+		each(response)
+	}
+}
+
+// open begins a stream that ends with ctx and with the process.
+func open[S any](ctx context.Context, p *Process, begin func(context.Context) (S, error)) (stream S, done func(), err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(p.life, func() { cancel(context.Cause(p.life)) })
+	p.waiting.Add(1)
+	done = func() {
+		p.waiting.Add(-1)
+		stop()
+		cancel(nil)
+	}
+	if stream, err = begin(ctx); err != nil {
+		err = p.judge(ctx, err)
+		done()
+	}
+	return stream, done, err
+}
+
+// call makes one call that ends with ctx, with the process, and after wait;
+// then the process counts as hung.
+func call[R any](ctx context.Context, p *Process, wait time.Duration, do func(context.Context) (R, error)) (response R, err error) {
+	late := time.AfterFunc(wait, func() { p.lost(fmt.Errorf("a call was not answered within %s", wait)) })
+	defer late.Stop()
+	_, done, err := open(ctx, p, func(ctx context.Context) (struct{}, error) {
+		response, err = do(ctx)
+		return struct{}{}, err
+	})
+	if err != nil {
+		var none R
+		return none, err
+	}
+	done()
+	return response, nil
+}
+
+// judge turns what gRPC says into our errors, once. A connection that broke
+// means that the process is gone, or as good as gone.
+func (p *Process) judge(ctx context.Context, err error) error {
+	switch code := status.Code(err); {
+	case p.life.Err() != nil:
+		return context.Cause(p.life)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case code == codes.Unimplemented:
+		return fmt.Errorf("connector %q cannot do this: %w", p.name, err)
+	case code == codes.Unavailable, errors.Is(err, io.EOF):
+		p.lost(fmt.Errorf("its connection broke: %w", err))
+		return context.Cause(p.life)
+	default:
+		return fmt.Errorf("connector %q: %w", p.name, err)
+	}
+}
