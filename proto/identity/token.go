@@ -60,7 +60,9 @@ func (t Token) SecretHash() []byte {
 }
 
 // Matches says, in constant time, whether the secret has this hash.
-func (t Token) Matches(hash []byte) bool { return subtle.ConstantTimeCompare(t.SecretHash(), hash) == 1 }
+func (t Token) Matches(hash []byte) bool {
+	return subtle.ConstantTimeCompare(t.SecretHash(), hash) == 1
+}
 
 // Reveal returns the text of the token, to be shown once to the admin or sent to the coordinator.
 func (t Token) Reveal() string {

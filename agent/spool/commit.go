@@ -1,0 +1,255 @@
+package spool
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"syscall"
+
+	"go.etcd.io/bbolt"
+)
+
+// maxGroup is how many calls one transaction takes at most.
+const maxGroup = 1024
+
+// What a request is worth when the disk is full.
+const (
+	ordinary  = false // new work: refused
+	essential = true  // what ends work: goes into the reserve
+)
+
+// A request is a call waiting for the committer. Its do must check before it
+// writes: an error that is its own leaves the transaction to the others.
+type request struct {
+	do        func(*txn) error
+	essential bool
+	err       error
+	done      chan struct{}
+}
+
+// A txn is what requests share: the transaction and what it will have changed in memory.
+type txn struct {
+	tx       *bbolt.Tx
+	counts   counts
+	systems  map[string]*bbolt.Bucket
+	arrived  map[string]bool
+	outgoing bool
+	failed   error // a write that failed: all of the transaction is void
+}
+
+// do hands fn to the committer and waits until it is on disk. It heeds ctx only
+// until the committer has it, so that the caller always learns what became of it.
+func (s *Spool) do(ctx context.Context, essential bool, fn func(*txn) error) error {
+	r := &request{do: fn, essential: essential, done: make(chan struct{})}
+	select {
+	case <-s.closing:
+		return ErrClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case s.queue <- r:
+	}
+	select {
+	case <-r.done:
+		return r.err
+	case <-s.stopped: // it came after the last transaction, or in it
+		select {
+		case <-r.done:
+			return r.err
+		default:
+			return ErrClosed
+		}
+	}
+}
+
+// commitLoop is the only writer. It ends when the spool closes, after what was waiting.
+func (s *Spool) commitLoop() {
+	defer close(s.stopped)
+	debug.SetPanicOnFault(true) // a page that cannot be read is an error, not the end
+	group := make([]*request, 0, maxGroup)
+	for {
+		group = group[:0]
+		select {
+		case r := <-s.queue:
+			group = append(group, r)
+		case <-s.closing:
+			if len(s.queue) == 0 {
+				return
+			}
+		}
+		for len(group) < maxGroup && len(s.queue) > 0 {
+			group = append(group, <-s.queue)
+		}
+		s.commit(group)
+		for _, r := range group {
+			close(r.done)
+		}
+	}
+}
+
+// commit carries out the requests of group in one transaction and leaves each its error.
+func (s *Spool) commit(group []*request) {
+	if err := s.reserve.fill(); err != nil {
+		group = s.refuse(group, err)
+	}
+	err := s.transact(group)
+	if !diskFull(err) {
+		return
+	}
+	s.reserve.release()
+	s.transact(s.refuse(group, err)) // each request has the error
+}
+
+// refuse gives [ErrFull] to what is not essential and returns the rest.
+func (s *Spool) refuse(group []*request, cause error) []*request {
+	var rest []*request
+	for _, r := range group {
+		if r.essential {
+			rest = append(rest, r)
+			continue
+		}
+		r.err = fmt.Errorf("%w: free space on the disk of %s: %w", ErrFull, s.path, cause)
+	}
+	return rest
+}
+
+// transact runs one transaction. Its error, if any, is every request's.
+func (s *Spool) transact(group []*request) (err error) {
+	if len(group) == 0 {
+		return nil
+	}
+	defer func() {
+		if err != nil {
+			for _, r := range group {
+				r.err = fmt.Errorf("write spool: %w", err)
+			}
+		}
+	}()
+	if err := s.state(); err != nil {
+		return err
+	}
+	defer s.suspect(&err)
+	defer recovered(&err)
+
+	t := &txn{systems: map[string]*bbolt.Bucket{}, arrived: map[string]bool{}}
+	s.mu.Lock()
+	t.counts = s.counts.clone()
+	s.mu.Unlock()
+	err = s.db.Update(func(tx *bbolt.Tx) error {
+		t.tx = tx
+		for _, r := range group {
+			if r.err = r.do(t); t.failed != nil {
+				return t.failed
+			}
+		}
+		return t.counts.store(tx)
+	})
+	if err != nil {
+		return err
+	}
+	s.publish(t)
+	return nil
+}
+
+// publish lets readers see what t changed.
+func (s *Spool) publish(t *txn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.counts.recordBytes < s.counts.recordBytes {
+		s.makeRoom()
+	}
+	s.counts = t.counts
+	for system := range t.arrived {
+		wake(s.arrival(system))
+	}
+	if t.outgoing {
+		wake(s.outgoing)
+	}
+}
+
+// put writes; a failure voids the transaction.
+func (t *txn) put(b *bbolt.Bucket, key, value []byte) error {
+	if err := b.Put(key, value); err != nil {
+		t.failed = err
+		return err
+	}
+	return nil
+}
+
+// remove deletes; a failure voids the transaction.
+func (t *txn) remove(b *bbolt.Bucket, key []byte) error {
+	if err := b.Delete(key); err != nil {
+		t.failed = err
+		return err
+	}
+	return nil
+}
+
+// counts are kept beside what they count, because counting would read the whole file.
+type counts struct {
+	seq         uint64 // last number given to a result or batch of records
+	results     uint64
+	recordBytes uint64
+	jobs        map[string]uint64 // by system
+	allJobs     uint64
+}
+
+const (
+	seqCount     = "seq"
+	resultsCount = "results"
+	bytesCount   = "record bytes"
+	jobsCount    = "jobs/" // and the system
+)
+
+func (c counts) clone() counts {
+	c.jobs = maps.Clone(c.jobs)
+	return c
+}
+
+func (c *counts) addJobs(system string, n int) {
+	c.jobs[system] += uint64(n)
+	c.allJobs += uint64(n)
+}
+
+func (c *counts) load(tx *bbolt.Tx) error {
+	*c = counts{jobs: map[string]uint64{}}
+	return tx.Bucket(countsBucket).ForEach(func(k, v []byte) error {
+		if len(v) != 8 {
+			return fmt.Errorf("%w: count %q of %d bytes", ErrDamaged, k, len(v))
+		}
+		n := binary.BigEndian.Uint64(v)
+		switch key := string(k); key {
+		case seqCount:
+			c.seq = n
+		case resultsCount:
+			c.results = n
+		case bytesCount:
+			c.recordBytes = n
+		default:
+			if len(key) > len(jobsCount) && key[:len(jobsCount)] == jobsCount {
+				c.jobs[key[len(jobsCount):]] = n
+				c.allJobs += n
+			}
+		}
+		return nil
+	})
+}
+
+func (c *counts) store(tx *bbolt.Tx) error {
+	b := tx.Bucket(countsBucket)
+	put := func(key string, n uint64) error {
+		return b.Put([]byte(key), binary.BigEndian.AppendUint64(nil, n))
+	}
+	err := errors.Join(put(seqCount, c.seq), put(resultsCount, c.results), put(bytesCount, c.recordBytes))
+	for system, n := range c.jobs {
+		err = errors.Join(err, put(jobsCount+system, n))
+	}
+	return err
+}
+
+// diskFull says whether err means that the file cannot grow.
+func diskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) || windowsDiskFull(err)
+}

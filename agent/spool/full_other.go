@@ -1,0 +1,5 @@
+//go:build !windows
+
+package spool
+
+func windowsDiskFull(error) bool { return false }

@@ -1,0 +1,12 @@
+package spool
+
+import (
+	"errors"
+
+	"golang.org/x/sys/windows"
+)
+
+// windowsDiskFull knows Windows' own words for a full disk.
+func windowsDiskFull(err error) bool {
+	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
+}

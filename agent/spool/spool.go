@@ -1,0 +1,292 @@
+// Package spool is the agent's memory: jobs that were taken and not yet done,
+// and results and records that the coordinator has not yet confirmed. What a
+// call stored is on disk when the call returns, so an outage or a crash at any
+// instruction delays work and never loses it.
+//
+// It runs nothing and sends nothing: that is agent/runner and agent/link. The
+// fingerprints of what was read are agent/snapshot.
+//
+//	link ── Accept ──► jobs ── Next ──► runner
+//	                    └───── Finish ────┐
+//	link ◄─ Unsent ─── results, records ◄─┴── PutRecords ── runner
+//	link ── Forget ──►  (gone)
+//
+// The file is a bbolt database, schema 1. Numbers are big-endian:
+//
+//	meta/schema                        "1", plain ASCII, so that every release can read it
+//	meta/id                            random, hexadecimal: another one means that all was lost
+//	meta/systems                       link.v1.Systems, as last received
+//	counts/<what>                      8 bytes; see counts
+//	jobs/<system>/<255-priority><id>   not-before and not-after in ms, then link.v1.Job: byte order is the order to run
+//	fences/<system>\0<object>          highest fence of a job that was finished
+//	results/<seq>                      link.v1.Result
+//	done/<job id>                      seq of its result
+//	records/<seq>                      link.v1.Records; its batch number is seq
+//
+// Results and records draw seq from one counter: what was stored first is sent
+// first, and a read's result comes after its records.
+//
+// One goroutine writes: it takes every call that waits into one transaction, so
+// that many callers share a sync of the disk. bbolt syncs twice for each.
+//
+// What may go wrong: another process holds the file ([ErrInUse]); a newer
+// release wrote it ([ErrSchema]); it is full or the disk is ([ErrFull]: results
+// still go in, a reserve beside the file is kept for them); it is damaged (set
+// aside under another name and begun anew under another id: [Spool.Damage]).
+package spool
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+	"google.golang.org/protobuf/proto"
+)
+
+const schema = "1"
+
+var (
+	metaBucket    = []byte("meta")
+	countsBucket  = []byte("counts")
+	jobsBucket    = []byte("jobs")
+	fencesBucket  = []byte("fences")
+	resultsBucket = []byte("results")
+	doneBucket    = []byte("done")
+	recordsBucket = []byte("records")
+
+	schemaKey  = []byte("schema")
+	idKey      = []byte("id")
+	systemsKey = []byte("systems")
+)
+
+// Errors to test for with [errors.Is]. Any other error is a disk fault: stop.
+var (
+	ErrFull    = errors.New("spool full")
+	ErrInUse   = errors.New("spool held by another process")
+	ErrSchema  = errors.New("spool written by another agent release")
+	ErrInvalid = errors.New("job cannot be stored")
+	ErrNotHeld = errors.New("job not held")
+	ErrDamaged = errors.New("spool damaged")
+	ErrClosed  = errors.New("spool closed")
+)
+
+// Options adjust a spool. The zero value is the one to use in production.
+type Options struct {
+	MaxJobs      int           // held unfinished; 0 means 1,000,000
+	MaxRecords   int           // bytes of records that may wait while the link is down; 0 means 512 MiB
+	MaxInTransit int           // bytes of records that may wait while it is up; 0 means 8 MiB
+	Reserve      int           // bytes of disk kept for results when it is full; 0 means 4 MiB
+	LockWait     time.Duration // for another process to let go of the file; 0 means 5 s
+}
+
+// A Spool is safe for concurrent use. It runs one goroutine, which ends in Close.
+type Spool struct {
+	path   string
+	opt    Options
+	id     string
+	damage *Damage
+	db     *bbolt.DB
+
+	queue   chan *request
+	closing chan struct{}
+	stopped chan struct{} // the committer has ended
+	close   sync.Once
+
+	reserve reserve // the committer's
+
+	mu        sync.Mutex
+	broken    error // a page that cannot be read was met
+	counts    counts
+	connected bool
+	room      chan struct{}            // closed and replaced when records may have got room
+	outgoing  chan struct{}            // holds one token when there may be something to send
+	arrivals  map[string]chan struct{} // the same for jobs, by system
+	soonest   map[string]time.Time     // no job of the system ends sooner
+}
+
+// Open opens the spool file at path, creating it if absent; the folder must
+// exist. It returns [ErrInUse] if another process keeps the file, and
+// [ErrSchema], changing nothing, if it does not know the file's layout. A
+// damaged file is set aside and a new one begun: see [Spool.Damage].
+func Open(path string, opt Options) (*Spool, error) {
+	opt.MaxJobs = cmp.Or(opt.MaxJobs, 1_000_000)
+	opt.MaxRecords = cmp.Or(opt.MaxRecords, 512<<20)
+	opt.MaxInTransit = cmp.Or(opt.MaxInTransit, 8<<20)
+	opt.Reserve = cmp.Or(opt.Reserve, 4<<20)
+	opt.LockWait = cmp.Or(opt.LockWait, 5*time.Second)
+
+	s := &Spool{
+		path: path, opt: opt, reserve: reserve{path: path + ".reserve", size: opt.Reserve},
+		queue: make(chan *request, maxGroup), closing: make(chan struct{}), stopped: make(chan struct{}),
+		counts: counts{jobs: map[string]uint64{}},
+		room:   make(chan struct{}), outgoing: make(chan struct{}, 1),
+		arrivals: map[string]chan struct{}{}, soonest: map[string]time.Time{},
+	}
+	if err := s.open(); err != nil {
+		return nil, fmt.Errorf("open spool %s: %w", path, err)
+	}
+	wake(s.outgoing)
+	go s.commitLoop()
+	return s, nil
+}
+
+// open opens the file, or in the place of a damaged one a new one.
+func (s *Spool) open() error {
+	err := s.openFile()
+	if !errors.Is(err, ErrDamaged) {
+		return err
+	}
+	kept, moveErr := setAside(s.path)
+	if moveErr != nil {
+		return errors.Join(err, moveErr)
+	}
+	s.damage = &Damage{Kept: kept, Cause: err}
+	return s.openFile()
+}
+
+func (s *Spool) openFile() (err error) {
+	db, err := openDB(s.path, s.opt.LockWait)
+	if err != nil {
+		return err
+	}
+	s.db = db
+	if err := s.prepare(); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	return nil
+}
+
+// prepare marks a new file with the schema and an id, and reads an old one's.
+func (s *Spool) prepare() (err error) {
+	defer recovered(&err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	var id string
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		meta := tx.Bucket(metaBucket)
+		if meta == nil {
+			return nil
+		}
+		if got := meta.Get(schemaKey); string(got) != schema {
+			return fmt.Errorf("%w: schema %q, this release knows %q: install the newer release again", ErrSchema, got, schema)
+		}
+		id = string(meta.Get(idKey))
+		return s.counts.load(tx)
+	})
+	if err != nil || id != "" {
+		s.id = id
+		return err
+	}
+	random := make([]byte, 16)
+	rand.Read(random) // never fails: crypto/rand
+	s.id = hex.EncodeToString(random)
+	return s.db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range [][]byte{metaBucket, countsBucket, jobsBucket, fencesBucket, resultsBucket, doneBucket, recordsBucket} {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		meta := tx.Bucket(metaBucket)
+		if err := meta.Put(idKey, []byte(s.id)); err != nil {
+			return err
+		}
+		return meta.Put(schemaKey, []byte(schema))
+	})
+}
+
+func openDB(path string, wait time.Duration) (db *bbolt.DB, err error) {
+	defer recovered(&err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	if err := checkSuspect(path, wait); err != nil {
+		return nil, err
+	}
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: wait, FreelistType: bbolt.FreelistMapType})
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, ErrInUse
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	case err != nil:
+		return nil, err
+	}
+	if err := checkSize(db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// Close waits for running calls, then releases the file. It may be called again.
+func (s *Spool) Close() error {
+	s.close.Do(func() { close(s.closing) })
+	<-s.stopped
+	return s.db.Close()
+}
+
+// ID returns the random name of this file, for Hello.
+func (s *Spool) ID() string { return s.id }
+
+// Path returns where the file is.
+func (s *Spool) Path() string { return s.path }
+
+// Damage returns what was set aside when this spool was opened; nil mostly. Log it: someone must act.
+func (s *Spool) Damage() *Damage { return s.damage }
+
+// Systems returns the systems that were stored last; none at first.
+func (s *Spool) Systems() (*linkv1.Systems, error) {
+	systems := new(linkv1.Systems)
+	err := s.view(func(tx *bbolt.Tx) error {
+		return proto.Unmarshal(tx.Bucket(metaBucket).Get(systemsKey), systems)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("systems in spool: %w", err)
+	}
+	return systems, nil
+}
+
+// SetSystems stores the systems of the site, so that the agent knows them while the coordinator is away.
+func (s *Spool) SetSystems(ctx context.Context, systems *linkv1.Systems) error {
+	value, err := proto.Marshal(systems)
+	if err != nil {
+		return fmt.Errorf("systems: %w", err)
+	}
+	return s.do(ctx, essential, func(t *txn) error {
+		return t.tx.Bucket(metaBucket).Put(systemsKey, value)
+	})
+}
+
+// view reads. It turns a page that cannot be read into [ErrDamaged].
+func (s *Spool) view(fn func(*bbolt.Tx) error) (err error) {
+	if err := s.state(); err != nil {
+		return err
+	}
+	defer s.suspect(&err)
+	defer recovered(&err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	err = s.db.View(fn)
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		return ErrClosed
+	}
+	return err
+}
+
+func (s *Spool) state() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.broken
+}
+
+// wake puts the one token into ch.
+func wake(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
