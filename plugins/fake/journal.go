@@ -47,8 +47,8 @@ type journal struct {
 	containers map[string]bool
 	objects    map[string]*object
 	groups     map[string]*object // those of objects that are groups
-	gone       map[string]int // number of the line that deleted it
-	made       int            // objects ever
+	gone       map[string]int     // number of the line that deleted it
+	made       int                // objects ever
 }
 
 // openJournal opens the file at path and takes it in. What a kill cut off is

@@ -54,8 +54,9 @@ func DialOptions() []grpc.DialOption {
 	}
 }
 
-// serverOptions are the counterpart of [DialOptions].
-func serverOptions() []grpc.ServerOption {
+// ServerOptions returns the counterpart of [DialOptions], with which [Serve]
+// serves; a test that serves a [Service] by itself needs them.
+func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(MaxMessage),
 		grpc.MaxSendMsgSize(MaxMessage),

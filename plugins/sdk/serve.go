@@ -50,7 +50,7 @@ func Serve(connectors ...Connector) {
 		Plugins:         plugin.PluginSet{PluginName: &Plugin{Service: service}},
 		Logger:          hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: os.Stderr, JSONFormat: true}),
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
-			options = append(options, serverOptions()...)
+			options = append(options, ServerOptions()...)
 			return grpc.NewServer(append(options, grpc.StatsHandler(alive))...)
 		},
 	})
