@@ -124,6 +124,7 @@ CREATE TABLE name (
   account   TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (tenant, system, attribute, value)
 );
+CREATE INDEX name_account ON name (tenant, system, account) WHERE account <> '';
 CREATE INDEX name_person ON name (tenant, person) WHERE person <> '';
 
 -- People to be looked at again, and when. The reconciler takes what is due.
@@ -154,6 +155,7 @@ CREATE TABLE waiting (
   person TEXT NOT NULL,         -- who waits
   PRIMARY KEY (tenant, system, key, person)
 );
+CREATE INDEX waiting_person ON waiting (tenant, person);
 
 -- What stops a person's account from being as wanted; shown until it is cured.
 CREATE TABLE problem (
@@ -181,7 +183,7 @@ CREATE TABLE job (
   object     TEXT NOT NULL,     -- native id; the person's id for a create; '' for reads
   person     TEXT NOT NULL DEFAULT '',
   cycle      INTEGER NOT NULL DEFAULT 0,
-  class      TEXT NOT NULL,     -- create, modify, move, enable, disable, membership, delete, read, probe, schema
+  class      TEXT NOT NULL,     -- create, modify, move, enable, disable, membership, password, delete, read, find, probe, schema
   state      TEXT NOT NULL,
   after      INTEGER NOT NULL DEFAULT 0,  -- job that must be done first
   priority   INTEGER NOT NULL DEFAULT 0,
@@ -196,7 +198,7 @@ CREATE TABLE job (
   outcome    TEXT NOT NULL DEFAULT '',
   fault      TEXT NOT NULL DEFAULT ''     -- connectorv1.Fault, JSON
 );
-CREATE INDEX job_claim ON job (tenant, site, state, priority DESC, id) WHERE state IN ('queued');
+CREATE INDEX job_claim ON job (tenant, site, priority DESC, id) WHERE state = 'queued';
 CREATE INDEX job_sent ON job (tenant, agent, id) WHERE state = 'sent';
 CREATE INDEX job_held ON job (tenant, system, class, id) WHERE state = 'held';
 CREATE INDEX job_after ON job (after) WHERE after <> 0;

@@ -1,0 +1,92 @@
+package store
+
+// An Account is an object as it exists in a system, with its last known values.
+type Account struct {
+	Tenant  string
+	System  string
+	ID      string // native id
+	Class   string
+	Address string
+	Match   string // value of the match attribute, folded; empty when none
+	Person  string // empty while nobody's
+	Object  []byte // connectorv1.Object, protobuf
+	Changed Instant
+	Gone    Instant // since when it is deleted in the system
+	Missing int64   // cycle that found it gone, not yet believed
+}
+
+const accountColumns = "tenant, system, id, class, address, match, person, object, changed, gone, missing"
+
+func (a *Account) fields() []any {
+	return []any{&a.Tenant, &a.System, &a.ID, &a.Class, &a.Address, &a.Match, &a.Person, &a.Object, &a.Changed, &a.Gone, &a.Missing}
+}
+
+const selectAccount = "SELECT " + accountColumns + " FROM account WHERE tenant = ?"
+
+// Accounts returns those that are there of the accounts of a system with the ids, in no order, also those gone.
+func (tx *Tx) Accounts(tenant, system string, ids []string) ([]Account, error) {
+	return query[Account](tx, selectAccount+" AND system = ? AND id IN (SELECT value FROM json_each(?))", tenant, system, list(ids))
+}
+
+// AccountsOf returns the accounts of people in every system, those of sources among them, in no order, also those gone.
+func (tx *Tx) AccountsOf(tenant string, people []string) ([]Account, error) {
+	return query[Account](tx, selectAccount+" AND person <> '' AND person IN (SELECT value FROM json_each(?))", tenant, list(people))
+}
+
+// AccountsByMatch returns the accounts of a system that have one of the folded match values and are not gone.
+func (tx *Tx) AccountsByMatch(tenant, system string, matches []string) ([]Account, error) {
+	return query[Account](tx, selectAccount+" AND system = ? AND match <> '' AND match IN (SELECT value FROM json_each(?)) AND gone = 0",
+		tenant, system, list(matches))
+}
+
+// AccountsByAddress returns the accounts of a system that are at one of the addresses and are not gone.
+func (tx *Tx) AccountsByAddress(tenant, system string, addresses []string) ([]Account, error) {
+	return query[Account](tx, selectAccount+" AND system = ? AND address <> '' AND address IN (SELECT value FROM json_each(?)) AND gone = 0",
+		tenant, system, list(addresses))
+}
+
+// AccountsAfter returns up to limit accounts of a system in the order of their ids, those after the given id: a way to walk over all.
+func (tx *Tx) AccountsAfter(tenant, system, id string, limit int) ([]Account, error) {
+	return query[Account](tx, selectAccount+" AND system = ? AND id > ? ORDER BY id LIMIT ?", tenant, system, id, limit)
+}
+
+// PutAccounts stores accounts, new or changed.
+func (tx *Tx) PutAccounts(rows []Account) error {
+	return insert(tx, "account", accountColumns, `ON CONFLICT DO UPDATE SET class = excluded.class, address = excluded.address,
+		match = excluded.match, person = excluded.person, object = excluded.object, changed = excluded.changed,
+		gone = excluded.gone, missing = excluded.missing`, rows)
+}
+
+// MarkMissing notes that a cycle found the accounts with the ids gone, unless they are known to be.
+func (tx *Tx) MarkMissing(tenant, system string, cycle int64, ids []string) (int, error) {
+	return tx.exec(`UPDATE account SET missing = ? WHERE tenant = ? AND system = ? AND gone = 0
+		AND id IN (SELECT value FROM json_each(?))`, cycle, tenant, system, list(ids))
+}
+
+// MissingAccounts returns up to limit accounts of a system that are missing, without their objects.
+func (tx *Tx) MissingAccounts(tenant, system string, limit int) ([]Account, error) {
+	return query[Account](tx, `SELECT tenant, system, id, class, address, match, person, x'', changed, gone, missing FROM account
+		WHERE tenant = ? AND system = ? AND missing <> 0 ORDER BY id LIMIT ?`, tenant, system, limit)
+}
+
+// CountMissing returns how many accounts of a system are missing.
+func (tx *Tx) CountMissing(tenant, system string) (int, error) {
+	return value[int](tx, "SELECT count(*) FROM account WHERE tenant = ? AND system = ? AND missing <> 0", tenant, system)
+}
+
+// BelieveMissing makes the accounts with the ids gone.
+func (tx *Tx) BelieveMissing(tenant, system string, ids []string) error {
+	_, err := tx.exec(`UPDATE account SET missing = 0, gone = ?, changed = ? WHERE tenant = ? AND system = ? AND missing <> 0
+		AND id IN (SELECT value FROM json_each(?))`, tx.Now, tx.Now, tenant, system, list(ids))
+	return err
+}
+
+// DiscardMissing forgets that accounts of a system were found gone.
+func (tx *Tx) DiscardMissing(tenant, system string) (int, error) {
+	return tx.exec("UPDATE account SET missing = 0 WHERE tenant = ? AND system = ? AND missing <> 0", tenant, system)
+}
+
+// CountAccounts returns how many accounts of a system exist.
+func (tx *Tx) CountAccounts(tenant, system string) (int, error) {
+	return value[int](tx, "SELECT count(*) FROM account WHERE tenant = ? AND system = ? AND gone = 0", tenant, system)
+}

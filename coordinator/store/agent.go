@@ -1,0 +1,82 @@
+package store
+
+// An Agent is an installed service that was let in.
+type Agent struct {
+	Tenant      string
+	ID          string
+	Site        string
+	Host        string
+	Version     string
+	Platform    string
+	Enrolled    Instant
+	CertSerial  string // hex
+	CertExpires Instant
+	Spool       string
+	Connected   Instant // since when; none while away
+	Seen        Instant // last
+	Revoked     Instant
+	Connectors  string // DescribeResponse of each, JSON array
+}
+
+const agentColumns = "tenant, id, site, host, version, platform, enrolled, cert_serial, cert_expires, spool, connected, seen, revoked, connectors"
+
+func (a *Agent) fields() []any {
+	return []any{&a.Tenant, &a.ID, &a.Site, &a.Host, &a.Version, &a.Platform, &a.Enrolled, &a.CertSerial, &a.CertExpires,
+		&a.Spool, &a.Connected, &a.Seen, &a.Revoked, &a.Connectors}
+}
+
+// AddAgent stores a new agent.
+func (tx *Tx) AddAgent(a Agent) error {
+	tx.raise(&tx.store.Agents)
+	return insert(tx, "agent", agentColumns, "", []Agent{a})
+}
+
+// Agent returns the agent, or [ErrNone].
+func (tx *Tx) Agent(tenant, id string) (Agent, error) {
+	return one[Agent](tx, "SELECT "+agentColumns+" FROM agent WHERE tenant = ? AND id = ?", tenant, id)
+}
+
+// Agents returns a tenant's agents by site and host.
+func (tx *Tx) Agents(tenant string) ([]Agent, error) {
+	return query[Agent](tx, "SELECT "+agentColumns+" FROM agent WHERE tenant = ? ORDER BY site, host, id", tenant)
+}
+
+// RenewAgent notes the certificate that an agent now has.
+func (tx *Tx) RenewAgent(tenant, id, serial string, expires Instant) error {
+	return tx.changed(tx.exec("UPDATE agent SET cert_serial = ?, cert_expires = ? WHERE tenant = ? AND id = ?", serial, expires, tenant, id))
+}
+
+// RevokeAgent shuts an agent out from now on.
+func (tx *Tx) RevokeAgent(tenant, id string) error {
+	tx.raise(&tx.store.Agents)
+	return tx.changed(tx.exec("UPDATE agent SET revoked = ? WHERE tenant = ? AND id = ?", tx.Now, tenant, id))
+}
+
+// ConnectAgent notes that an agent is here since now, and what its Hello said:
+// Host, Version, Platform, Spool and Connectors of a.
+func (tx *Tx) ConnectAgent(a Agent) error {
+	tx.raise(&tx.store.Agents)
+	return tx.changed(tx.exec(`UPDATE agent SET connected = ?, seen = ?, host = ?, version = ?, platform = ?, spool = ?, connectors = ?
+		WHERE tenant = ? AND id = ?`, tx.Now, tx.Now, a.Host, a.Version, a.Platform, a.Spool, a.Connectors, a.Tenant, a.ID))
+}
+
+// DisconnectAgent notes that the connection made at since is gone: a later one stays noted.
+func (tx *Tx) DisconnectAgent(tenant, id string, since Instant) error {
+	tx.raise(&tx.store.Agents)
+	_, err := tx.exec("UPDATE agent SET connected = 0, seen = ? WHERE tenant = ? AND id = ? AND connected = ?", tx.Now, tenant, id, since)
+	return err
+}
+
+// DisconnectAll notes that no agent is here: at the start of the coordinator.
+func (tx *Tx) DisconnectAll() error {
+	_, err := tx.exec("UPDATE agent SET connected = 0 WHERE connected <> 0")
+	return err
+}
+
+// changed turns an update that met no row into [ErrNone].
+func (tx *Tx) changed(n int, err error) error {
+	if err == nil && n == 0 {
+		err = ErrNone
+	}
+	return err
+}

@@ -1,0 +1,140 @@
+package store
+
+// A Due is a person to be looked at again.
+type Due struct {
+	Tenant string
+	Person string
+	At     Instant
+	Why    string
+}
+
+const dueColumns = "tenant, person, at, why"
+
+func (d *Due) fields() []any { return []any{&d.Tenant, &d.Person, &d.At, &d.Why} }
+
+// MarkDue makes people due at an instant; one who is due sooner stays so.
+func (tx *Tx) MarkDue(tenant string, at Instant, why string, people []string) error {
+	if len(people) == 0 {
+		return nil
+	}
+	rows := make([]Due, 0, len(people))
+	for _, p := range people {
+		if p != "" {
+			rows = append(rows, Due{tenant, p, at, why})
+		}
+	}
+	tx.raise(&tx.store.Due)
+	return insert(tx, "due", dueColumns, "ON CONFLICT DO UPDATE SET at = excluded.at, why = excluded.why WHERE excluded.at < due.at", rows)
+}
+
+// MarkAllDue makes every person of a tenant due now: a mapping has changed.
+func (tx *Tx) MarkAllDue(tenant, why string) error {
+	tx.raise(&tx.store.Due)
+	_, err := tx.exec(`INSERT INTO due (tenant, person, at, why) SELECT tenant, id, ?, ? FROM person WHERE tenant = ?
+		ON CONFLICT DO UPDATE SET at = excluded.at, why = excluded.why WHERE excluded.at < due.at`, tx.Now, why, tenant)
+	return err
+}
+
+// DuePeople returns up to limit people of all tenants that are due, the longest due first.
+func (tx *Tx) DuePeople(limit int) ([]Due, error) {
+	return query[Due](tx, "SELECT "+dueColumns+" FROM due WHERE at <= ? ORDER BY at LIMIT ?", tx.Now, limit)
+}
+
+// NextDue returns when the earliest person is due, or none.
+func (tx *Tx) NextDue() (Instant, error) {
+	return value[Instant](tx, "SELECT coalesce(min(at), 0) FROM due")
+}
+
+// CountDue returns how many people of a tenant are due by now.
+func (tx *Tx) CountDue(tenant string) (int, error) {
+	return value[int](tx, "SELECT count(*) FROM due WHERE tenant = ? AND at <= ?", tenant, tx.Now)
+}
+
+// RemoveDue forgets that people were due by now.
+func (tx *Tx) RemoveDue(tenant string, people []string) error {
+	_, err := tx.exec("DELETE FROM due WHERE tenant = ? AND at <= ? AND person IN (SELECT value FROM json_each(?))", tenant, tx.Now, list(people))
+	return err
+}
+
+// An Alarm is an instant at which a person's wanted state changes by itself.
+type Alarm struct {
+	Tenant string
+	Person string
+	At     Instant
+	Why    string
+}
+
+func (a *Alarm) fields() []any { return []any{&a.Tenant, &a.Person, &a.At, &a.Why} }
+
+// ReplaceAlarms makes alarms the only ones of people.
+func (tx *Tx) ReplaceAlarms(tenant string, people []string, alarms []Alarm) error {
+	if _, err := tx.exec("DELETE FROM alarm WHERE tenant = ? AND person IN (SELECT value FROM json_each(?))", tenant, list(people)); err != nil {
+		return err
+	}
+	return insert(tx, "alarm", dueColumns, "ON CONFLICT DO UPDATE SET why = excluded.why", alarms)
+}
+
+// AlarmsOf returns the alarms of people, the earliest first.
+func (tx *Tx) AlarmsOf(tenant string, people []string) ([]Alarm, error) {
+	return query[Alarm](tx, "SELECT "+dueColumns+" FROM alarm WHERE tenant = ? AND person IN (SELECT value FROM json_each(?)) ORDER BY at", tenant, list(people))
+}
+
+// RingAlarms makes the people of up to limit alarms whose instant has come due, and returns how many there were.
+func (tx *Tx) RingAlarms(limit int) (int, error) {
+	rang, err := query[Alarm](tx, "SELECT "+dueColumns+" FROM alarm WHERE at <= ? ORDER BY at LIMIT ?", tx.Now, limit)
+	if err != nil || len(rang) == 0 {
+		return 0, err
+	}
+	tx.raise(&tx.store.Due)
+	if err := insert(tx, "due", dueColumns, "ON CONFLICT DO UPDATE SET at = excluded.at, why = excluded.why WHERE excluded.at < due.at", rang); err != nil {
+		return 0, err
+	}
+	last := rang[len(rang)-1].At
+	if len(rang) < limit {
+		_, err = tx.exec("DELETE FROM alarm WHERE at <= ?", tx.Now)
+		return len(rang), err
+	}
+	// Those at the last instant ring again with the next ones: harmless.
+	if rang[0].At == last {
+		last++
+	}
+	_, err = tx.exec("DELETE FROM alarm WHERE at < ?", last)
+	return len(rang), err
+}
+
+// NextAlarm returns the earliest alarm's instant, or none.
+func (tx *Tx) NextAlarm() (Instant, error) {
+	return value[Instant](tx, "SELECT coalesce(min(at), 0) FROM alarm")
+}
+
+// A Waiting is a person who waits for somebody else's account.
+type Waiting struct {
+	Tenant string
+	System string
+	Key    string // folded correlation key of the person waited for
+	Person string // who waits
+}
+
+const waitingColumns = "tenant, system, key, person"
+
+func (w *Waiting) fields() []any { return []any{&w.Tenant, &w.System, &w.Key, &w.Person} }
+
+// ReplaceWaiting makes rows the only ones of people.
+func (tx *Tx) ReplaceWaiting(tenant string, people []string, rows []Waiting) error {
+	if _, err := tx.exec("DELETE FROM waiting WHERE tenant = ? AND person IN (SELECT value FROM json_each(?))", tenant, list(people)); err != nil {
+		return err
+	}
+	return insert(tx, "waiting", waitingColumns, "ON CONFLICT DO NOTHING", rows)
+}
+
+// WaitingFor returns who waits in a system for the people with the keys.
+func (tx *Tx) WaitingFor(tenant, system string, keys []string) ([]Waiting, error) {
+	return query[Waiting](tx, "SELECT "+waitingColumns+" FROM waiting WHERE tenant = ? AND system = ? AND key IN (SELECT value FROM json_each(?))",
+		tenant, system, list(keys))
+}
+
+// RemoveWaitingFor forgets who waited in a system for the people with the keys.
+func (tx *Tx) RemoveWaitingFor(tenant, system string, keys []string) error {
+	_, err := tx.exec("DELETE FROM waiting WHERE tenant = ? AND system = ? AND key IN (SELECT value FROM json_each(?))", tenant, system, list(keys))
+	return err
+}

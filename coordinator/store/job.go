@@ -1,0 +1,186 @@
+package store
+
+// States of a job; coordinator/jobs says what leads from one to another.
+const (
+	JobHeld    = "held"
+	JobQueued  = "queued"
+	JobWaiting = "waiting"
+	JobSent    = "sent"
+	JobDone    = "done"
+	JobFailed  = "failed"
+	JobDropped = "dropped"
+)
+
+// A Job is an operation of a plan from the moment it is wanted, or a read.
+type Job struct {
+	ID        int64 // from ReserveJobs
+	Tenant    string
+	Site      string
+	System    string
+	Object    string // native id; the person's id for a create; empty for reads
+	Person    string
+	Cycle     int64
+	Class     string // create, modify, move, enable, disable, membership, delete, read, probe, schema, find
+	State     string
+	After     int64 // job that must be done first
+	Priority  int64
+	NotBefore Instant
+	NotAfter  Instant
+	Agent     string // to whom it was sent
+	Work      []byte // linkv1.Job without id, protobuf
+	Reasons   string // JSON
+	Made      Instant
+	Sent      Instant
+	Ended     Instant
+	Outcome   string
+	Fault     string // connectorv1.Fault, JSON
+}
+
+const jobColumns = `id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after,
+	agent, work, reasons, made, sent, ended, outcome, fault`
+
+func (j *Job) fields() []any {
+	return []any{&j.ID, &j.Tenant, &j.Site, &j.System, &j.Object, &j.Person, &j.Cycle, &j.Class, &j.State, &j.After, &j.Priority,
+		&j.NotBefore, &j.NotAfter, &j.Agent, &j.Work, &j.Reasons, &j.Made, &j.Sent, &j.Ended, &j.Outcome, &j.Fault}
+}
+
+// ReserveJobs returns the first of n ids for new jobs; they are this transaction's.
+func (tx *Tx) ReserveJobs(n int) (first int64, err error) {
+	if tx.nextID == 0 {
+		last, err := value[int64](tx, "SELECT seq FROM sqlite_sequence WHERE name = 'job'")
+		if err != nil {
+			return 0, err
+		}
+		tx.nextID = last + 1
+	}
+	first = tx.nextID
+	tx.nextID += int64(n)
+	return first, nil
+}
+
+// AddJobs stores new jobs. One without an id is given one, which is set in
+// rows; Made is set to now where it is none.
+func (tx *Tx) AddJobs(rows []Job) error {
+	for i := range rows {
+		j := &rows[i]
+		if j.ID == 0 {
+			id, err := tx.ReserveJobs(1)
+			if err != nil {
+				return err
+			}
+			j.ID = id
+		}
+		if j.Made == 0 {
+			j.Made = tx.Now
+		}
+		if j.Reasons == "" {
+			j.Reasons = "[]"
+		}
+		if j.Work == nil {
+			j.Work = []byte{}
+		}
+		if j.State == JobQueued {
+			tx.raise(&tx.store.Jobs)
+		}
+	}
+	return insert(tx, "job", jobColumns, "", rows)
+}
+
+// Jobs returns those that are there of the jobs with the ids, in the order of ids.
+func (tx *Tx) Jobs(tenant string, ids []int64) ([]Job, error) {
+	return query[Job](tx, "SELECT "+jobColumns+" FROM job WHERE id IN (SELECT value FROM json_each(?)) AND tenant = ? ORDER BY id", list(ids), tenant)
+}
+
+// ClaimJobs makes up to limit queued jobs of a site sent to an agent and returns them in the order to be sent.
+func (tx *Tx) ClaimJobs(tenant, site, agent string, limit int) ([]Job, error) {
+	jobs, err := query[Job](tx, "SELECT "+jobColumns+` FROM job WHERE tenant = ? AND site = ? AND state = 'queued'
+		AND not_before <= ? ORDER BY priority DESC, id LIMIT ?`, tenant, site, tx.Now, limit)
+	if err != nil || len(jobs) == 0 {
+		return nil, err
+	}
+	ids := make([]int64, len(jobs))
+	for i := range jobs {
+		ids[i], jobs[i].State, jobs[i].Agent, jobs[i].Sent = jobs[i].ID, JobSent, agent, tx.Now
+	}
+	_, err = tx.exec("UPDATE job SET state = 'sent', agent = ?, sent = ? WHERE id IN (SELECT value FROM json_each(?))", agent, tx.Now, list(ids))
+	return jobs, err
+}
+
+// NextQueued returns when the earliest queued job of a site may be sent, or none when there is none.
+func (tx *Tx) NextQueued(tenant, site string) (Instant, error) {
+	return value[Instant](tx, "SELECT max(1, min(not_before)) FROM job WHERE tenant = ? AND site = ? AND state = 'queued' HAVING count(*) > 0", tenant, site)
+}
+
+// SentJobs returns up to limit jobs with ids after the given one that were sent to an agent and have not ended, in the order of ids.
+func (tx *Tx) SentJobs(tenant, agent string, after int64, limit int) ([]Job, error) {
+	return query[Job](tx, "SELECT "+jobColumns+" FROM job WHERE tenant = ? AND agent = ? AND state = 'sent' AND id > ? ORDER BY id LIMIT ?",
+		tenant, agent, after, limit)
+}
+
+// RequeueJobs makes sent jobs of an agent queued again, not to be sent before an instant.
+func (tx *Tx) RequeueJobs(tenant, agent string, ids []int64, notBefore Instant) (int, error) {
+	tx.raise(&tx.store.Jobs)
+	return tx.exec(`UPDATE job SET state = 'queued', agent = '', sent = 0, not_before = max(not_before, ?)
+		WHERE id IN (SELECT value FROM json_each(?)) AND tenant = ? AND agent = ? AND state = 'sent'`, notBefore, list(ids), tenant, agent)
+}
+
+// RequeueAgent makes everything that was sent to an agent queued again: it will not come back.
+func (tx *Tx) RequeueAgent(tenant, agent string) (int, error) {
+	tx.raise(&tx.store.Jobs)
+	return tx.exec("UPDATE job SET state = 'queued', agent = '', sent = 0 WHERE tenant = ? AND agent = ? AND state = 'sent'", tenant, agent)
+}
+
+// EndJobs ends jobs that have not ended, as done with no fault when fault is
+// empty, in the given state otherwise.
+func (tx *Tx) EndJobs(ids []int64, state, outcome, fault string) error {
+	_, err := tx.exec(`UPDATE job SET state = ?, outcome = ?, fault = ?, ended = ? WHERE id IN (SELECT value FROM json_each(?))
+		AND state IN ('held','queued','waiting','sent')`, state, outcome, fault, tx.Now, list(ids))
+	return err
+}
+
+// ReleaseAfter queues the jobs that waited for the given ones, which are done, and returns their ids.
+func (tx *Tx) ReleaseAfter(ids []int64) ([]int64, error) {
+	freed, err := column[int64](tx, `SELECT id FROM job WHERE after <> 0 AND after IN (SELECT value FROM json_each(?)) AND state = 'waiting'`, list(ids))
+	if err != nil || len(freed) == 0 {
+		return nil, err
+	}
+	tx.raise(&tx.store.Jobs)
+	_, err = tx.exec("UPDATE job SET state = 'queued' WHERE id IN (SELECT value FROM json_each(?))", list(freed))
+	return freed, err
+}
+
+// DropAfter drops all jobs that follow the given ones in their chains and have not been sent, and returns their ids.
+func (tx *Tx) DropAfter(ids []int64) ([]int64, error) {
+	follow, err := column[int64](tx, `WITH RECURSIVE follow(id) AS (
+		SELECT id FROM job WHERE after <> 0 AND after IN (SELECT value FROM json_each(?)) AND state IN ('waiting','held','queued')
+		UNION SELECT j.id FROM job j JOIN follow f ON j.after = f.id AND j.after <> 0 WHERE j.state IN ('waiting','held','queued'))
+		SELECT id FROM follow`, list(ids))
+	if err != nil || len(follow) == 0 {
+		return nil, err
+	}
+	return follow, tx.EndJobs(follow, JobDropped, "", "")
+}
+
+// OpenJobsOf returns the jobs of people that have not ended, without their work, in the order of ids.
+func (tx *Tx) OpenJobsOf(tenant string, people []string) ([]Job, error) {
+	return query[Job](tx, `SELECT id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after,
+		agent, x'', reasons, made, sent, ended, outcome, fault FROM job WHERE tenant = ? AND person <> ''
+		AND person IN (SELECT value FROM json_each(?)) AND state IN ('held','queued','waiting','sent') ORDER BY id`, tenant, list(people))
+}
+
+// OpenJobs returns up to limit jobs of a system of the given class that have not ended, in the order of ids.
+func (tx *Tx) OpenJobs(tenant, system, class string, limit int) ([]Job, error) {
+	return query[Job](tx, "SELECT "+jobColumns+` FROM job WHERE tenant = ? AND system = ? AND class = ?
+		AND state IN ('held','queued','waiting','sent') ORDER BY id LIMIT ?`, tenant, system, class, limit)
+}
+
+// StaleJobs returns up to limit jobs, without their work, that no agent has and that are not to be begun any more.
+func (tx *Tx) StaleJobs(limit int) ([]Job, error) {
+	return query[Job](tx, `SELECT id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after,
+		agent, x'', reasons, made, sent, ended, outcome, fault FROM job WHERE state = 'queued' AND not_after <> 0 AND not_after < ? LIMIT ?`, tx.Now, limit)
+}
+
+// CountJobs returns how many of a tenant's jobs are in a state.
+func (tx *Tx) CountJobs(tenant, state string) (int, error) {
+	return value[int](tx, "SELECT count(*) FROM job WHERE tenant = ? AND state = ?", tenant, state)
+}

@@ -1,0 +1,44 @@
+package store
+
+// A Person of the directory.
+type Person struct {
+	Tenant     string
+	ID         string
+	Key        string // correlation key, folded; unique
+	Display    string
+	Attributes string // JSON of directory.Attributes
+	Made       Instant
+	Changed    Instant
+}
+
+const personColumns = "tenant, id, key, display, attributes, made, changed"
+
+func (p *Person) fields() []any {
+	return []any{&p.Tenant, &p.ID, &p.Key, &p.Display, &p.Attributes, &p.Made, &p.Changed}
+}
+
+// People returns those that are there of the people with the ids, in no order.
+func (tx *Tx) People(tenant string, ids []string) ([]Person, error) {
+	return query[Person](tx, "SELECT "+personColumns+" FROM person WHERE tenant = ? AND id IN (SELECT value FROM json_each(?))", tenant, list(ids))
+}
+
+// PeopleByKey returns those that are there of the people with the keys, in no order.
+func (tx *Tx) PeopleByKey(tenant string, keys []string) ([]Person, error) {
+	return query[Person](tx, "SELECT "+personColumns+" FROM person WHERE tenant = ? AND key IN (SELECT value FROM json_each(?))", tenant, list(keys))
+}
+
+// PeopleAfter returns up to limit people in the order of their ids, those after the given id: a way to walk over all.
+func (tx *Tx) PeopleAfter(tenant, id string, limit int) ([]Person, error) {
+	return query[Person](tx, "SELECT "+personColumns+" FROM person WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?", tenant, id, limit)
+}
+
+// PutPeople stores people, new or changed; key and Made of one that is there stay.
+func (tx *Tx) PutPeople(rows []Person) error {
+	return insert(tx, "person", personColumns, `ON CONFLICT (tenant, id) DO UPDATE SET display = excluded.display,
+		attributes = excluded.attributes, changed = excluded.changed`, rows)
+}
+
+// CountPeople returns how many people a tenant has.
+func (tx *Tx) CountPeople(tenant string) (int, error) {
+	return value[int](tx, "SELECT count(*) FROM person WHERE tenant = ?", tenant)
+}

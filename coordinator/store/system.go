@@ -1,0 +1,97 @@
+package store
+
+// A System is one configured instance of a connector at a site.
+type System struct {
+	Tenant    string
+	Name      string
+	Site      string
+	Connector string
+	Revision  int64
+	Document  string // YAML as applied
+	Applied   Instant
+	Schema    []byte // connectorv1.SchemaResponse, protobuf; nil until read
+	SchemaAt  Instant
+	Health    string // linkv1.SystemHealth, JSON
+	NextRead  Instant
+}
+
+const systemColumns = "tenant, name, site, connector, revision, document, applied, schema, schema_at, health, next_read"
+
+func (s *System) fields() []any {
+	return []any{&s.Tenant, &s.Name, &s.Site, &s.Connector, &s.Revision, &s.Document, &s.Applied, &s.Schema, &s.SchemaAt, &s.Health, &s.NextRead}
+}
+
+// ApplySystem stores a system's document with the next revision, which it
+// returns; schema, health and schedule stay as they are. NextRead of s is taken
+// when the system is new.
+func (tx *Tx) ApplySystem(s System) (revision int64, err error) {
+	tx.raise(&tx.store.Systems)
+	if s.Health == "" {
+		s.Health = "{}"
+	}
+	last, err := value[int64](tx, "SELECT revision FROM system WHERE tenant = ? AND name = ?", s.Tenant, s.Name)
+	if err != nil {
+		return 0, err
+	}
+	s.Revision, s.Applied = last+1, tx.Now
+	return s.Revision, insert(tx, "system", systemColumns, `ON CONFLICT DO UPDATE SET site = excluded.site, connector = excluded.connector,
+		revision = excluded.revision, document = excluded.document, applied = excluded.applied`, []System{s})
+}
+
+// System returns the system, or [ErrNone].
+func (tx *Tx) System(tenant, name string) (System, error) {
+	return one[System](tx, "SELECT "+systemColumns+" FROM system WHERE tenant = ? AND name = ?", tenant, name)
+}
+
+// Systems returns a tenant's systems by name.
+func (tx *Tx) Systems(tenant string) ([]System, error) {
+	return query[System](tx, "SELECT "+systemColumns+" FROM system WHERE tenant = ? ORDER BY name", tenant)
+}
+
+// SystemsOfSite returns the systems of a site by name.
+func (tx *Tx) SystemsOfSite(tenant, site string) ([]System, error) {
+	return query[System](tx, "SELECT "+systemColumns+" FROM system WHERE tenant = ? AND site = ? ORDER BY name", tenant, site)
+}
+
+// SystemsToRead returns the systems whose next read is due.
+func (tx *Tx) SystemsToRead() ([]System, error) {
+	return query[System](tx, "SELECT "+systemColumns+" FROM system WHERE next_read <> 0 AND next_read <= ? ORDER BY next_read", tx.Now)
+}
+
+// NextRead returns when the earliest scheduled read is due, or none.
+func (tx *Tx) NextRead() (Instant, error) {
+	return value[Instant](tx, "SELECT coalesce(min(next_read), 0) FROM system WHERE next_read <> 0")
+}
+
+// SetNextRead sets when the schedule reads a system again; none means never.
+func (tx *Tx) SetNextRead(tenant, name string, at Instant) error {
+	return tx.changed(tx.exec("UPDATE system SET next_read = ? WHERE tenant = ? AND name = ?", at, tenant, name))
+}
+
+// SetSchema stores a schema as read now.
+func (tx *Tx) SetSchema(tenant, name string, schema []byte) error {
+	return tx.changed(tx.exec("UPDATE system SET schema = ?, schema_at = ? WHERE tenant = ? AND name = ?", schema, tx.Now, tenant, name))
+}
+
+// SetHealth stores a system's health as told now. A system that is not there is no error: its agent may not know yet.
+func (tx *Tx) SetHealth(tenant, name, health string) error {
+	_, err := tx.exec("UPDATE system SET health = ? WHERE tenant = ? AND name = ?", health, tenant, name)
+	return err
+}
+
+// RemoveSystem removes a system with its accounts, names, waits and problems; its jobs that have not ended are
+// dropped. It reports whether it was there. Nothing is changed at the system itself.
+func (tx *Tx) RemoveSystem(tenant, name string) (bool, error) {
+	tx.raise(&tx.store.Systems)
+	for _, table := range []string{"account", "name", "waiting", "problem", "reject"} {
+		if _, err := tx.exec("DELETE FROM "+table+" WHERE tenant = ? AND system = ?", tenant, name); err != nil {
+			return false, err
+		}
+	}
+	if _, err := tx.exec(`UPDATE job SET state = 'dropped', ended = ? WHERE tenant = ? AND system = ?
+		AND state IN ('held','queued','waiting','sent')`, tx.Now, tenant, name); err != nil {
+		return false, err
+	}
+	n, err := tx.exec("DELETE FROM system WHERE tenant = ? AND name = ?", tenant, name)
+	return n == 1, err
+}
