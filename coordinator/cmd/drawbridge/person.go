@@ -1,0 +1,209 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mattn/go-runewidth"
+	"github.com/spf13/cobra"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+)
+
+func personCommand(s *session) *cobra.Command {
+	c := &cobra.Command{Use: "person", Short: "People, their accounts, and why each value is what it is"}
+	c.AddCommand(personList(s), personShow(s))
+	return c
+}
+
+func personList(s *session) *cobra.Command {
+	var limit int
+	c := &cobra.Command{
+		Use:   "list [TEXT]",
+		Short: "List people whose key or name holds the text",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var list []client.PersonLine
+			query := values("q", strings.Join(args, " "), "limit", fmt.Sprint(limit))
+			if err := s.api.Get(cmd.Context(), "/v1/people", query, &list); err != nil {
+				return err
+			}
+			return s.show(list, func() {
+				t := newTable("KEY", "NAME", "LIFE", "CHANGED", "ACCOUNTS")
+				for _, p := range list {
+					t.row(p.Key, p.Display, p.Life, stamp(p.Changed), orDash(strings.Join(p.Accounts, ", ")))
+				}
+				t.print(s, "No such people.")
+			})
+		},
+	}
+	c.Flags().IntVarP(&limit, "limit", "n", 50, "how many")
+	return c
+}
+
+func personShow(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:               "show KEY",
+		Short:             "Explain a person: record → rule → value → when written",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: s.complete("/v1/people?limit=200", "key"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var p client.Person
+			if err := s.api.Get(cmd.Context(), "/v1/people/"+segment(args[0]), nil, &p); err != nil {
+				return err
+			}
+			return s.show(p, func() { s.person(p) })
+		},
+	}
+}
+
+func (s *session) person(p client.Person) {
+	ink := s.paint()
+	s.printf("%s  %s  %s", ink.bold(p.Display), p.Key, stateWord(ink, p.Life))
+	s.printf("%s", ink.dim("known since "+stamp(p.Made)+", last change "+stamp(p.Changed)))
+	if p.Due != "" {
+		s.printf("about to be looked at: %s", p.Due)
+	}
+	for _, a := range p.Alarms {
+		s.printf("%s  %s", stamp(a.At), a.Why)
+	}
+	s.printf("")
+	t := newTable("ATTRIBUTE", "VALUE", "FROM")
+	for _, a := range p.Attributes {
+		t.row(a.Path, held(a.Values), origin(a.Origin))
+	}
+	t.print(s, "Nothing is known of this person.")
+	for _, a := range p.Accounts {
+		s.account(a)
+	}
+}
+
+// account prints one account with every value, each as
+//
+//	displayName = Ada Lovelace
+//	    record   hr, workers.csv line 17: first_name "Ada" → name.givenName
+//	    rule     corp-ad:31  name.givenName + " " + name.familyName
+//	    written  2026-11-23 10:02:14 by job 17, agent dc-host, server dc1.corp.example
+func (s *session) account(a client.Account) {
+	ink := s.paint()
+	head := stateWord(ink, a.State)
+	switch a.Enabled {
+	case "yes":
+		head += ", enabled"
+	case "no":
+		head += ", " + ink.warn("disabled")
+	}
+	s.printf("\n%s  %s", ink.bold(a.System), head)
+	if a.Address != "" {
+		s.printf("  %s", a.Address)
+	}
+	if a.ID != "" {
+		s.printf("  %s", ink.dim(strings.TrimSpace(a.Class+" "+a.ID)+", last change "+stamp(a.Changed)))
+	}
+	if a.Problem != nil {
+		s.trouble("  ", a.Problem.Fault)
+	}
+	for _, key := range a.Waits {
+		s.printf("  %s waits for the account of %s", ink.warn("…"), key)
+	}
+	for _, j := range a.Open {
+		s.printf("  %s job %d %s: %s", ink.warn("…"), j.ID, j.State, j.Text)
+	}
+	for _, v := range a.Values {
+		s.value(v)
+	}
+}
+
+func (s *session) value(v client.Value) {
+	ink := s.paint()
+	s.printf("\n  %s = %s", ink.bold(v.Attribute), held(v.Values))
+	if v.Want != nil {
+		s.printf("      wanted   %s", ink.warn(held(v.Want)))
+	}
+	label := "record"
+	for _, line := range records(v.Inputs) {
+		s.printf("      %-8s %s", label, line)
+		label = ""
+	}
+	if v.Rule != nil {
+		s.printf("      rule     %s", rule(*v.Rule))
+	}
+	switch {
+	case v.Written != nil:
+		line := fmt.Sprintf("%s by job %d", stamp(v.Written.At), v.Written.Job)
+		if v.Written.Agent != "" {
+			line += ", agent " + v.Written.Agent
+		}
+		if v.Written.Server != "" {
+			line += ", server " + v.Written.Server
+		}
+		s.printf("      written  %s", line)
+	case v.Pending == "" && len(v.Values) > 0:
+		s.printf("      written  %s", ink.dim("not by Drawbridge: it was so when first read"))
+	}
+	if v.Pending != "" {
+		s.printf("      not yet  %s", ink.warn(v.Pending))
+	}
+}
+
+// records tells, a line each, what of which record went into a value.
+func records(inputs []client.Input) []string {
+	var lines []string
+	place := ""
+	for _, in := range inputs {
+		if in.Origin == nil {
+			lines = append(lines, fmt.Sprintf("%s %s", in.Name, quoted(in.Value)))
+			continue
+		}
+		at := where(*in.Origin) + ": "
+		if at == place { // the same record again
+			at = strings.Repeat(" ", runewidth.StringWidth(at))
+		} else {
+			place = at
+		}
+		lines = append(lines, fmt.Sprintf("%s%s → %s %s", at, terms(in.Origin.Inputs), in.Name, quoted(in.Value)))
+	}
+	return lines
+}
+
+// where names a record: the system, and its place there or its id.
+func where(o client.Origin) string {
+	if o.Place != "" {
+		return o.System + ", " + o.Place
+	}
+	return o.System + " " + o.Record
+}
+
+func origin(o *client.Origin) string {
+	if o == nil {
+		return "–"
+	}
+	line := where(*o) + ": " + terms(o.Inputs)
+	if o.Rule != nil && !bare(o) {
+		line += "  by " + rule(*o.Rule)
+	}
+	return line
+}
+
+// bare tells whether the rule only takes over one column: then it says nothing new.
+func bare(o *client.Origin) bool { return len(o.Inputs) == 1 && o.Rule.Text == o.Inputs[0].Name }
+
+func terms(list []client.Term) string {
+	parts := make([]string, len(list))
+	for i, term := range list {
+		parts[i] = term.Name + " " + quoted(term.Value)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func rule(r client.Rule) string {
+	if r.Line == 0 {
+		return r.Text
+	}
+	return fmt.Sprintf("%s:%d  %s", r.Document, r.Line, r.Text)
+}
+
+func quoted(text string) string { return `"` + text + `"` }
+
+// held gives values for one line; "–" for none.
+func held(list []string) string { return orDash(strings.Join(list, "; ")) }

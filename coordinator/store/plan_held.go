@@ -1,0 +1,86 @@
+package store
+
+// HoldJobs makes queued jobs held, for the given reason, a connectorv1.Fault in
+// JSON; those already sent are not touched. It returns how many there were.
+func (tx *Tx) HoldJobs(ids []int64, fault string) (int, error) {
+	return tx.exec("UPDATE job SET state = 'held', fault = ? WHERE id IN (SELECT value FROM json_each(?)) AND state = 'queued'", fault, list(ids))
+}
+
+// HeldFilter says which held jobs are meant: those that match every field set.
+type HeldFilter struct {
+	System string
+	Class  string
+	Jobs   []int64
+}
+
+func (f HeldFilter) where(tenant string) (string, []any) {
+	w := filter{text: "tenant = ? AND state = 'held'", args: []any{tenant}}
+	w.and("system = ?", f.System)
+	w.and("class = ?", f.Class)
+	if len(f.Jobs) > 0 {
+		w.text += " AND id IN (SELECT value FROM json_each(?))"
+		w.args = append(w.args, list(f.Jobs))
+	}
+	return w.text, w.args
+}
+
+// HeldJobs returns up to limit held jobs, in the order of ids.
+func (tx *Tx) HeldJobs(tenant string, f HeldFilter, limit int) ([]Job, error) {
+	where, args := f.where(tenant)
+	return query[Job](tx, "SELECT "+jobColumns+" FROM job WHERE "+where+" ORDER BY id LIMIT ?", append(args, limit)...)
+}
+
+// ApproveJobs lets held jobs go: at once, or after the jobs before them.
+func (tx *Tx) ApproveJobs(ids []int64, notAfter map[int64]Instant) error {
+	tx.raise(&tx.store.Jobs)
+	for id, until := range notAfter { // what was held for days must not be stale the moment it is let go
+		if _, err := tx.exec("UPDATE job SET not_after = ? WHERE id = ? AND state = 'held'", until, id); err != nil {
+			return err
+		}
+	}
+	_, err := tx.exec(`UPDATE job SET fault = '', state = CASE WHEN after <> 0 AND EXISTS (SELECT 1 FROM job p WHERE p.id = job.after
+		AND p.state IN ('held','queued','waiting','sent')) THEN 'waiting' ELSE 'queued' END
+		WHERE id IN (SELECT value FROM json_each(?)) AND state = 'held'`, list(ids))
+	return err
+}
+
+// A HeldClass is what is held of a class in a system.
+type HeldClass struct {
+	System string
+	Class  string
+	Count  int64
+	Since  Instant
+	Fault  string // connectorv1.Fault, JSON: of the first
+}
+
+func (h *HeldClass) fields() []any { return []any{&h.System, &h.Class, &h.Count, &h.Since, &h.Fault} }
+
+// HeldClasses returns what is held by system and class.
+func (tx *Tx) HeldClasses(tenant string) ([]HeldClass, error) {
+	return query[HeldClass](tx, `SELECT system, class, count(*), min(made), max(fault) FROM job
+		WHERE tenant = ? AND state = 'held' GROUP BY system, class ORDER BY system, class`, tenant)
+}
+
+// A TakingJob is what thresholds count of a job.
+type TakingJob struct {
+	ID     int64
+	Tenant string
+	System string
+	Class  string
+	Made   Instant
+}
+
+func (t *TakingJob) fields() []any { return []any{&t.ID, &t.Tenant, &t.System, &t.Class, &t.Made} }
+
+// TakingJobs returns the latest jobs of the given classes made since an instant
+// that are not held or dropped, in the order of ids: at most limit.
+func (tx *Tx) TakingJobs(since Instant, classes []string, limit int) ([]TakingJob, error) {
+	return query[TakingJob](tx, `SELECT id, tenant, system, class, made FROM (SELECT id, tenant, system, class, made, state FROM job ORDER BY id DESC LIMIT ?)
+		WHERE made >= ? AND state IN ('queued','waiting','sent','done','failed') AND class IN (SELECT value FROM json_each(?)) ORDER BY id`,
+		limit, since, list(classes))
+}
+
+// CountHeld returns how many jobs of a class in a system are held.
+func (tx *Tx) CountHeld(tenant, system, class string) (int, error) {
+	return value[int](tx, "SELECT count(*) FROM job WHERE tenant = ? AND system = ? AND class = ? AND state = 'held'", tenant, system, class)
+}

@@ -1,0 +1,66 @@
+package store
+
+import "database/sql"
+
+// PlanJobs returns what planning must know of people's jobs, with their work,
+// in the order of ids: those that have not ended, and the done ones that tell
+// whether an account was last let in or shut out by us, and into which groups
+// we put it.
+func (tx *Tx) PlanJobs(tenant string, people []string) ([]Job, error) {
+	return query[Job](tx, `SELECT id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after,
+		agent, work, '', made, sent, ended, outcome, '' FROM job WHERE tenant = ? AND person <> ''
+		AND person IN (SELECT value FROM json_each(?))
+		AND (state IN ('held','queued','waiting','sent') OR state = 'done' AND class IN ('create','enable','disable','membership')) ORDER BY id`,
+		tenant, list(people))
+}
+
+// RefusedJobs returns the jobs of people, with their work, that failed or that
+// a person rejected, in the order of ids.
+func (tx *Tx) RefusedJobs(tenant string, people []string) ([]Job, error) {
+	return query[Job](tx, "SELECT "+jobColumns+` FROM job WHERE tenant = ? AND person <> '' AND person IN (SELECT value FROM json_each(?))
+		AND (state = 'failed' OR state = 'dropped' AND outcome = 'rejected') ORDER BY id`, tenant, list(people))
+}
+
+// AccountIDs returns the native ids of the accounts of a class that the people
+// with the folded keys have in a system, by key.
+func (tx *Tx) AccountIDs(tenant, system, class string, keys []string) (map[string]string, error) {
+	type pair struct{ key, id string }
+	pairs, err := queryAny(tx, func(rows *sql.Rows, p *pair) error { return rows.Scan(&p.key, &p.id) },
+		`SELECT p.key, a.id FROM json_each(?) k JOIN person p ON p.tenant = ? AND p.key = k.value
+		JOIN account a ON a.tenant = p.tenant AND a.person <> '' AND a.person = p.id
+		WHERE a.system = ? AND a.class = ? AND a.gone = 0 ORDER BY a.id DESC`, list(keys), tenant, system, class)
+	ids := make(map[string]string, len(pairs))
+	for _, p := range pairs {
+		ids[p.key] = p.id // the lowest id is last
+	}
+	return ids, err
+}
+
+// Groups returns the accounts of a system that are of another class than the given one and not gone.
+func (tx *Tx) Groups(tenant, system, notClass string) ([]Account, error) {
+	return query[Account](tx, selectAccount+" AND system = ? AND class <> ? AND gone = 0 ORDER BY id", tenant, system, notClass)
+}
+
+// CountManaged returns how many accounts of a system are somebody's and not gone.
+func (tx *Tx) CountManaged(tenant, system string) (int, error) {
+	return value[int](tx, "SELECT count(*) FROM account WHERE tenant = ? AND person <> '' AND system = ? AND gone = 0", tenant, system)
+}
+
+// NameOf returns who holds a folded value, and whether anybody does.
+func (tx *Tx) NameOf(tenant, system, attribute, folded string) (Name, bool, error) {
+	rows, err := query[Name](tx, "SELECT "+nameColumns+" FROM name WHERE tenant = ? AND system = ? AND attribute = ? AND value = ?",
+		tenant, system, attribute, folded)
+	if err != nil || len(rows) == 0 {
+		return Name{}, false, err
+	}
+	return rows[0], true, nil
+}
+
+// MarkSystemDue makes everybody of a tenant due now, in the order of their
+// keys, so that who is planned first is always the same.
+func (tx *Tx) MarkSystemDue(tenant, why string) error {
+	tx.raise(&tx.store.Due)
+	_, err := tx.exec(`INSERT INTO due (tenant, person, at, why) SELECT tenant, id, ?, ? FROM person WHERE tenant = ? ORDER BY key
+		ON CONFLICT DO UPDATE SET at = excluded.at, why = excluded.why WHERE excluded.at < due.at`, tx.Now, why, tenant)
+	return err
+}

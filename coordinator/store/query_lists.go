@@ -1,0 +1,171 @@
+package store
+
+import "database/sql"
+
+// A filter is a WHERE clause that grows.
+type filter struct {
+	text string
+	args []any
+}
+
+// and adds a condition on a value, unless that is empty.
+func (f *filter) and(condition, value string) {
+	if value != "" {
+		f.text += " AND " + condition
+		f.args = append(f.args, value)
+	}
+}
+
+// JobFilter says which jobs are wanted: those that match every field set.
+type JobFilter struct {
+	System string
+	State  string // or "open" for all that have not ended
+	Class  string
+	Person string // id
+	Before int64  // ids below it
+}
+
+// ListJobs returns up to limit jobs, the newest first.
+func (tx *Tx) ListJobs(tenant string, f JobFilter, limit int) ([]Job, error) {
+	w := filter{text: "tenant = ?", args: []any{tenant}}
+	w.and("system = ?", f.System)
+	if f.State == "open" {
+		w.text += " AND state IN ('held','queued','waiting','sent')"
+	} else {
+		w.and("state = ?", f.State)
+	}
+	w.and("class = ?", f.Class)
+	if f.Person != "" {
+		w.and("person <> '' AND person = ?", f.Person)
+	}
+	if f.Before > 0 {
+		w.text += " AND id < ?"
+		w.args = append(w.args, f.Before)
+	}
+	return query[Job](tx, "SELECT "+jobColumns+" FROM job WHERE "+w.text+" ORDER BY id DESC LIMIT ?", append(w.args, limit)...)
+}
+
+// LogFilter says which entries of the log are wanted: those that match every field set.
+type LogFilter struct {
+	System string
+	Kind   string
+	Person string // id
+	Before int64  // numbers below it
+}
+
+// ListHistory returns up to limit entries, the newest first, without their bodies.
+func (tx *Tx) ListHistory(tenant string, f LogFilter, limit int) ([]History, error) {
+	w := filter{text: "tenant = ?", args: []any{tenant}}
+	w.and("system = ?", f.System)
+	w.and("kind = ?", f.Kind)
+	if f.Person != "" {
+		w.and("person <> '' AND person = ?", f.Person)
+	}
+	if f.Before > 0 {
+		w.text += " AND seq < ?"
+		w.args = append(w.args, f.Before)
+	}
+	return query[History](tx, "SELECT seq, tenant, at, kind, system, person, account, job, text, NULL FROM history WHERE "+w.text+
+		" ORDER BY seq DESC LIMIT ?", append(w.args, limit)...)
+}
+
+// LastHistory returns the number of the latest entry of the log; 0 when there is none.
+func (tx *Tx) LastHistory() (int64, error) {
+	return value[int64](tx, "SELECT coalesce(max(seq), 0) FROM history")
+}
+
+// FindPeople returns up to limit people in the order of keys, those after the
+// given key, whose key or name holds the text in whatever case.
+func (tx *Tx) FindPeople(tenant, text, after string, limit int) ([]Person, error) {
+	return query[Person](tx, "SELECT "+personColumns+` FROM person WHERE tenant = ? AND key > ?
+		AND (? = '' OR instr(key, lower(?)) > 0 OR instr(lower(display), lower(?)) > 0) ORDER BY key LIMIT ?`,
+		tenant, after, text, text, text, limit)
+}
+
+// ListCycles returns up to limit cycles, the newest first, of a system and in a state where these are not empty.
+func (tx *Tx) ListCycles(tenant, system, state string, limit int) ([]Cycle, error) {
+	w := filter{text: "tenant = ?", args: []any{tenant}}
+	w.and("system = ?", system)
+	w.and("state = ?", state)
+	return query[Cycle](tx, "SELECT "+cycleColumns+" FROM cycle WHERE "+w.text+" ORDER BY id DESC LIMIT ?", append(w.args, limit)...)
+}
+
+// A Count is how many there are of something.
+type Count struct {
+	Name string
+	N    int64
+}
+
+func (c *Count) fields() []any { return []any{&c.Name, &c.N} }
+
+// AccountCounts returns how many accounts exist in each system.
+func (tx *Tx) AccountCounts(tenant string) ([]Count, error) {
+	return query[Count](tx, "SELECT system, count(*) FROM account WHERE tenant = ? AND gone = 0 GROUP BY system", tenant)
+}
+
+// OpenJobCounts returns how many jobs that have not ended are in each state.
+func (tx *Tx) OpenJobCounts(tenant string) ([]Count, error) {
+	return query[Count](tx, "SELECT state, count(*) FROM job WHERE tenant = ? AND state IN ('held','queued','waiting','sent') GROUP BY state", tenant)
+}
+
+// CountProblems returns how many problems there are.
+func (tx *Tx) CountProblems(tenant string) (int64, error) {
+	return value[int64](tx, "SELECT count(*) FROM problem WHERE tenant = ?", tenant)
+}
+
+// CountAlarms returns how many alarms are ahead.
+func (tx *Tx) CountAlarms(tenant string) (int64, error) {
+	return value[int64](tx, "SELECT count(*) FROM alarm WHERE tenant = ?", tenant)
+}
+
+// DueOf returns why a person is due, or [ErrNone].
+func (tx *Tx) DueOf(tenant, person string) (Due, error) {
+	return one[Due](tx, "SELECT "+dueColumns+" FROM due WHERE tenant = ? AND person = ?", tenant, person)
+}
+
+// WaitsOf returns for whose accounts a person waits.
+func (tx *Tx) WaitsOf(tenant, person string) ([]Waiting, error) {
+	return query[Waiting](tx, "SELECT "+waitingColumns+" FROM waiting WHERE tenant = ? AND person = ? ORDER BY system, key", tenant, person)
+}
+
+// JobsOfPerson returns a person's applied and open jobs of every system with work and reasons, the newest first.
+func (tx *Tx) JobsOfPerson(tenant, person string, limit int) ([]Job, error) {
+	return query[Job](tx, "SELECT "+jobColumns+` FROM job WHERE tenant = ? AND person <> '' AND person = ?
+		ORDER BY id DESC LIMIT ?`, tenant, person, limit)
+}
+
+// WrittenServers returns the server that each of a person's done jobs wrote to, as its history tells.
+func (tx *Tx) WrittenServers(tenant, person string) (map[int64]string, error) {
+	type pair struct {
+		job    int64
+		server string
+	}
+	pairs, err := queryAny(tx, func(rows *sql.Rows, p *pair) error { return rows.Scan(&p.job, &p.server) },
+		`SELECT job, json_extract(body, '$.server') FROM history WHERE tenant = ? AND person <> '' AND person = ? AND job <> 0
+		AND json_valid(body) AND json_extract(body, '$.server') <> ''`, tenant, person)
+	out := make(map[int64]string, len(pairs))
+	for _, p := range pairs {
+		out[p.job] = p.server
+	}
+	return out, err
+}
+
+// RemoveRejected forgets the problems of a kind that match, empty fields matching all, and returns of which people they were.
+func (tx *Tx) RemoveRejected(tenant, system, person string) ([]string, error) {
+	w := filter{text: "tenant = ? AND kind = 'rejected'", args: []any{tenant}}
+	w.and("system = ?", system)
+	w.and("person = ?", person)
+	return column[string](tx, "DELETE FROM problem WHERE "+w.text+" RETURNING person", w.args...)
+}
+
+// RetryNow makes the problems that match tried again now, empty fields matching all, and returns how many.
+func (tx *Tx) RetryNow(tenant, system, person string) (int, error) {
+	w := filter{text: "tenant = ?", args: []any{tenant}}
+	w.and("system = ?", system)
+	w.and("person = ?", person)
+	people, err := column[string](tx, "UPDATE problem SET retry = 0 WHERE "+w.text+" RETURNING person", w.args...)
+	if err != nil {
+		return 0, err
+	}
+	return len(people), tx.MarkDue(tenant, tx.Now, "tried again by hand", people)
+}
