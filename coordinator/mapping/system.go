@@ -15,8 +15,6 @@ package mapping
 import (
 	"encoding/json"
 	"time"
-
-	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
 // A System is one document, compiled. It is never changed after Parse, and all
@@ -80,26 +78,3 @@ type Password struct {
 	Recipients     []string
 	ChangeAtSignIn bool
 }
-
-// Classes gives the class of objects that the document reads or writes.
-func (s *System) Classes() []string {
-	switch {
-	case s.Source != nil && s.Target != nil && s.Source.Class != s.Target.Class:
-		return []string{s.Source.Class, s.Target.Class}
-	case s.Source != nil:
-		return []string{s.Source.Class}
-	}
-	return []string{s.Target.Class}
-}
-
-// Attributes gives the attributes of the system that the document uses, in
-// ascending order: what may leave the site, and what a read asks for.
-func (s *System) Attributes() []string { return s.attributes() }
-
-// CheckSchema compares the document with what the system has: attributes that
-// it does not have, cannot be written, or are of another type.
-func (s *System) CheckSchema(schema *connectorv1.SchemaResponse) Faults { return s.checkSchema(schema) }
-
-// WithSchema gives the same system knowing the types and limits of the
-// target's attributes, so that values are compared and cut as it does.
-func (s *System) WithSchema(schema *connectorv1.SchemaResponse) *System { return s.withSchema(schema) }

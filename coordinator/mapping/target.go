@@ -1,57 +1,18 @@
 package mapping
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 )
 
-// A Source is the way from a system into the directory.
-type Source struct {
-	// Class of the objects that are records of people.
-	Class string
-}
-
-// Person evaluates an object, given as a marshalled connectorv1.Object. The
-// error of a record that cannot be taken is a *RecordError.
-func (s *Source) Person(object []byte) (key string, attributes directory.Attributes, err error) {
-	return s.person(object)
-}
-
-// Explain tells for each attribute that the object fills by which rule and
-// from what it came. It is for people, not for the hot path.
-func (s *Source) Explain(object []byte) ([]Reason, error) { return s.explain(object) }
-
-// A RecordError tells which rule could not take a record, and why.
-type RecordError struct {
-	Attribute string // path, or "key"
-	Line      int    // of the rule in the document
-	Rule      string // text of the expression
-	Err       error
-}
-
-// A Reason tells where one value comes from.
-type Reason struct {
-	Attribute string   `json:"attribute"`
-	Before    []string `json:"before,omitempty"`
-	After     []string `json:"after,omitempty"`
-	// Rule is the text of the expression, or words where none was evaluated.
-	Rule string `json:"rule"`
-	// Line of the rule in the document; 0: no rule of the document.
-	Line int `json:"line,omitempty"`
-	// From is what the expression read.
-	From []Input `json:"from,omitempty"`
-	// Note says what else there is to know: "waits for the account of E100", "kept".
-	Note string `json:"note,omitempty"`
-}
-
-// An Input is an attribute that an expression read, and what it held.
-type Input struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
-
-// A Target is the way from the directory into a system.
+// A Target is the way from the directory into a system. What it wants of a
+// person's account is asked through a View.
 type Target struct {
 	Class string
 	// Match names the attribute by which an existing account is recognised;
@@ -61,22 +22,85 @@ type Target struct {
 	MakeContainers bool
 	Password       *Password // nil: the class has none
 	Lifecycle      Lifecycle
+
+	// The rules of a document; nil where it has none of the kind. Scope gives a
+	// boolean, Groups give names of groups.
+	Scope, MatchRule, Container, Name, LeaversContainer *Rule
+	Rules                                               []*Rule // ascending by attribute, folded
+	LeaverRules                                         []*Rule // what a leaver's account gets besides
+	Groups                                              []*Rule
+
+	// EnabledAttribute tells whether the account may be used, MemberOf which
+	// groups it is in; "" where the system has none, or it is not used.
+	EnabledAttribute, MemberOf string
+
+	scope      *scope
+	thresholds map[string]Limit
+	machines   machines
 }
 
-// Threshold gives the limit for a class of operation: create, modify, move,
-// enable, disable, membership or delete.
-func (t *Target) Threshold(class string) Limit { return t.threshold(class) }
+// A Rule is how one thing of an account comes about.
+type Rule struct {
+	Attribute string
+	Apply     Apply
+	Keep      Keep
+	// KeepEmpty leaves the attribute alone where the rule gives nothing.
+	KeepEmpty bool
+	// Exact also writes what differs in case only.
+	Exact bool
+	// Person: the value is the key of a person whose account is meant.
+	Person bool
 
-// MatchValue evaluates by what the person's existing account is recognised,
-// folded as account.match is; "" where it is not known.
-func (t *Target) MatchValue(p directory.Person) (string, error) { return t.matchValue(p) }
+	// What the system's schema says; zero while it is not known.
+	Type      connectorv1.Type
+	Multi     bool
+	MaxLength int // characters; 0: no limit is known
+
+	*expression
+	key Fault // place of the attribute's name
+}
+
+// Unique tells that the rule gives candidates, of which the first free one is
+// taken.
+func (r *Rule) Unique() bool { return r.expression.unique }
+
+// Text gives the text of the expression.
+func (r *Rule) Text() string { return r.expression.text }
+
+// Line gives the line of the expression in the document.
+func (r *Rule) Line() int { return r.expression.line }
+
+// Apply says when a rule's value is written.
+type Apply uint8
+
+const (
+	// Always: whenever it differs.
+	Always Apply = iota
+	// OnCreate: when the account is made, and not again.
+	OnCreate
+	// IfEmpty: when the account has no value.
+	IfEmpty
+)
+
+// Keep says what becomes of values that the rule does not give.
+type Keep uint8
+
+const (
+	// KeepNone: they go.
+	KeepNone Keep = iota
+	// KeepOld: they stay beside the rule's values.
+	KeepOld
+	// KeepAlias: as KeepOld, and a primary address (SMTP:) becomes an alias (smtp:).
+	KeepAlias
+)
 
 // A Lifecycle says what a target wants in each part of a person's life.
 type Lifecycle struct {
-	Create Moment // account made, disabled; at start by default
+	Create Moment // account made; at start by default
 	Enable Moment // at start by default
 	Leave  Leave
-	// Rehire by hand holds the return for a person to decide; else it restores.
+	// HoldRehire leaves the account of somebody who comes back disabled for a
+	// person to decide; else it is restored.
 	HoldRehire bool
 	// IgnoreOutOfScope leaves the account of somebody who left the scope alone;
 	// else that is a leave.
@@ -86,7 +110,7 @@ type Lifecycle struct {
 // Leave is what happens to a leaver's account.
 type Leave struct {
 	At      Moment // at end by default
-	Disable bool
+	Disable bool   // true by default
 	Groups  GroupsOfLeaver
 	Delete  *Moment // nil: never
 }
@@ -109,14 +133,217 @@ type Moment struct {
 	Offset  time.Duration // negative: before
 }
 
-// At gives the instant; zero where the base is.
-func (m Moment) At(t directory.Tenure) time.Time {
-	base := t.Start
-	if m.FromEnd {
-		base = t.End
-	}
+// After gives the instant counted from base; the zero time where base is that.
+func (m Moment) After(base time.Time) time.Time {
 	if base.IsZero() {
 		return base
 	}
 	return base.Add(m.Offset)
+}
+
+// Thresholds that hold where a document says nothing. A share never holds the
+// first five.
+var thresholds = map[string]Limit{
+	"create": {None: true}, "enable": {None: true},
+	"modify": {Share: 0.3, Count: 5}, "move": {Share: 0.2, Count: 5}, "membership": {Share: 0.2, Count: 5},
+	"disable": {Share: 0.1, Count: 5}, "delete": {Count: 5},
+}
+
+// Threshold gives the limit for a class of operation: create, modify, move,
+// enable, disable, membership or delete.
+func (t *Target) Threshold(class string) Limit {
+	if l, ok := t.thresholds[class]; ok {
+		return l
+	}
+	return thresholds[class]
+}
+
+// MatchValue evaluates by what the person's existing account is recognised,
+// folded as account.match is; "" where it is not known.
+func (t *Target) MatchValue(p directory.Person) (string, error) {
+	if t.MatchRule == nil {
+		return "", nil
+	}
+	v := t.View(p, time.Time{})
+	defer v.Close()
+	value, err := v.Eval(t.MatchRule)
+	if err != nil {
+		return "", err
+	}
+	return directory.Fold(value.First()), nil
+}
+
+// A View is a person as the rules of a target see them at an instant. It is
+// for one goroutine, until it is closed.
+type View struct {
+	target  *Target
+	machine *machine
+}
+
+// View opens a view.
+func (t *Target) View(p directory.Person, now time.Time) View {
+	m := t.machines.get(t.scope)
+	m.start(now)
+	for _, v := range t.scope.variables {
+		if strings.HasPrefix(v.path, accountPrefix) {
+			m.set(v, nil, false)
+			continue
+		}
+		value, known := p.Attributes.Get(v.path)
+		if value != nil && kindOf(value) != v.kind {
+			value, known = nil, false // declared otherwise when it was stored
+		}
+		m.set(v, value, known)
+	}
+	return View{t, m}
+}
+
+// accountPrefix begins the paths of what the account itself has.
+const accountPrefix = "account."
+
+// SetAccount tells the view what the account has, or is about to get, in an
+// attribute that is chosen by firstUnique.
+func (v View) SetAccount(attribute, value string) {
+	for _, variable := range v.target.scope.variables {
+		if name, ok := strings.CutPrefix(variable.path, accountPrefix); ok && strings.EqualFold(name, attribute) && value != "" {
+			v.machine.set(variable, value, true)
+		}
+	}
+}
+
+// Close ends the view; it must not be used any more.
+func (v View) Close() { v.target.machines.put(v.machine) }
+
+// A Value is what a rule gave.
+type Value struct {
+	one  string
+	list []string
+	// Known tells nothing that may clear an attribute (true) from nothing that
+	// says nothing (false).
+	Known bool
+}
+
+// Empty tells whether there is no value.
+func (v Value) Empty() bool { return v.one == "" && len(v.list) == 0 }
+
+// First gives the first value, "" where there is none.
+func (v Value) First() string {
+	if len(v.list) > 0 {
+		return v.list[0]
+	}
+	return v.one
+}
+
+// All gives all values, nil where there is none.
+func (v Value) All() []string {
+	if v.list == nil && v.one != "" {
+		return []string{v.one}
+	}
+	return v.list
+}
+
+// Eval gives what a rule wants. The error is a *RecordError.
+func (v View) Eval(r *Rule) (Value, error) {
+	x, known, err := v.machine.eval(r.expression)
+	if err != nil {
+		return Value{}, recordError(r.Attribute, r.expression, err)
+	}
+	switch x := x.(type) {
+	case nil:
+		return Value{Known: known}, nil
+	case string:
+		return Value{one: x, Known: true}, nil
+	case []string:
+		return Value{list: x, Known: true}, nil
+	default:
+		return Value{one: Text(x), Known: true}, nil
+	}
+}
+
+// InScope tells whether the target is for the person at all.
+func (v View) InScope() (bool, error) {
+	if v.target.Scope == nil {
+		return true, nil
+	}
+	x, _, err := v.machine.eval(v.target.Scope.expression)
+	if err != nil {
+		return false, recordError("scope", v.target.Scope.expression, err)
+	}
+	in, ok := x.(bool)
+	if !ok {
+		return false, recordError("scope", v.target.Scope.expression, fmt.Errorf("it gives %v, neither true nor false", x))
+	}
+	return in, nil
+}
+
+// Inputs gives what the rule read, for people.
+func (v View) Inputs(r *Rule) []Input { return v.machine.inputs(r.expression) }
+
+// Next gives the later instants at which what was evaluated may be another.
+func (v View) Next() []time.Time { return slices.Clone(v.machine.clock.next) }
+
+// Sequence yields the candidates of a unique rule and then the last of them
+// with a number, from 2 on: jdoe, jdoe2; j.doe@example.com, j.doe2@example.com;
+// "Jane Doe", "Jane Doe 2". None is longer than limit characters, 0 for any.
+func Sequence(candidates []string, limit int) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for _, c := range candidates {
+			if !yield(cut(c, "", limit)) {
+				return
+			}
+		}
+		if len(candidates) == 0 {
+			return
+		}
+		last := candidates[len(candidates)-1]
+		space := ""
+		if strings.Contains(last, " ") {
+			space = " "
+		}
+		for n := 2; n < 10_000; n++ {
+			if !yield(cut(last, fmt.Sprint(space, n), limit)) {
+				return
+			}
+		}
+	}
+}
+
+// cut puts number behind the local part of base and shortens that to fit.
+func cut(base, number string, limit int) string {
+	base, domain, at := strings.Cut(base, "@")
+	if at {
+		domain = "@" + domain
+	}
+	if room := limit - len([]rune(domain)) - len(number); limit > 0 && room < len([]rune(base)) {
+		base = strings.TrimRight(left(base, max(1, room)), " .")
+	}
+	return base + number + domain
+}
+
+// Numbered tells whether value could have come out of Sequence(candidates, limit).
+func Numbered(value string, candidates []string, limit int) bool {
+	for _, c := range candidates {
+		if strings.EqualFold(value, cut(c, "", limit)) {
+			return true
+		}
+	}
+	if len(candidates) == 0 {
+		return false
+	}
+	last := candidates[len(candidates)-1]
+	head, _, _ := strings.Cut(value, "@")
+	digits := strings.TrimRight(head, "0123456789")
+	for i := len(digits); i < len(head); i++ { // the base itself may end with digits
+		number := head[i:]
+		if number[0] == '0' || number == "1" || len(number) > 4 {
+			continue
+		}
+		if strings.Contains(last, " ") {
+			number = " " + number
+		}
+		if strings.EqualFold(value, cut(last, number, limit)) {
+			return true
+		}
+	}
+	return false
 }

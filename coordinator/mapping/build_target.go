@@ -1,0 +1,349 @@
+package mapping
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+)
+
+// knownLimits hold where no schema was read yet; limits of Active Directory.
+var knownLimits = map[string]int{
+	"samaccountname": samLength, "cn": 64, "displayname": 256, "userprincipalname": 1024, "mail": 256,
+	"employeeid": 16, "company": 64, "department": 64, "title": 128, "telephonenumber": 64,
+}
+
+// scope is that of a side of the document.
+func (b *builder) scope() *scope {
+	return &scope{kind: b.kind, paths: b.paths, tables: b.tables, functions: functions(b.zone)}
+}
+
+// kind gives the type of a person's attribute, 0 where there is none.
+func (b *builder) kind(path string) directory.Kind {
+	if k, ok := b.extension[path]; ok {
+		return k
+	}
+	return directory.KindAt(path)
+}
+
+func (b *builder) paths() []string {
+	return slices.AppendSeq(directory.Paths(), maps.Keys(b.extension))
+}
+
+// targetScope is that of a target: the person's attributes, and as
+// account.mail what is or becomes of an attribute that is chosen by
+// firstUnique. Those are found beforehand, so that rules may stand in any order.
+func (b *builder) targetScope(n ast.Node, unique map[string]bool) *scope {
+	s := b.scope()
+	if m, ok := n.(*ast.MappingNode); ok {
+		for _, pair := range m.Values {
+			if pair.Key.GetToken().Value == "attributes" {
+				uniqueRules(pair.Value, unique)
+			}
+		}
+	}
+	s.kind = func(path string) directory.Kind {
+		if name, ok := strings.CutPrefix(path, accountPrefix); ok && unique[name] {
+			return directory.Text
+		}
+		return b.kind(path)
+	}
+	s.paths = func() []string {
+		paths := b.paths()
+		for name := range unique {
+			paths = append(paths, accountPrefix+name)
+		}
+		return paths
+	}
+	return s
+}
+
+// uniqueRules notes the attributes whose rule begins with firstUnique.
+func uniqueRules(n ast.Node, unique map[string]bool) {
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		return
+	}
+	for _, pair := range m.Values {
+		value := pair.Value
+		if shape, ok := value.(*ast.MappingNode); ok {
+			for _, p := range shape.Values {
+				if p.Key.GetToken().Value == "value" {
+					value = p.Value
+				}
+			}
+		}
+		if v, ok := value.(ast.ScalarNode); ok {
+			if text, ok := v.GetValue().(string); ok && strings.HasPrefix(strings.TrimSpace(text), "firstUnique") {
+				unique[pair.Key.GetToken().Value] = true
+			}
+		}
+	}
+}
+
+// target reads the target of a document.
+func (b *builder) target(n ast.Node) {
+	unique := map[string]bool{}
+	t := &Target{scope: b.targetScope(n, unique), thresholds: map[string]Limit{}, Lifecycle: Lifecycle{
+		Leave: Leave{At: Moment{FromEnd: true}, Disable: true},
+	}}
+	b.sys.Target = t
+	b.mapping(n, "target", map[string]key{
+		"class":           {true, b.text("class", &t.Class)},
+		"scope":           {false, func(n ast.Node) { t.Scope = b.rule("scope", n, directory.Boolean) }},
+		"match":           {false, func(n ast.Node) { b.match(t, n) }},
+		"container":       {false, func(n ast.Node) { t.Container = b.rule("container", n, directory.Text) }},
+		"make_containers": {false, b.boolean("make_containers", &t.MakeContainers)},
+		"name":            {true, func(n ast.Node) { t.Name = b.name(n) }},
+		"attributes":      {true, func(n ast.Node) { t.Rules = b.rules(n, "attributes") }},
+		"groups": {false, b.list("groups", func(n ast.Node) {
+			if r := b.rule("groups", n, 0); r != nil {
+				t.Groups = append(t.Groups, r)
+			}
+		})},
+		"password":   {false, func(n ast.Node) { b.password(t, n) }},
+		"lifecycle":  {false, func(n ast.Node) { b.lifecycle(t, n) }},
+		"thresholds": {false, func(n ast.Node) { b.thresholds(t, n) }},
+	})
+	t.EnabledAttribute = "enabled"
+	if b.sys.Connector == "activedirectory" {
+		t.EnabledAttribute = "userAccountControl"
+	}
+	if len(t.Groups) > 0 || t.Lifecycle.Leave.Groups != KeepGroups {
+		t.MemberOf = "memberOf"
+	}
+}
+
+// rule reads a rule that is an expression and nothing else.
+func (b *builder) rule(attribute string, n ast.Node, want directory.Kind) *Rule {
+	e := b.compile(b.sys.Target.scope, n, attribute, want)
+	if e == nil {
+		return nil
+	}
+	return &Rule{Attribute: attribute, MaxLength: knownLimits[strings.ToLower(attribute)], expression: e, key: b.place(n)}
+}
+
+func (b *builder) place(n ast.Node) Fault {
+	p := position(n)
+	return Fault{File: b.file, Line: b.base + p.Line, Column: p.Column}
+}
+
+func (b *builder) match(t *Target, n ast.Node) {
+	b.pairs(n, "match", func(attribute string, k, v ast.Node) {
+		if t.Match != "" {
+			b.fault(k, "choose the one that is surest", "match takes one attribute")
+			return
+		}
+		t.Match = attribute
+		if t.MatchRule = b.rule(attribute, v, directory.Text); t.MatchRule == nil {
+			return
+		}
+		t.MatchRule.key = b.place(k)
+		if t.MatchRule.Unique() {
+			b.fault(v, "", "an existing account cannot be found by firstUnique")
+		}
+	})
+}
+
+func (b *builder) name(n ast.Node) *Rule {
+	attribute := "cn"
+	var r *Rule
+	if m, ok := n.(*ast.MappingNode); ok {
+		var value ast.Node
+		b.mapping(m, "name", map[string]key{
+			"attribute": {false, b.text("attribute", &attribute)},
+			"value":     {true, func(n ast.Node) { value = n }},
+		})
+		if value == nil {
+			return nil
+		}
+		n = value
+	}
+	if r = b.rule(attribute, n, directory.Text); r == nil {
+		return nil
+	}
+	return r
+}
+
+func (b *builder) rules(n ast.Node, what string) []*Rule {
+	var rules []*Rule
+	seen := map[string]bool{}
+	b.pairs(n, what, func(attribute string, k, v ast.Node) {
+		if seen[strings.ToLower(attribute)] {
+			b.fault(k, "attributes are compared without regard to case", "%s has two rules", attribute)
+			return
+		}
+		seen[strings.ToLower(attribute)] = true
+		if r := b.attribute(attribute, v); r != nil {
+			r.key = b.place(k)
+			rules = append(rules, r)
+		}
+	})
+	slices.SortFunc(rules, func(a, b *Rule) int {
+		return strings.Compare(strings.ToLower(a.Attribute), strings.ToLower(b.Attribute))
+	})
+	return rules
+}
+
+// attribute reads the rule of an attribute: an expression, or how it is used.
+func (b *builder) attribute(attribute string, n ast.Node) *Rule {
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		return b.rule(attribute, n, 0)
+	}
+	var value, person ast.Node
+	var shape Rule
+	b.mapping(m, attribute, map[string]key{
+		"value":  {false, func(n ast.Node) { value = n }},
+		"person": {false, func(n ast.Node) { person = n }},
+		"apply":  {false, b.one("apply", []string{"always", "create", "if_empty"}, func(i int) { shape.Apply = Apply(i) })},
+		"keep":   {false, b.one("keep", []string{"none", "old", "alias"}, func(i int) { shape.Keep = Keep(i) })},
+		"empty":  {false, b.one("empty", []string{"clear", "keep"}, func(i int) { shape.KeepEmpty = i == 1 })},
+		"case":   {false, b.one("case", []string{"fold", "exact"}, func(i int) { shape.Exact = i == 1 })},
+	})
+	switch {
+	case (value == nil) == (person == nil):
+		b.fault(n, "", "%s wants either value or person", attribute)
+		return nil
+	case person != nil:
+		value, shape.Person = person, true
+	}
+	want := directory.Kind(0)
+	if shape.Person {
+		want = directory.Text
+	}
+	r := b.rule(attribute, value, want)
+	if r == nil {
+		return nil
+	}
+	r.Apply, r.Keep, r.KeepEmpty, r.Exact, r.Person = shape.Apply, shape.Keep, shape.KeepEmpty, shape.Exact, shape.Person
+	return r
+}
+
+func (b *builder) password(t *Target, n ast.Node) {
+	t.Password = &Password{Length: 20, ChangeAtSignIn: true}
+	b.mapping(n, "password", map[string]key{
+		"length": {false, b.integer("length", 12, &t.Password.Length)},
+		"recipients": {false, b.list("recipients", func(n ast.Node) {
+			if s, ok := b.scalar(n, "a recipient"); ok {
+				if !strings.HasPrefix(s, "age1") {
+					b.fault(n, "make one with age-keygen", "a recipient begins with age1")
+				}
+				t.Password.Recipients = append(t.Password.Recipients, s)
+			}
+		})},
+		"change_at_sign_in": {false, b.boolean("change_at_sign_in", &t.Password.ChangeAtSignIn)},
+	})
+}
+
+func (b *builder) lifecycle(t *Target, n ast.Node) {
+	l := &t.Lifecycle
+	b.mapping(n, "lifecycle", map[string]key{
+		"create":       {false, b.moment("create", false, &l.Create)},
+		"enable":       {false, b.moment("enable", false, &l.Enable)},
+		"leave":        {false, func(n ast.Node) { b.leave(t, n) }},
+		"rehire":       {false, b.one("rehire", []string{"restore", "hold"}, func(i int) { l.HoldRehire = i == 1 })},
+		"out_of_scope": {false, b.one("out_of_scope", []string{"leave", "ignore"}, func(i int) { l.IgnoreOutOfScope = i == 1 })},
+	})
+	if l.Create.Offset > l.Enable.Offset {
+		b.fault(n, "", "an account cannot be enabled before it is created")
+	}
+}
+
+func (b *builder) leave(t *Target, n ast.Node) {
+	l := &t.Lifecycle.Leave
+	b.mapping(n, "leave", map[string]key{
+		"at":      {false, b.moment("at", true, &l.At)},
+		"disable": {false, b.boolean("disable", &l.Disable)},
+		"move":    {false, func(n ast.Node) { t.LeaversContainer = b.rule("move", n, directory.Text) }},
+		"groups": {false, b.one("groups", []string{"keep", "ours", "strip"}, func(i int) {
+			l.Groups = GroupsOfLeaver(i)
+		})},
+		"delete": {false, func(n ast.Node) {
+			l.Delete = new(Moment)
+			b.moment("delete", true, l.Delete)(n)
+			if l.Delete.Offset < l.At.Offset {
+				b.fault(n, "", "an account cannot be deleted before its person has left")
+			}
+		}},
+		"attributes": {false, func(n ast.Node) { t.LeaverRules = b.rules(n, "leave.attributes") }},
+	})
+	for _, r := range t.LeaverRules {
+		if r.Unique() || r.Person {
+			b.faults = append(b.faults, Fault{File: b.file, Line: r.key.Line, Column: r.key.Column,
+				Message: "a leaver's attributes can be neither firstUnique nor person"})
+		}
+	}
+}
+
+// moment reads "at start", "7d before start" or "90d after end".
+func (b *builder) moment(what string, fromEnd bool, to *Moment) func(ast.Node) {
+	base := "start"
+	if fromEnd {
+		base = "end"
+	}
+	return func(n ast.Node) {
+		s, ok := b.scalar(n, what)
+		if !ok {
+			return
+		}
+		*to = Moment{FromEnd: fromEnd}
+		words := strings.Fields(s)
+		if len(words) == 2 && words[0] == "at" && words[1] == base {
+			return
+		}
+		if len(words) == 3 && words[2] == base && (words[1] == "before" || words[1] == "after") {
+			span, err := parseSpan(words[0])
+			if err == nil && span >= 0 {
+				if to.Offset = span; words[1] == "before" {
+					to.Offset = -span
+				}
+				return
+			}
+		}
+		b.fault(n, `write it like "at `+base+`" or "7d before `+base+`"`, "%s is no moment: %s", what, s)
+	}
+}
+
+func (b *builder) thresholds(t *Target, n ast.Node) {
+	keys := map[string]key{}
+	for class := range thresholds {
+		keys[class] = key{false, b.limit(class, func(l Limit) { t.thresholds[class] = l })}
+	}
+	b.mapping(n, "thresholds", keys)
+}
+
+// String gives the limit as documents write it.
+func (l Limit) String() string {
+	switch {
+	case l.None:
+		return "none"
+	case l.Share > 0:
+		return strconv.FormatFloat(l.Share*100, 'f', -1, 64) + "%"
+	}
+	return strconv.Itoa(l.Count)
+}
+
+// String gives the moment as documents write it.
+func (m Moment) String() string {
+	base, span := "start", m.Offset
+	if m.FromEnd {
+		base = "end"
+	}
+	word := "after"
+	if span < 0 {
+		word, span = "before", -span
+	}
+	switch {
+	case span == 0:
+		return "at " + base
+	case span%(24*time.Hour) == 0:
+		return strconv.Itoa(int(span/(24*time.Hour))) + "d " + word + " " + base
+	}
+	return span.String() + " " + word + " " + base
+}

@@ -1,0 +1,206 @@
+package mapping
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+)
+
+// Parse compiles one document. name is the file's, for faults; the error is
+// Faults, everything wrong with it at once.
+func Parse(name string, text []byte) (*System, error) { return parse(name, text, 0) }
+
+// ParseFile compiles the documents of a file, which are separated by lines of
+// "---". Lines of faults count from the start of the file.
+func ParseFile(name string, file []byte) ([]*System, error) {
+	var systems []*System
+	var faults Faults
+	var text []byte
+	base, line := 0, 0
+	end := func() {
+		if meaningful(text) {
+			s, err := parse(name, text, base)
+			if more, ok := err.(Faults); ok {
+				faults = append(faults, more...)
+			} else {
+				if slices.ContainsFunc(systems, func(o *System) bool { return o.Name == s.Name }) {
+					faults = append(faults, Fault{File: name, Line: base + 1, Message: fmt.Sprintf("the file has two systems called %s", s.Name)})
+				}
+				systems = append(systems, s)
+			}
+		}
+		text, base = nil, line
+	}
+	for l := range bytes.Lines(file) {
+		line++
+		if bytes.HasPrefix(l, []byte("---")) && len(bytes.TrimSpace(l[3:])) == 0 {
+			end()
+			continue
+		}
+		text = append(text, l...)
+	}
+	end()
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	if len(systems) == 0 {
+		return nil, Faults{{File: name, Message: "the file holds no document", Hint: "begin with system: and a name"}}
+	}
+	return systems, nil
+}
+
+// meaningful tells whether there is more than comments.
+func meaningful(text []byte) bool {
+	for l := range bytes.Lines(text) {
+		if l = bytes.TrimSpace(l); len(l) > 0 && l[0] != '#' {
+			return true
+		}
+	}
+	return false
+}
+
+// A builder reads a document into a System.
+type builder struct {
+	*document
+	sys       *System
+	zone      *time.Location
+	extension map[string]directory.Kind
+	tables    map[string]map[string]string
+}
+
+func parse(name string, text []byte, base int) (*System, error) {
+	d := &document{file: name, base: base}
+	root := d.parse(text)
+	if root == nil {
+		return nil, d.result()
+	}
+	b := &builder{
+		document: d, zone: time.UTC, extension: map[string]directory.Kind{}, tables: map[string]map[string]string{},
+		sys: &System{
+			Settings: json.RawMessage("{}"), Read: Schedule{Every: 15 * time.Minute, FullEvery: 24 * time.Hour},
+			Gate: Gate{Drop: 0.2, Rows: 5}, Document: string(text), file: name,
+		},
+	}
+	var source, target ast.Node
+	s := b.sys
+	d.mapping(root, "the document", map[string]key{
+		"system":    {true, d.text("system", &s.Name)},
+		"site":      {true, d.text("site", &s.Site)},
+		"connector": {true, d.text("connector", &s.Connector)},
+		"settings":  {false, func(n ast.Node) { d.pairs(n, "settings", func(string, ast.Node, ast.Node) {}); s.Settings = d.json(n) }},
+		"read": {false, func(n ast.Node) {
+			d.mapping(n, "read", map[string]key{
+				"watch":      {false, d.boolean("watch", &s.Read.Watch)},
+				"every":      {false, d.duration("every", &s.Read.Every)},
+				"full_every": {false, d.duration("full_every", &s.Read.FullEvery)},
+			})
+		}},
+		"gate":      {false, b.gate},
+		"time_zone": {false, b.timeZone},
+		"extension": {false, b.declare},
+		"tables":    {false, b.table},
+		"source":    {false, func(n ast.Node) { source = n }},
+		"target":    {false, func(n ast.Node) { target = n }},
+	})
+	if s.Name != "" && strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
+		d.fault(root, "", "the system's name may have lower-case letters, digits, -, _ and . only: %s", s.Name)
+	}
+	if source == nil && target == nil {
+		d.fault(root, "give it a source, a target, or both", "the system is neither source nor target")
+	}
+	if source != nil {
+		b.source(source)
+	}
+	if target != nil {
+		b.target(target)
+	}
+	if err := d.result(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (b *builder) gate(n ast.Node) {
+	b.mapping(n, "gate", map[string]key{
+		"drop": {false, b.limit("drop", func(l Limit) {
+			if l.None {
+				l.Share = 1
+			}
+			b.sys.Gate.Drop = l.Share
+			if l.Share == 0 && l.Count > 0 {
+				b.fault(n, `write it like "20%"`, "drop must be a share")
+			}
+		})},
+		"rows": {false, b.integer("rows", 0, &b.sys.Gate.Rows)},
+	})
+}
+
+func (b *builder) timeZone(n ast.Node) {
+	name, ok := b.scalar(n, "time_zone")
+	if !ok {
+		return
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		b.fault(n, `write it like "Europe/Berlin"`, "no time zone is called %s", name)
+		return
+	}
+	b.zone = zone
+}
+
+// declare reads the attributes of people that are not standard.
+func (b *builder) declare(n ast.Node) {
+	b.pairs(n, "extension", func(path string, k, v ast.Node) {
+		name, ok := b.scalar(v, path)
+		if !ok {
+			return
+		}
+		kind, ok := directory.KindOf(name)
+		switch {
+		case !ok:
+			b.fault(v, "there are text, boolean, integer, instant and list", "an attribute cannot be %s", name)
+		case directory.KindAt(path) != 0:
+			b.fault(k, "leave it out here", "%s is a standard attribute", path)
+		default:
+			b.extension[path] = kind
+		}
+	})
+}
+
+func (b *builder) table(n ast.Node) {
+	b.pairs(n, "tables", func(name string, _, v ast.Node) {
+		t := map[string]string{}
+		b.pairs(v, "the table", func(from string, _, to ast.Node) {
+			if s, ok := b.scalar(to, from); ok {
+				t[strings.ToLower(strings.TrimSpace(from))] = s
+			}
+		})
+		b.tables[name] = t
+	})
+}
+
+// compile reads an expression. want is the kind of outcome, 0 for any; nil is
+// given where there is a fault.
+func (b *builder) compile(s *scope, n ast.Node, what string, want directory.Kind) *expression {
+	text, line, column, ok := b.expressionAt(n, what)
+	if !ok {
+		return nil
+	}
+	e, places := s.compile(text, want)
+	if len(places) > 0 {
+		for i := range places {
+			places[i].message = what + ": " + places[i].message
+		}
+		b.places(n, text, line, column, places)
+		return nil
+	}
+	e.line, e.column = line, column
+	return e
+}
