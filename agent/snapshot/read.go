@@ -1,0 +1,225 @@
+package snapshot
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"math/bits"
+
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+)
+
+// Options say what kind of read begins.
+type Options struct {
+	// Full: everything will be read, so what does not come has vanished. Otherwise only changes since the cookie.
+	Full bool
+	// Resend: forward all, whatever was seen before.
+	Resend bool
+}
+
+// A Read compares the objects of one read with what is known. One Read of a
+// Snapshot is open at a time; it ends with Commit, CommitPartial or Discard.
+type Read struct {
+	s       *Snapshot
+	opt     Options
+	set     []byte
+	seen    []uint64        // a bit for every entry of the base
+	touched map[digest]bool // of a read of changes: what pending has, up to perRun
+	pending *pending
+	named   bool // Gone went through
+
+	known, objects, changed, deleted, vanished int
+}
+
+// Begin opens a read of a set; see [Snapshot.Cookie]. It returns [ErrReading] if one is open.
+func (s *Snapshot) Begin(set []byte, opt Options) (*Read, error) {
+	if s.reading {
+		return nil, ErrReading
+	}
+	s.reading = true
+	r := &Read{
+		s: s, opt: opt, set: set, known: s.known,
+		touched: map[digest]bool{}, pending: &pending{path: s.path + ".runs"},
+	}
+	if opt.Full {
+		r.seen = make([]uint64, (s.base.count+63)/64)
+	}
+	for _, c := range s.overlay {
+		c.seen = false
+	}
+	return r, nil
+}
+
+// Filter returns those of records that must be forwarded: new and changed
+// objects, and deleted ones that were known. It uses the slice anew.
+func (r *Read) Filter(records []*connectorv1.Record) ([]*connectorv1.Record, error) {
+	out := records[:0]
+	for _, rec := range records {
+		forward, err := r.look(rec)
+		if err != nil {
+			return nil, fmt.Errorf("snapshot %s: %w", r.s.path, err)
+		}
+		if forward {
+			out = append(out, rec)
+		}
+	}
+	return out, nil
+}
+
+func (r *Read) look(rec *connectorv1.Record) (forward bool, err error) {
+	id := rec.GetId()
+	if id == "" || len(id) > maxID {
+		return false, fmt.Errorf("record with an id of %d bytes, want 1 to %d: mend the connector", len(id), maxID)
+	}
+	key := digestOf(id)
+	print, known, at, over, err := r.s.find(key)
+	if err != nil {
+		return false, err
+	}
+	if rec.GetDeleted() {
+		if !known && !r.touched[key] && len(r.touched) < perRun {
+			return false, nil
+		}
+		r.deleted++
+		return true, r.remember(entry{key: key, id: id, gone: true})
+	}
+	r.objects++
+	again := r.mark(key, at, over)
+	now := digestOf(rec.GetObject())
+	same := known && now == print && !again
+	if same && !r.opt.Resend {
+		return false, nil
+	}
+	r.changed++
+	if same {
+		return true, nil
+	}
+	return true, r.remember(entry{key: key, print: now, id: id})
+}
+
+func (r *Read) remember(e entry) error {
+	if !r.opt.Full && len(r.touched) < perRun {
+		r.touched[e.key] = true
+	}
+	return r.pending.add(e)
+}
+
+// mark notes that an object was seen, and says whether it may have been before
+// in this read: then what is known no longer tells whether it changed.
+func (r *Read) mark(key digest, at int, over *change) (again bool) {
+	if !r.opt.Full {
+		return r.touched[key] || len(r.touched) == perRun
+	}
+	if at >= 0 {
+		again = r.seen[at/64]&(1<<(at%64)) != 0
+		r.seen[at/64] |= 1 << (at % 64)
+	}
+	if over != nil {
+		again = again || over.seen
+		over.seen = true
+	}
+	return again
+}
+
+// Gone names the ids of the objects that were known and did not come, after a
+// full read that was complete. All must be forwarded as deleted before Commit.
+func (r *Read) Gone() iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if !r.opt.Full {
+			yield("", errors.New("only a full read can tell what vanished"))
+			return
+		}
+		r.vanished = 0
+		for id, err := range r.unseen() {
+			if err == nil {
+				r.vanished++
+			}
+			if !yield(id, err) || err != nil {
+				return
+			}
+		}
+		r.named = true
+	}
+}
+
+func (r *Read) unseen() iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		block := make([]entry, 0, perBlock)
+		for i := range r.s.base.first {
+			if r.allSeen(i) {
+				continue
+			}
+			var err error
+			if block, err = r.s.base.read(i, block); err != nil {
+				yield("", fmt.Errorf("snapshot %s: %w", r.s.path, err))
+				return
+			}
+			for j, e := range block {
+				at := i*perBlock + j
+				if r.seen[at/64]&(1<<(at%64)) != 0 {
+					continue
+				}
+				if c := r.s.overlay[e.key]; c != nil && c.gone {
+					continue
+				}
+				if !yield(e.id, nil) {
+					return
+				}
+			}
+		}
+		for _, c := range r.s.overlay {
+			if c.at < 0 && !c.gone && !c.seen && !yield(c.id, nil) {
+				return
+			}
+		}
+	}
+}
+
+// allSeen says whether every entry of block i was seen.
+func (r *Read) allSeen(i int) bool {
+	seen := 0
+	for w := i * perBlock / 64; w < min((i+1)*perBlock/64, len(r.seen)); w++ {
+		seen += bits.OnesCount64(r.seen[w])
+	}
+	return seen == r.s.base.entries(i)
+}
+
+// Commit makes what was read the known state, and cookie the place to go on
+// from. Call it only after all that Filter and Gone gave is in the spool. What
+// vanished is forgotten if Gone named all of it.
+func (r *Read) Commit(cookie []byte) error { return r.end(r.set, cookie, r.opt.Full && r.named) }
+
+// CommitPartial remembers what was forwarded of a read that broke off, so that
+// it is not sent again. Nothing counts as vanished, and the cookie stays.
+func (r *Read) CommitPartial() error { return r.end(r.s.set, r.s.cookie, false) }
+
+func (r *Read) end(set, cookie []byte, dropUnseen bool) error {
+	if r.s.reading = false; r.pending.closed {
+		return errors.New("the read has ended already")
+	}
+	defer r.pending.close()
+	if err := r.s.commit(r, set, cookie, dropUnseen); err != nil {
+		return fmt.Errorf("snapshot %s: %w", r.s.path, err)
+	}
+	return nil
+}
+
+// Discard ends the read and changes nothing. After Commit it does nothing, so it may be deferred.
+func (r *Read) Discard() {
+	if !r.pending.closed {
+		r.s.reading = false
+		r.pending.close()
+	}
+}
+
+// Known returns how many objects were known when the read began.
+func (r *Read) Known() int { return r.known }
+
+// Seen returns how many objects were handed to Filter, without deleted ones.
+func (r *Read) Seen() int { return r.objects }
+
+// Changed returns how many of them were forwarded.
+func (r *Read) Changed() int { return r.changed }
+
+// Deleted returns how many deleted or vanished objects were forwarded.
+func (r *Read) Deleted() int { return r.deleted + r.vanished }
