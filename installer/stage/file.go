@@ -2,6 +2,7 @@ package stage
 
 import (
 	"os"
+	"slices"
 
 	"github.com/drawbridge-id/drawbridge/installer/workers"
 )
@@ -35,15 +36,14 @@ func (f *File) Remove(ids ...string) {
 	for _, id := range ids {
 		delete(f.rows, id)
 	}
+	f.order = slices.DeleteFunc(f.order, func(id string) bool { _, known := f.rows[id]; return !known })
 }
 
 // List returns the workers in the order in which they were added first.
 func (f *File) List() []workers.Worker {
 	list := make([]workers.Worker, 0, len(f.rows))
 	for _, id := range f.order {
-		if w, ok := f.rows[id]; ok {
-			list = append(list, w)
-		}
+		list = append(list, f.rows[id])
 	}
 	return list
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,6 +61,9 @@ func At(i int) Worker {
 		Status:     "A",
 	}
 }
+
+// Departments lists the departments that workers are in.
+func Departments() []string { return slices.Clone(departments) }
 
 // ID returns the employee id of worker number i.
 func ID(i int) string { return "E" + strconv.Itoa(100_000+i) }

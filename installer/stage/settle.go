@@ -1,0 +1,69 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+)
+
+// Export saves the HR file and returns when everything that follows from it is
+// done or held: the file has been read, nobody is due, no job is open.
+func (s *Stage) Export(ctx context.Context) error {
+	since := time.Now()
+	if err := s.File.Save(); err != nil {
+		return err
+	}
+	return s.Settle(ctx, since)
+}
+
+// Settle waits until the HR system was read after since, and nothing is left to do.
+func (s *Stage) Settle(ctx context.Context, since time.Time) error {
+	var last client.Status
+	for {
+		status, err := s.Status(ctx)
+		if err == nil {
+			last = status
+			if quiet(status) && readSince(status, since) {
+				return nil
+			}
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return fmt.Errorf("wait for nothing left to do: %w; last: due %d, jobs %v, cycles %v, problems %d",
+				err, last.Due, last.Jobs, last.Cycles, last.Problems)
+		}
+	}
+}
+
+// quiet tells whether nothing goes on that will end by itself.
+func quiet(status client.Status) bool {
+	if status.Due > 0 || status.Jobs["queued"]+status.Jobs["waiting"]+status.Jobs["sent"] > 0 {
+		return false
+	}
+	for _, c := range status.Cycles {
+		if c.State == "reading" {
+			return false
+		}
+	}
+	return true
+}
+
+func readSince(status client.Status, since time.Time) bool {
+	for _, system := range status.Systems {
+		if system.Name == HR {
+			return system.Last != nil && !system.Last.Ended.IsZero() && system.Last.Began.After(since.Truncate(time.Millisecond))
+		}
+	}
+	return false
+}
+
+// Jobs lists jobs that match the query, as `drawbridge job list` does.
+func (s *Stage) Jobs(ctx context.Context, query url.Values) ([]client.Job, error) {
+	var page struct {
+		Items []client.Job `json:"items"`
+	}
+	err := s.API.Get(ctx, "/v1/jobs", query, &page)
+	return page.Items, err
+}
