@@ -41,6 +41,7 @@ var ErrNotInstalled = errors.New("samba domain controller not installed: " +
 type Options struct {
 	Realm         string        // DNS name in upper case; "" means CORP.EXAMPLE.TEST
 	AdminPassword string        // "" means one made with the template
+	Address       string        // IP address; "" means a free one in 127.64.0.0/10
 	Dir           string        // the domain's folder; "" means a temp folder removed by Stop
 	CacheDir      string        // of templates; "" means drawbridge/samba below the user's cache folder
 	Wait          time.Duration // for the server to answer; 0 means 60 s

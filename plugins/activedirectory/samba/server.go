@@ -24,9 +24,12 @@ func (d *Domain) prepare(tmpl *template, opt Options) error {
 		return err
 	}
 	domain := strings.ToLower(opt.Realm)
-	ip, err := freeAddress()
-	if err != nil {
-		return err
+	ip := opt.Address
+	if ip == "" {
+		var err error
+		if ip, err = freeAddress(); err != nil {
+			return err
+		}
 	}
 	d.Address = ip
 	d.LDAP, d.LDAPS = "ldap://"+ip+":389", "ldaps://"+ip+":636"
