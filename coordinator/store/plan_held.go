@@ -84,3 +84,12 @@ func (tx *Tx) TakingJobs(since Instant, classes []string, limit int) ([]TakingJo
 func (tx *Tx) CountHeld(tenant, system, class string) (int, error) {
 	return value[int](tx, "SELECT count(*) FROM job WHERE tenant = ? AND system = ? AND class = ? AND state = 'held'", tenant, system, class)
 }
+
+// SetOutcome sets what is said of jobs that were dropped.
+func (tx *Tx) SetOutcome(ids []int64, outcome string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := tx.exec("UPDATE job SET outcome = ? WHERE id IN (SELECT value FROM json_each(?)) AND state = 'dropped'", outcome, list(ids))
+	return err
+}

@@ -14,11 +14,12 @@ func (tx *Tx) PlanJobs(tenant string, people []string) ([]Job, error) {
 		tenant, list(people))
 }
 
-// RefusedJobs returns the jobs of people, with their work, that failed or that
-// a person rejected, in the order of ids.
+// RefusedJobs returns the jobs of people, with their work, that a system will
+// not take or that a person rejected, in the order of ids.
 func (tx *Tx) RefusedJobs(tenant string, people []string) ([]Job, error) {
 	return query[Job](tx, "SELECT "+jobColumns+` FROM job WHERE tenant = ? AND person <> '' AND person IN (SELECT value FROM json_each(?))
-		AND (state = 'failed' OR state = 'dropped' AND outcome = 'rejected') ORDER BY id`, tenant, list(people))
+		AND (state = 'failed' AND (lower(outcome) LIKE '%invalid' OR lower(outcome) LIKE '%denied')
+		OR state = 'dropped' AND outcome = 'rejected') ORDER BY id`, tenant, list(people))
 }
 
 // AccountIDs returns the native ids of the accounts of a class that the people

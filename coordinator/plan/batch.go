@@ -1,0 +1,292 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/reconcile"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+)
+
+// A batch is the people of one tenant that a step plans, and what comes of them.
+type batch struct {
+	tx      *store.Tx
+	planner *Planner
+	tenant  string
+
+	people   []*person
+	byID     map[string]*person
+	targets  []target
+	sources  map[string]string // name to class
+	counted  []func()          // to be called once committed: what thresholds count
+	dropped  map[int64]bool    // jobs that are no longer wanted
+	plans    []*plan
+	joined   []store.Account
+	problems []store.Problem
+	cured    map[string][]string // people by system
+	history  []store.History
+	alarms   []store.Alarm
+	waits    []store.Waiting
+}
+
+// A target is a system that accounts are made in.
+type target struct {
+	row        store.System
+	system     *mapping.System
+	attributes []string
+}
+
+// A person is everything known of one person of the batch.
+type person struct {
+	row      store.Person
+	why      string
+	person   directory.Person
+	accounts []store.Account
+	jobs     []store.Job // open ones, and the done ones that matter
+	names    []store.Name
+	problems []store.Problem
+	refused  []store.Job
+	skipped  bool // in some system: alarms and waits stay as they are
+}
+
+func (b *batch) run(due []store.Due) error {
+	if err := b.load(due); err != nil {
+		return err
+	}
+	for _, t := range b.targets {
+		if err := b.plan(t); err != nil {
+			return err
+		}
+	}
+	if err := b.hold(); err != nil {
+		return err
+	}
+	return b.save(due)
+}
+
+// load reads the people and what belongs to them, a query for each table.
+func (b *batch) load(due []store.Due) error {
+	ids := make([]string, len(due))
+	why := make(map[string]string, len(due))
+	for i, d := range due {
+		ids[i], why[d.Person] = d.Person, d.Why
+	}
+	if err := b.loadSystems(); err != nil {
+		return err
+	}
+	rows, err := b.tx.People(b.tenant, ids)
+	if err != nil {
+		return err
+	}
+	b.byID = make(map[string]*person, len(rows))
+	for _, row := range rows {
+		p := &person{row: row, why: why[row.ID]}
+		if p.person.Attributes, err = directory.ParseAttributes(row.Attributes); err != nil {
+			return err
+		}
+		p.person.ID, p.person.Key, p.person.Changed = row.ID, row.Key, row.Changed.Time()
+		b.byID[row.ID] = p
+	}
+	for _, d := range due { // a row whose person is no more is only removed
+		if p := b.byID[d.Person]; p != nil {
+			b.people = append(b.people, p)
+		}
+	}
+	// Those who became due at the same instant are taken in the order of keys.
+	at := make(map[string]store.Instant, len(due))
+	for _, d := range due {
+		at[d.Person] = d.At
+	}
+	slices.SortStableFunc(b.people, func(x, y *person) int {
+		if dx, dy := at[x.row.ID], at[y.row.ID]; dx != dy {
+			return int(dx - dy)
+		}
+		return strings.Compare(x.row.Key, y.row.Key)
+	})
+	return b.loadBelongings(ids)
+}
+
+func (b *batch) loadSystems() error {
+	rows, err := b.tx.Systems(b.tenant)
+	if err != nil {
+		return err
+	}
+	b.sources = map[string]string{}
+	for _, row := range rows {
+		system, err := b.planner.systems.Get(row)
+		if err != nil {
+			b.planner.log.Error("Stored document cannot be used", "tenant", b.tenant, "system", row.Name, "err", err)
+			continue
+		}
+		if system.Source != nil {
+			b.sources[row.Name] = system.Source.Class
+		}
+		if system.Target != nil {
+			b.targets = append(b.targets, target{row, system, system.Attributes()})
+		}
+	}
+	return nil
+}
+
+func (b *batch) loadBelongings(ids []string) error {
+	accounts, err := b.tx.AccountsOf(b.tenant, ids)
+	if err != nil {
+		return err
+	}
+	for _, a := range accounts {
+		if p := b.byID[a.Person]; p != nil && a.Gone == 0 {
+			p.accounts = append(p.accounts, a)
+			if class, ok := b.sources[a.System]; ok && class == a.Class {
+				p.person.HasSource = true
+			}
+		}
+	}
+	jobs, err := b.tx.PlanJobs(b.tenant, ids)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if p := b.byID[j.Person]; p != nil {
+			p.jobs = append(p.jobs, j)
+		}
+	}
+	names, err := b.tx.NamesOf(b.tenant, ids)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if p := b.byID[n.Person]; p != nil {
+			p.names = append(p.names, n)
+		}
+	}
+	return b.loadProblems(ids)
+}
+
+// loadProblems also loads what was refused to those who have problems: it is
+// not wanted again before its time.
+func (b *batch) loadProblems(ids []string) error {
+	problems, err := b.tx.ProblemsOf(b.tenant, ids)
+	if err != nil || len(problems) == 0 {
+		return err
+	}
+	var stopped []string
+	for _, pr := range problems {
+		if p := b.byID[pr.Person]; p != nil {
+			p.problems = append(p.problems, pr)
+			stopped = append(stopped, pr.Person)
+		}
+	}
+	refused, err := b.tx.RefusedJobs(b.tenant, stopped)
+	if err != nil {
+		return err
+	}
+	for _, j := range refused {
+		if p := b.byID[j.Person]; p != nil {
+			p.refused = append(p.refused, j)
+		}
+	}
+	return nil
+}
+
+// save stores what came of the batch.
+func (b *batch) save(due []store.Due) error {
+	tx, tenant := b.tx, b.tenant
+	if err := tx.PutAccounts(b.joined); err != nil {
+		return err
+	}
+	var names []store.Name
+	var jobs []store.Job
+	for _, pl := range b.plans {
+		names = append(names, pl.names...)
+		jobs = append(jobs, pl.jobs...)
+	}
+	if err := tx.PutNames(names); err != nil {
+		return err
+	}
+	if err := tx.AddJobs(jobs); err != nil {
+		return err
+	}
+	if err := tx.PutProblems(b.problems); err != nil {
+		return err
+	}
+	for system, people := range b.cured {
+		if err := tx.RemoveProblems(tenant, system, people); err != nil {
+			return err
+		}
+	}
+	if err := tx.AddHistory(b.history); err != nil {
+		return err
+	}
+	if err := b.saveTimes(); err != nil {
+		return err
+	}
+	ids := make([]string, len(due))
+	for i, d := range due {
+		ids[i] = d.Person
+	}
+	return tx.RemoveDue(tenant, ids)
+}
+
+// saveTimes stores alarms and waits of those who were planned in every system.
+func (b *batch) saveTimes() error {
+	var ids []string
+	for _, p := range b.people {
+		if !p.skipped {
+			ids = append(ids, p.row.ID)
+		}
+	}
+	whole := func(id string) bool { return !b.byID[id].skipped }
+	if err := b.tx.ReplaceAlarms(b.tenant, ids, mergedAlarms(b.alarms, whole)); err != nil {
+		return err
+	}
+	var waits []store.Waiting
+	for _, w := range b.waits {
+		if whole(w.Person) {
+			waits = append(waits, w)
+		}
+	}
+	return b.tx.ReplaceWaiting(b.tenant, ids, waits)
+}
+
+// mergedAlarms makes one of several alarms of a person at the same instant.
+func mergedAlarms(alarms []store.Alarm, whole func(string) bool) []store.Alarm {
+	type key struct {
+		person string
+		at     store.Instant
+	}
+	place := map[key]int{}
+	var merged []store.Alarm
+	for _, a := range alarms {
+		if !whole(a.Person) {
+			continue
+		}
+		k := key{a.Person, a.At}
+		if i, ok := place[k]; ok {
+			if !strings.Contains(merged[i].Why, a.Why) {
+				merged[i].Why += "; " + a.Why
+			}
+			continue
+		}
+		place[k] = len(merged)
+		merged = append(merged, a)
+	}
+	return merged
+}
+
+// account gives the person's account in a target, or nil.
+func (p *person) account(t target) *store.Account {
+	var found *store.Account
+	for i := range p.accounts {
+		a := &p.accounts[i]
+		if a.System == t.row.Name && a.Class == t.system.Target.Class && (found == nil || a.ID < found.ID) {
+			found = a
+		}
+	}
+	return found
+}
+
+func accountOf(a store.Account) reconcile.Account {
+	return reconcile.Account{ID: a.ID, Address: a.Address, Object: a.Object}
+}

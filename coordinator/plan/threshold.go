@@ -1,0 +1,328 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/history"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/reconcile"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+)
+
+// hold decides which classes of the batch break their thresholds, and makes
+// the jobs of its plans.
+//
+// What counts is what takes something away, in one system, within an hour:
+// disables and deletes together, every other class by itself. Where a class
+// breaks its limit, the batch's jobs of it are held, and those of the last hour
+// that no agent has yet as well.
+func (b *batch) hold() error {
+	for _, t := range b.targets {
+		var mine []*plan
+		taking := map[string]int{} // by class
+		for _, pl := range b.plans {
+			if pl.target.row.Name != t.row.Name {
+				continue
+			}
+			mine = append(mine, pl)
+			for _, op := range pl.ops {
+				if op.Takes {
+					taking[op.Class]++
+				}
+			}
+		}
+		held := map[string]*connectorv1.Fault{}
+		for class := range taking {
+			fault, err := b.broken(t, class, taking)
+			if err != nil {
+				return err
+			}
+			if fault != nil {
+				held[class] = fault
+			}
+		}
+		for class, fault := range held {
+			if err := b.holdQueued(t, class, fault); err != nil {
+				return err
+			}
+		}
+		if err := b.makeJobs(t, mine, held); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// together gives the classes that are counted with a class.
+func together(class string) []string {
+	if class == "disable" || class == "delete" {
+		return []string{"disable", "delete"}
+	}
+	return []string{class}
+}
+
+// broken gives why the class must be held, or nil.
+func (b *batch) broken(t target, class string, taking map[string]int) (*connectorv1.Fault, error) {
+	limit := t.system.Target.Threshold(class)
+	if limit.None {
+		return nil, nil
+	}
+	n := 0
+	for _, c := range together(class) {
+		held, err := b.tx.CountHeld(b.tenant, t.row.Name, c)
+		if err != nil {
+			return nil, err
+		}
+		n += taking[c] + held + b.planner.window.count(b.tenant, t.row.Name, c, b.tx.Now, b.dropped)
+	}
+	if !limit.Holds(n, 0) {
+		return nil, nil // within the number that is always allowed
+	}
+	managed, err := b.tx.CountManaged(b.tenant, t.row.Name)
+	if err != nil || !limit.Holds(n, managed) {
+		return nil, err
+	}
+	return &connectorv1.Fault{
+		Cause:    fmt.Sprintf("%s within an hour would touch %d of %d accounts; the threshold is %s", class, n, managed, limitText(limit)),
+		NextStep: fmt.Sprintf("see whether the source is right, then let them go with: drawbridge held approve --system %s --class %s", t.row.Name, class),
+	}, nil
+}
+
+func limitText(l mapping.Limit) string {
+	if l.Share > 0 {
+		return fmt.Sprintf("%g %% and more than %d", l.Share*100, l.Count)
+	}
+	return fmt.Sprint(l.Count)
+}
+
+// holdQueued holds the class's jobs of the last hour that no agent has yet.
+func (b *batch) holdQueued(t target, class string, fault *connectorv1.Fault) error {
+	ids := b.planner.window.ids(b.tenant, t.row.Name, class)
+	if len(ids) == 0 {
+		return nil
+	}
+	if _, err := b.tx.HoldJobs(ids, faultText(fault)); err != nil {
+		return err
+	}
+	rows, err := b.tx.Jobs(b.tenant, ids)
+	if err != nil {
+		return err
+	}
+	var now []int64
+	for _, j := range rows {
+		if j.State == store.JobHeld {
+			now = append(now, j.ID)
+		}
+	}
+	b.counted = append(b.counted, func() { b.planner.window.forget(now) })
+	return nil
+}
+
+// makeJobs makes rows of the plans' operations, each after the one before it.
+func (b *batch) makeJobs(t target, plans []*plan, held map[string]*connectorv1.Fault) error {
+	n := 0
+	for _, pl := range plans {
+		n += len(pl.ops)
+	}
+	if n == 0 {
+		return nil
+	}
+	id, err := b.tx.ReserveJobs(n)
+	if err != nil {
+		return err
+	}
+	for _, pl := range plans {
+		if len(pl.ops) == 0 {
+			continue
+		}
+		pl.jobs = make([]store.Job, 0, len(pl.ops))
+		priority, after := urgency(pl), int64(0)
+		entry := store.History{Tenant: b.tenant, Kind: history.Planned, System: t.row.Name, Person: pl.person.row.ID, Job: id}
+		if a := pl.person.account(t); a != nil {
+			entry.Account = a.ID
+		}
+		for i, op := range pl.ops {
+			job, err := b.job(t, pl, op, id, after, priority)
+			if err != nil {
+				return err
+			}
+			if fault := held[op.Class]; fault != nil && op.Takes {
+				job.State, job.Fault = store.JobHeld, faultText(fault)
+				entry.Kind = history.Held
+			} else if op.Takes {
+				b.count(job)
+			}
+			if i > 0 {
+				entry.Text += "; "
+			}
+			entry.Text += history.Operation(op.Operation)
+			pl.jobs = append(pl.jobs, job)
+			after, id = id, id+1
+		}
+		b.history = append(b.history, entry)
+	}
+	return nil
+}
+
+func (b *batch) count(j store.Job) {
+	b.counted = append(b.counted, func() {
+		b.planner.window.add(store.TakingJob{ID: j.ID, Tenant: j.Tenant, System: j.System, Class: j.Class, Made: b.tx.Now})
+	})
+}
+
+// urgency puts leavers before everything, and what a person asked for before the rest.
+func urgency(pl *plan) int64 {
+	for _, op := range pl.ops {
+		if op.Class == "disable" || op.Class == "delete" {
+			return 20
+		}
+	}
+	if pl.person.why == OnDemand {
+		return 10
+	}
+	return 0
+}
+
+// OnDemand is why somebody is due whom a person wants to be looked at now.
+const OnDemand = "on demand"
+
+func (b *batch) job(t target, pl *plan, op reconcile.Op, id, after, priority int64) (store.Job, error) {
+	until := op.NotAfter
+	if until.IsZero() {
+		until = b.tx.Now.Time().Add(stale(op.Class))
+	}
+	object := op.Operation.GetId()
+	if object == "" {
+		object = pl.person.row.ID
+	}
+	work, err := proto.Marshal(&linkv1.Job{
+		System: t.row.Name, Object: object, NotAfter: timestamppb.New(until), Priority: uint32(priority),
+		Work: &linkv1.Job_Apply{Apply: op.Operation},
+	})
+	if err != nil {
+		return store.Job{}, err
+	}
+	reasons, err := json.Marshal(op.Reasons)
+	if err != nil {
+		return store.Job{}, err
+	}
+	state := store.JobQueued
+	if after != 0 {
+		state = store.JobWaiting
+	}
+	return store.Job{
+		ID: id, Tenant: b.tenant, Site: t.row.Site, System: t.row.Name, Object: object, Person: pl.person.row.ID, Class: op.Class,
+		State: state, After: after, Priority: priority, NotAfter: store.InstantOf(until), Work: work, Reasons: string(reasons),
+	}, nil
+}
+
+// stale is how long an operation stays true: days for what shuts out, hours for
+// what lets in, a day for the rest.
+func stale(class string) time.Duration {
+	switch class {
+	case "disable", "delete":
+		return 7 * 24 * time.Hour
+	case "create", "enable", "password":
+		return 6 * time.Hour
+	}
+	return 24 * time.Hour
+}
+
+func faultText(f *connectorv1.Fault) string {
+	text, err := json.Marshal(f)
+	if err != nil {
+		return "{}"
+	}
+	return string(text)
+}
+
+// A window is what was taken away within the last hour. It is memory of what
+// the store holds, read from there at the first step.
+type window struct {
+	mu     sync.Mutex
+	loaded bool
+	jobs   []store.TakingJob
+}
+
+const hour = time.Hour
+
+func newWindow() *window { return &window{} }
+
+// load reads the last hour's jobs once.
+func (w *window) load(tx *store.Tx) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.loaded {
+		return nil
+	}
+	rows, err := tx.TakingJobs(tx.Now.Add(-hour), []string{"disable", "delete", "move", "membership"}, 1_000_000)
+	if err != nil {
+		return err
+	}
+	w.jobs, w.loaded = rows, true
+	return nil
+}
+
+func (w *window) add(j store.TakingJob) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.jobs = append(w.jobs, j)
+}
+
+// forget takes jobs out that were dropped or held.
+func (w *window) forget(ids []int64) {
+	gone := make(map[int64]bool, len(ids))
+	for _, id := range ids {
+		gone[id] = true
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	kept := w.jobs[:0]
+	for _, j := range w.jobs {
+		if !gone[j.ID] {
+			kept = append(kept, j)
+		}
+	}
+	w.jobs = kept
+}
+
+// count gives how many there are of a class in a system, without those in but.
+func (w *window) count(tenant, system, class string, now store.Instant, but map[int64]bool) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	from := now.Add(-hour)
+	old, n := 0, 0
+	for i, j := range w.jobs {
+		if j.Made < from {
+			if i == old {
+				old++
+			}
+			continue
+		}
+		if j.Tenant == tenant && j.System == system && j.Class == class && !but[j.ID] {
+			n++
+		}
+	}
+	w.jobs = w.jobs[old:]
+	return n
+}
+
+func (w *window) ids(tenant, system, class string) []int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var ids []int64
+	for _, j := range w.jobs {
+		if j.Tenant == tenant && j.System == system && j.Class == class {
+			ids = append(ids, j.ID)
+		}
+	}
+	return ids
+}
