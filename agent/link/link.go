@@ -29,6 +29,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/drawbridge-id/drawbridge/agent/spool"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
@@ -48,30 +49,12 @@ var (
 	ErrProtocol = errors.New("the coordinator does not keep to the protocol")
 )
 
-// A journal is the spool as a link needs it.
-type journal interface {
-	// ID is random and made with the spool.
-	ID() string
-	// Accept stores jobs, all or none, and returns when they are on disk.
-	Accept(ctx context.Context, jobs []*linkv1.Job) error
-	// Unsent returns at most n results stored after position, in order, and
-	// the position of the last one.
-	Unsent(position uint64, n int) (results []*linkv1.Result, last uint64, err error)
-	// UnsentRecords returns batches numbered above batch, of at most size
-	// bytes together but at least one where there is one.
-	UnsentRecords(batch uint64, size int) ([]*linkv1.Records, error)
-	// Forget drops the results of jobs, and record batches up to batch.
-	Forget(ctx context.Context, jobs []uint64, batch uint64) error
-}
-
 // A site is what the coordinator's word is carried out by.
 type site interface {
 	// Connectors are those installed here.
 	Connectors(ctx context.Context) []*connectorv1.DescribeResponse
 	// Systems replaces the configured systems; it returns when they are on disk.
-	Systems(ctx context.Context, systems []*linkv1.System) error
-	// Arrived says that jobs were stored.
-	Arrived()
+	Systems(ctx context.Context, systems *linkv1.Systems) error
 }
 
 // A Link keeps one stream to the coordinator. Set the fields before [Link.Run];
@@ -82,10 +65,10 @@ type Link struct {
 	Version string                      // of the agent, SemVer
 	Host    string                      // name of the host, for people
 	Window  uint32                      // most jobs held unfinished
-	Journal journal
+	Spool   *spool.Spool
 	Site    site
 	Log     *slog.Logger
-	Linked  func(up bool, err error) // Optional. Told of each change, from one goroutine
+	Linked  func(up bool, err error) // Optional. Told of each change, one call at a time
 	MinWait time.Duration            // Optional. First pause after a lost session; 0 means 1 s
 	MaxWait time.Duration            // Optional. Longest pause; 0 means 60 s
 
@@ -130,10 +113,6 @@ func (l *Link) Run(ctx context.Context) error {
 		wait = min(wait, most)
 	}
 }
-
-// Wake says that the spool holds new results or records. Any goroutine may
-// call it at any time; it does not block.
-func (l *Link) Wake() { l.out.wake() }
 
 // Changed queues the news that a watched system may hold something new. News
 // not yet sent for the same system is replaced.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/drawbridge-id/drawbridge/agent/spool"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	"github.com/drawbridge-id/drawbridge/proto/identity"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -15,10 +16,10 @@ import (
 )
 
 const (
-	greetWait     = 30 * time.Second // for the coordinator's Welcome
-	inboxFrames   = 32               // received and not yet stored; more wait in the network
-	resultsFrame  = 256              // results in one frame
-	recordsFrames = 1 << 20          // bytes of record batches read from the spool at a time
+	greetWait    = 30 * time.Second // for the coordinator's Welcome
+	inboxFrames  = 32               // received and not yet stored; more wait in the network
+	resultsFrame = 256              // results in one frame
+	portionBytes = 1 << 20          // read from the spool at a time
 )
 
 // A session is one stream from dial to loss.
@@ -27,8 +28,7 @@ type session struct {
 	stream    linkv1.LinkService_ConnectClient
 	inbox     chan *linkv1.ConnectResponse // jobs and systems, in order
 	committed chan *linkv1.Committed
-	results   uint64 // position of the last result sent
-	batch     uint64 // last record batch sent
+	sent      uint64 // position in the spool of the last item sent
 }
 
 // Session holds one stream, from dial to loss, and says why it ended. [Link.Run]
@@ -60,6 +60,8 @@ func (l *Link) Session(ctx context.Context) error {
 	}
 	greeted.Stop()
 	l.Log.InfoContext(ctx, "Connected", "coordinator", l.Address)
+	l.Spool.SetConnected(true)
+	defer l.Spool.SetConnected(false)
 	if l.Linked != nil {
 		l.Linked(true, nil)
 	}
@@ -80,7 +82,7 @@ func (s *session) greet(ctx context.Context) error {
 		Version:    s.Version,
 		Host:       s.Host,
 		Platform:   platform,
-		Spool:      s.Journal.ID(),
+		Spool:      s.Spool.ID(),
 		Connectors: s.Site.Connectors(ctx),
 		Window:     s.Window,
 		Clock:      timestamppb.Now(),
@@ -173,7 +175,7 @@ func (s *session) store(ctx context.Context) error {
 					return err
 				}
 				jobs = nil
-				if err := s.Site.Systems(ctx, f.Systems.GetSystems()); err != nil {
+				if err := s.Site.Systems(ctx, f.Systems); err != nil {
 					return err
 				}
 			}
@@ -199,20 +201,28 @@ func (s *session) accept(ctx context.Context, jobs []*linkv1.Job) error {
 	for i, job := range jobs {
 		ids[i] = job.GetId()
 	}
-	err := s.Journal.Accept(ctx, jobs)
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err != nil {
-		s.Log.ErrorContext(ctx, "Jobs refused", "jobs", len(jobs), "err", err)
-		s.out.addRefused(&linkv1.Accepted{Refused: ids, Fault: &connectorv1.Fault{
-			Cause:    fmt.Sprintf("the agent on %s could not store the jobs: %v", s.Host, err),
-			NextStep: "run drawbridge-agent doctor on that host; the jobs are sent again by themselves",
+	for len(jobs) > 0 {
+		n, err := s.Spool.Accept(ctx, jobs)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if n > 0 {
+			s.out.addAccepted(ids[:n])
+		}
+		if err == nil {
+			return nil
+		}
+		refused := len(jobs) - n
+		if errors.Is(err, spool.ErrInvalid) {
+			refused = 1
+		}
+		s.Log.ErrorContext(ctx, "Jobs refused", "jobs", refused, "first", ids[n], "err", err)
+		s.out.addRefused(&linkv1.Accepted{Refused: ids[n : n+refused], Fault: &connectorv1.Fault{
+			Cause:    fmt.Sprintf("the agent on %s could not store the job: %v", s.Host, err),
+			NextStep: "run drawbridge-agent doctor on that host; the job is sent again by itself",
 		}})
-		return nil
+		jobs, ids = jobs[n+refused:], ids[n+refused:]
 	}
-	s.out.addAccepted(ids)
-	s.Site.Arrived()
 	return nil
 }
 
@@ -232,14 +242,14 @@ func (s *session) forget(ctx context.Context) error {
 				more = false
 			}
 		}
-		if err := s.Journal.Forget(ctx, jobs, batch); err != nil {
+		if err := s.Spool.Forget(ctx, jobs, batch); err != nil {
 			return err
 		}
 	}
 }
 
-// send is the only sender after Hello. A round sends what there is of each
-// kind; after a round without anything it waits to be woken.
+// send is the only sender after Hello. A round sends what there is; after one
+// without anything it waits.
 func (s *session) send(ctx context.Context) error {
 	for {
 		quiet, err := s.round()
@@ -251,65 +261,44 @@ func (s *session) send(ctx context.Context) error {
 		}
 		select {
 		case <-s.out.woken():
+		case <-s.Spool.Outgoing():
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
 }
 
-// round sends one portion of each kind. Results are taken from the spool
-// before records and sent after them: the records of a read are in the spool
-// before its result, so that they reach the coordinator first.
+// round sends the outbox and one portion of the spool, in the spool's order:
+// the records of a read reach the coordinator before its result.
 func (s *session) round() (quiet bool, err error) {
 	m := s.out.take()
 	if err := s.post(m); err != nil {
 		return false, err
 	}
-	results, last, err := s.Journal.Unsent(s.results, resultsFrame)
+	items, err := s.Spool.Unsent(s.sent, portionBytes)
 	if err != nil {
 		return false, err
 	}
-	sent, err := s.sendRecords(reads(results))
-	if err != nil {
-		return false, err
-	}
-	if len(results) > 0 {
-		frame := &linkv1.Results{Results: results}
-		if err := s.transmit(&linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Results{Results: frame}}); err != nil {
-			return false, err
+	var results []*linkv1.Result
+	for i, item := range items {
+		if item.Result != nil {
+			results = append(results, item.Result)
 		}
-		s.results = last
-	}
-	return m.empty() && len(results) == 0 && !sent, nil
-}
-
-// reads says whether one of the results is of a read.
-func reads(results []*linkv1.Result) bool {
-	for _, r := range results {
-		if r.GetRead() != nil {
-			return true
-		}
-	}
-	return false
-}
-
-// sendRecords sends a portion of the record batches, or all there are.
-func (s *session) sendRecords(all bool) (sent bool, err error) {
-	for {
-		batches, err := s.Journal.UnsentRecords(s.batch, recordsFrames)
-		if err != nil || len(batches) == 0 {
-			return sent, err
-		}
-		for _, b := range batches {
-			if err := s.transmit(&linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Records{Records: b}}); err != nil {
-				return sent, err
+		if len(results) > 0 && (item.Records != nil || len(results) == resultsFrame || i == len(items)-1) {
+			frame := &linkv1.Results{Results: results}
+			if err := s.transmit(&linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Results{Results: frame}}); err != nil {
+				return false, err
 			}
-			s.batch, sent = b.GetBatch(), true
+			results = nil
 		}
-		if !all {
-			return sent, nil
+		if item.Records != nil {
+			if err := s.transmit(&linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Records{Records: item.Records}}); err != nil {
+				return false, err
+			}
 		}
+		s.sent = item.Seq
 	}
+	return m.empty() && len(items) == 0, nil
 }
 
 func (s *session) post(m mail) error {

@@ -29,16 +29,16 @@ const (
 //
 // It has no clock and no goroutine: its owner tells it what happens and when.
 type limiter struct {
-	base, rival   int // the limit believed best; the one compared with it, 0 for none
-	current       int // the one of them in use
-	samples       map[int][]float64
-	worse         map[int]bool // limits found no better than base
-	calm          time.Duration
-	nextTrial     time.Time
-	settle        int // completions to let pass after a change of limit
-	began         time.Time
-	done          int
-	up            bool // direction of the next trial in calm times
+	base, rival int // the limit believed best; the one compared with it, 0 for none
+	current     int // the one of them in use
+	samples     map[int][]float64
+	worse       map[int]bool // limits found no better than base
+	calm        time.Duration
+	nextTrial   time.Time
+	settle      int // completions to let pass after a change of limit
+	began       time.Time
+	done        int
+	up          bool // direction of the next trial in calm times
 }
 
 func newLimiter() *limiter {

@@ -1,0 +1,121 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/drawbridge-id/drawbridge/agent/host"
+	"github.com/drawbridge-id/drawbridge/agent/settings"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+	"github.com/drawbridge-id/drawbridge/proto/sealed"
+)
+
+// secrets is the vault as a lane needs it.
+type secrets interface {
+	// Get returns the named secrets of system that were given for these
+	// anchors. One that was not given is left out; one that was given for other
+	// anchors is an error.
+	Get(system string, anchors map[string]string) (map[string]sealed.Secret, error)
+}
+
+// A connection is a connector process with its system open.
+type connection struct {
+	process *host.Process
+	stop    context.CancelFunc // of the watch
+	watch   sync.WaitGroup
+}
+
+// badSettings says that what is configured does not serve: it must be mended
+// before anything else can be done.
+type badSettings struct{ fault *connectorv1.Fault }
+
+func (b *badSettings) Error() string { return b.fault.GetCause() }
+
+// lost is closed when the process is gone. Of no connection it never is.
+func (c *connection) lost() <-chan struct{} {
+	if c == nil {
+		return nil
+	}
+	return c.process.Done()
+}
+
+func (c *connection) close() {
+	c.stop()
+	c.process.Kill()
+	c.watch.Wait()
+}
+
+// connect starts a process and opens the system in it; the lane gets an event.
+func (l *lane) connect(ctx context.Context) {
+	conn, err := l.open(ctx)
+	l.events <- event{did: connected, conn: conn, err: err}
+}
+
+func (l *lane) open(ctx context.Context) (*connection, error) {
+	process, err := l.Host.Start(ctx, l.system.GetConnector())
+	if err != nil {
+		return nil, err
+	}
+	if err := l.openIn(ctx, process); err != nil {
+		process.Kill()
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	c := &connection{process: process, stop: stop}
+	if l.system.GetWatch() && process.Can(connectorv1.Capability_CAPABILITY_WATCH) {
+		c.watch.Go(func() { l.watch(ctx, process) })
+	}
+	return c, nil
+}
+
+// openIn checks the settings against what the host's admin allows, adds the
+// secrets, and hands both to the process.
+func (l *lane) openIn(ctx context.Context, process *host.Process) error {
+	name := l.system.GetName()
+	schema, err := settings.ParseSchema(process.Description().GetSettingsSchema())
+	if err != nil {
+		return fmt.Errorf("connector %q: %w", l.system.GetConnector(), err)
+	}
+	if err := schema.CheckPaths(l.system.GetSettings(), l.Folders); err != nil {
+		return &badSettings{&connectorv1.Fault{
+			Cause:    fmt.Sprintf("the settings of system %q do not serve: %v", name, err),
+			NextStep: "Change the setting, or add the folder to folders in agent.yaml on the agent's host.",
+		}}
+	}
+	anchors, err := schema.Anchors(l.system.GetSettings())
+	if err != nil {
+		return &badSettings{&connectorv1.Fault{Cause: err.Error(), NextStep: "Correct the settings of the system."}}
+	}
+	given, err := l.Secrets.Get(name, anchors)
+	if err != nil {
+		return &badSettings{&connectorv1.Fault{
+			Cause:    fmt.Sprintf("the secrets of system %q are locked: %v", name, err),
+			NextStep: fmt.Sprintf("If the change is wanted, give them again on the agent's host with `drawbridge-agent secret set %s NAME`.", name),
+		}}
+	}
+	plain := make(map[string]string, len(given))
+	for name, secret := range given {
+		if schema.IsSecret(name) {
+			plain[name] = secret.Reveal()
+		}
+	}
+	fault, err := process.Open(ctx, l.system.GetSettings(), plain)
+	if fault != nil {
+		return &badSettings{fault}
+	}
+	return err
+}
+
+// watch tells the coordinator of changes until ctx or the process ends.
+func (l *lane) watch(ctx context.Context, process *host.Process) {
+	err := process.Watch(ctx, func(w *connectorv1.WatchResponse) {
+		l.Report.Changed(&linkv1.Changed{System: l.system.GetName(), Noticed: w.GetNoticed()})
+	})
+	if err != nil && ctx.Err() == nil && !errors.Is(err, host.ErrLost) {
+		l.Log.WarnContext(ctx, "Changes are no longer noticed at once; scheduled reads go on",
+			"system", l.system.GetName(), "err", err)
+	}
+}

@@ -1,0 +1,435 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+)
+
+const (
+	stopWait    = 5 * time.Second // for jobs under way when the lane stops
+	expireEvery = time.Second     // stale jobs are looked for, while any wait
+	mostTasks   = 1024            // jobs known at a time: under way, being stored, put off
+	mostAsides  = 2               // probes and schema reads at a time
+)
+
+// A lane runs the jobs of one system. All its fields belong to the goroutine
+// of [lane.run]; the workers it starts answer by events.
+type lane struct {
+	*Runner
+	system *linkv1.System
+	spare  *spare // the attributes that may leave
+	limit  *limiter
+	queue  *queue
+	pause  circuit
+	events chan event
+
+	conn       *connection // nil while there is none
+	connecting bool
+	faulty     *badSettings // why the settings do not serve; nil if they do or nobody knows
+
+	writes, reads, asides int  // under way
+	alone                 bool // a suspect is under way
+	expireAt              time.Time
+}
+
+// A task is a job that the lane has begun or put off.
+type task struct {
+	job     *linkv1.Job
+	kind    kind
+	running bool
+	holds   bool               // its object: no other job of that is begun
+	again   time.Time          // not to be begun sooner
+	tries   int                // that ended UNAVAILABLE
+	strikes int                // that ended in a lost process or UNKNOWN
+	suspect bool               // was under way when a process was lost
+	fault   *connectorv1.Fault // of the last attempt
+}
+
+type kind int
+
+const (
+	write kind = iota // apply and find: under the limiter
+	read
+	aside // probe and schema
+)
+
+// other is 1 for what is not under the limiter.
+func (t *task) other() int {
+	if t.kind == write {
+		return 0
+	}
+	return 1
+}
+
+func kindOf(job *linkv1.Job) kind {
+	switch job.GetWork().(type) {
+	case *linkv1.Job_Read:
+		return read
+	case *linkv1.Job_Probe, *linkv1.Job_Schema:
+		return aside
+	}
+	return write
+}
+
+// An event is what a worker tells its lane.
+type event struct {
+	task *task
+	did  did
+	conn *connection // of connected
+	err  error       // of connected, of settled: the spool's
+	put  *putOff     // of settled: the job is to be run again
+	ok   bool        // of settled: the system has answered
+}
+
+type did int
+
+const (
+	answered  did = iota // the system has answered: its slot is free
+	settled              // the result is on disk, or the job is put off
+	connected            // a process is open, or could not be
+)
+
+func newLane(r *Runner, s *linkv1.System) *lane {
+	return &lane{
+		Runner: r, system: s, spare: newSpare(newAllowed(s.GetAttributes())), limit: newLimiter(),
+		queue: newQueue(), events: make(chan event, 256),
+	}
+}
+
+// run works until ctx ends; what is under way then may take [stopWait]. An
+// error is the disk's.
+func (l *lane) run(ctx context.Context) error {
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer l.disconnect()
+	l.report(nil)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	arrived := l.Spool.Arrived(l.system.GetName())
+	for {
+		wake, err := l.step(work, time.Now())
+		if err != nil {
+			return errors.Join(err, l.drain(cancel))
+		}
+		if wake.IsZero() {
+			timer.Stop()
+		} else {
+			timer.Reset(time.Until(wake))
+		}
+		select {
+		case e := <-l.events:
+			err = l.handle(e)
+			for more := true; more && err == nil; {
+				select {
+				case e = <-l.events:
+					err = l.handle(e)
+				default:
+					more = false
+				}
+			}
+		case <-arrived:
+			l.queue.arrived(time.Now())
+		case <-timer.C:
+		case <-l.conn.lost():
+			l.Log.WarnContext(ctx, "Connector is replaced", "system", l.system.GetName(), "err", l.conn.process.Err())
+			l.disconnect()
+			l.trip(time.Now(), &connectorv1.Fault{Cause: "the connector's process was lost", NextStep: "Nothing: another is started. If it goes on, look at the agent's log."}, 0)
+		case <-ctx.Done():
+			return l.drain(cancel)
+		}
+		if err != nil {
+			return errors.Join(err, l.drain(cancel))
+		}
+	}
+}
+
+// drain waits for what is under way, at last with force. What it does not
+// finish is still in the spool.
+func (l *lane) drain(cancel context.CancelCauseFunc) error {
+	timer := time.AfterFunc(stopWait, func() {
+		cancel(errors.New("the agent stops"))
+	})
+	defer timer.Stop()
+	for l.queue.busy() > 0 || l.connecting {
+		e := <-l.events
+		if e.did == connected {
+			l.connecting = false
+			l.conn = e.conn
+			continue
+		}
+		if e.did == settled {
+			l.queue.done(e.task)
+		}
+	}
+	return nil
+}
+
+// step begins whatever can be begun and says when it is to be called again,
+// should nothing happen before.
+func (l *lane) step(ctx context.Context, now time.Time) (wake time.Time, err error) {
+	name := l.system.GetName()
+	if !now.Before(l.expireAt) && l.Spool.Waiting(name) > 0 {
+		l.expireAt = now.Add(expireEvery)
+		stale, err := l.Spool.Expired(name, 256, now)
+		if err != nil {
+			return wake, err
+		}
+		for _, job := range stale {
+			if t := l.queue.claim(job); t != nil {
+				l.answer(t, staleResult(t, now))
+			}
+		}
+	}
+	if err := l.queue.fill(l.Spool, name, now); err != nil {
+		return wake, err
+	}
+	allowed := l.pause.allowed(now)
+	if l.conn == nil {
+		if !l.connecting && (allowed > 0 && (l.queue.waiting() || l.system.GetWatch()) || l.queue.asideWaiting()) {
+			l.connecting = true
+			go l.connect(ctx)
+		}
+	} else {
+		l.begin(ctx, now, allowed)
+	}
+	wake = earliest(l.queue.wake, l.pause.wake(now))
+	if l.Spool.Waiting(name) > 0 {
+		wake = earliest(wake, l.expireAt)
+	}
+	return wake, nil
+}
+
+// begin starts jobs, in order, while there is room for their kind.
+func (l *lane) begin(ctx context.Context, now time.Time, allowed int) {
+	l.queue.each(func(t *task) bool {
+		if t.kind == aside { // a person waits for it, also while the lane pauses
+			if l.asides < mostAsides {
+				l.launch(ctx, t)
+			}
+			return true
+		}
+		under := l.writes + l.reads
+		if l.alone || under >= allowed || t.suspect && under > 0 {
+			return !t.suspect // what is behind a suspect waits, so that the rest comes to an end
+		}
+		switch {
+		case t.kind == read && l.reads > 0, t.kind == write && l.writes >= l.limit.limit():
+			return true
+		}
+		l.launch(ctx, t)
+		return true
+	}, l.full)
+	if l.writes < l.limit.limit() {
+		l.limit.starved()
+	}
+}
+
+// full says that no job of any kind could be begun: there is no need to look.
+func (l *lane) full() bool {
+	return l.writes >= l.limit.limit() && (l.queue.others == 0 || l.reads > 0 && l.asides >= mostAsides)
+}
+
+func (l *lane) launch(ctx context.Context, t *task) {
+	l.queue.start(t)
+	*l.count(t)++
+	l.alone = l.alone || t.suspect
+	go l.work(ctx, t, l.conn)
+}
+
+func (l *lane) count(t *task) *int {
+	switch t.kind {
+	case read:
+		return &l.reads
+	case aside:
+		return &l.asides
+	}
+	return &l.writes
+}
+
+// answer stores a result without asking the connector.
+func (l *lane) answer(t *task, result *linkv1.Result) {
+	l.queue.start(t)
+	go func() {
+		l.events <- event{task: t, did: settled, err: l.finish(t.job, result)}
+	}()
+}
+
+func (l *lane) handle(e event) error {
+	now := time.Now()
+	switch e.did {
+	case answered:
+		*l.count(e.task)--
+		if e.task.suspect {
+			l.alone = false
+		}
+		if e.task.kind == write {
+			l.limit.completed(now)
+		}
+	case settled:
+		if e.err != nil {
+			return e.err
+		}
+		if e.put == nil {
+			l.queue.done(e.task)
+			if e.ok && l.pause.success() || l.conn != nil && l.concurrencyChanged() {
+				l.report(nil)
+			}
+			return nil
+		}
+		l.putOff(now, e.task, e.put)
+	case connected:
+		l.connecting = false
+		l.isConnected(now, e)
+	}
+	return nil
+}
+
+// putOff has a job run again later, and the lane pause where it is not the
+// job's alone.
+func (l *lane) putOff(now time.Time, t *task, p *putOff) {
+	switch {
+	case p.lost:
+		t.strikes++
+		t.suspect = true
+		l.queue.later(t, now)
+	case p.unknown:
+		t.strikes++
+		l.queue.later(t, now.Add(growing(200*time.Millisecond, t.strikes, 5*time.Second)))
+	case p.stopped: // the agent stops: it stays in the spool as it is
+		l.queue.later(t, now.Add(time.Hour))
+	default:
+		t.tries++
+		l.queue.later(t, now.Add(max(growing(time.Second, t.tries, time.Minute), p.after)))
+		if t.kind == write && l.pause.failure(now) {
+			l.trip(now, p.fault, p.after)
+		}
+	}
+}
+
+// trip pauses the lane.
+func (l *lane) trip(now time.Time, fault *connectorv1.Fault, atLeast time.Duration) {
+	l.pause.trip(now, atLeast)
+	l.Log.Warn("System pauses", "system", l.system.GetName(), "cause", fault.GetCause(),
+		"next_step", fault.GetNextStep(), "retry_in", l.pause.until.Sub(now).Round(time.Millisecond))
+	l.report(fault)
+}
+
+func (l *lane) isConnected(now time.Time, e event) {
+	if e.err == nil {
+		l.conn, l.faulty = e.conn, nil
+		l.report(nil)
+		return
+	}
+	fault := faultOf(e.err)
+	l.faulty = nil
+	errors.As(e.err, &l.faulty)
+	l.trip(now, fault, 0)
+	l.queue.each(func(t *task) bool {
+		if t.kind == aside || l.faulty != nil && (t.kind == read || t.job.GetFind() != nil) {
+			outcome := connectorv1.Outcome_OUTCOME_UNAVAILABLE
+			if l.faulty != nil {
+				outcome = connectorv1.Outcome_OUTCOME_INVALID
+			}
+			l.answer(t, refuse(t.job, outcome, fault))
+		}
+		return true
+	}, func() bool { return false })
+}
+
+func (l *lane) disconnect() {
+	if l.conn != nil {
+		l.conn.close()
+		l.conn = nil
+	}
+}
+
+func (l *lane) concurrencyChanged() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.states[l.system.GetName()].GetConcurrency() != uint32(l.limit.best())
+}
+
+// report tells the state of the system; fault is nil when it serves.
+func (l *lane) report(fault *connectorv1.Fault) {
+	h := &linkv1.SystemHealth{
+		System: l.system.GetName(), Revision: l.system.GetRevision(),
+		Ready: fault == nil && l.conn != nil, Fault: fault, Concurrency: uint32(l.limit.best()),
+	}
+	if fault != nil {
+		h.NextTry = timestamppb.New(l.pause.until)
+	}
+	l.setState(h)
+}
+
+// A circuit makes a lane pause after failures in a row. After each pause one
+// job is tried; the pauses grow until one succeeds.
+type circuit struct {
+	failures int // pauses since the last success
+	row      int // failures since the last success
+	until    time.Time
+}
+
+// allowed is how many jobs may be under way now.
+func (c *circuit) allowed(now time.Time) int {
+	switch {
+	case now.Before(c.until):
+		return 0
+	case c.failures > 0:
+		return 1
+	}
+	return mostTasks
+}
+
+func (c *circuit) wake(now time.Time) time.Time {
+	if now.Before(c.until) {
+		return c.until
+	}
+	return time.Time{}
+}
+
+// failure says whether this one makes the lane pause. Those of jobs that were
+// begun before the pause do not count again.
+func (c *circuit) failure(now time.Time) bool {
+	if now.Before(c.until) {
+		return false
+	}
+	c.row++
+	return c.row >= 3 || c.failures > 0
+}
+
+func (c *circuit) trip(now time.Time, atLeast time.Duration) {
+	c.failures++
+	c.row = 0
+	c.until = now.Add(max(growing(250*time.Millisecond, c.failures, time.Minute), atLeast))
+}
+
+// success ends the pauses; it says whether there were any.
+func (c *circuit) success() bool {
+	had := c.failures > 0
+	*c = circuit{}
+	return had
+}
+
+// growing doubles least with every try after the first, up to most, and takes
+// 75 to 100 % of that by chance.
+func growing(least time.Duration, try int, most time.Duration) time.Duration {
+	d := most
+	if try < 20 {
+		d = min(least<<max(0, try-1), most)
+	}
+	return d - rand.N(d/4+1)
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

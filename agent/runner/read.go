@@ -1,0 +1,234 @@
+package runner
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/drawbridge-id/drawbridge/agent/host"
+	"github.com/drawbridge-id/drawbridge/agent/snapshot"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+)
+
+const (
+	batchBytes   = 256 << 10 // of records in one frame
+	batchRecords = 500
+)
+
+// read runs a read: what the connector brings is compared with what is known,
+// and only what changed goes into the spool. When the spool is full this
+// waits, and with it, by flow control, the connector.
+func (l *lane) read(ctx context.Context, t *task, p *host.Process, r *linkv1.Read) (*linkv1.Result, *putOff, error) {
+	if !p.Can(connectorv1.Capability_CAPABILITY_READ) {
+		return refuse(t.job, connectorv1.Outcome_OUTCOME_INVALID, &connectorv1.Fault{
+			Cause:    fmt.Sprintf("connector %q cannot read", l.system.GetConnector()),
+			NextStep: "Remove the read from the system's configuration.",
+		}), nil, nil
+	}
+	known, err := l.snapshot(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer known.Close()
+	in := &intake{lane: l, job: t.job, allow: l.spare.take()}
+	defer l.spare.give(in.allow)
+	full := r.GetFull() || r.GetResend() || !p.Can(connectorv1.Capability_CAPABILITY_DELTA)
+	end, err := in.run(ctx, p, known, r, full)
+	if err == nil && end.GetResync() { // the connector cannot go on from the cookie
+		l.Log.InfoContext(ctx, "Everything is read again, the cookie was refused", "system", l.system.GetName())
+		end, err = in.run(ctx, p, known, r, true)
+	}
+	var disk *diskError
+	switch {
+	case errors.As(err, &disk):
+		return nil, nil, disk.err
+	case err != nil:
+		result, put := l.failed(ctx, t, err)
+		if result != nil { // a read changes nothing: it is not unknown whether it happened
+			result.Outcome = connectorv1.Outcome_OUTCOME_UNAVAILABLE
+		}
+		return result, put, nil
+	case end.GetOutcome() == connectorv1.Outcome_OUTCOME_DONE:
+	default:
+		if put := l.again(t, end.GetOutcome(), end.GetFault()); put != nil {
+			return nil, put, nil
+		}
+	}
+	return &linkv1.Result{Outcome: end.GetOutcome(), Fault: end.GetFault(), Read: in.summary}, nil, nil
+}
+
+// snapshot opens what is known of the classes of a read. Classes have
+// snapshots of their own: reading one says nothing about what vanished of another.
+func (l *lane) snapshot(r *linkv1.Read) (*snapshot.Snapshot, error) {
+	dir := l.snapshots()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make folder for snapshots: %w", err)
+	}
+	name := strings.Join(slices.Sorted(slices.Values(r.GetClasses())), ",")
+	known, err := snapshot.Open(dir, name)
+	if errors.Is(err, snapshot.ErrDamaged) {
+		l.Log.Error("Snapshot was damaged; everything is sent again, what vanished meanwhile is not noticed", "system", l.system.GetName(), "err", err)
+		known, err = snapshot.Open(dir, name)
+	}
+	return known, err
+}
+
+// snapshots is the folder of the system's snapshots.
+func (l *lane) snapshots() string {
+	return filepath.Join(l.Snapshots, snapshot.FileName(l.system.GetName()))
+}
+
+// An intake is one read on its way into the spool.
+type intake struct {
+	*lane
+	job     *linkv1.Job
+	allow   allowed
+	summary *linkv1.ReadSummary
+	batch   *linkv1.Records
+	size    int
+}
+
+// diskError is an error of spool or snapshot, not of the connector.
+type diskError struct{ err error }
+
+func (d *diskError) Error() string { return d.err.Error() }
+
+func onDisk(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &diskError{err}
+}
+
+// run reads once, from the cookie unless full. What was forwarded of a read
+// that broke off is remembered, so that it is not sent again.
+func (in *intake) run(ctx context.Context, p *host.Process, known *snapshot.Snapshot, r *linkv1.Read, full bool) (*connectorv1.ReadEnd, error) {
+	attributes := in.allow.among(r.GetAttributes())
+	set := in.set(r, attributes)
+	var cookie []byte
+	if !full {
+		cookie = known.Cookie(set)
+		full = len(cookie) == 0
+	}
+	compare, err := known.Begin(set, snapshot.Options{Full: full, Resend: r.GetResend()})
+	if err != nil {
+		return nil, onDisk(err)
+	}
+	defer compare.Discard()
+	in.summary = &linkv1.ReadSummary{Full: full}
+	if full {
+		in.summary.Known = uint64(compare.Known())
+	}
+	in.begin()
+	end, err := p.Read(ctx, &connectorv1.ReadRequest{Classes: r.GetClasses(), Attributes: attributes, Cookie: cookie},
+		func(response *connectorv1.ReadResponse) error { return in.take(ctx, compare, response) })
+	var disk *diskError
+	if errors.As(err, &disk) {
+		return nil, err
+	}
+	if err == nil && end.GetOutcome() == connectorv1.Outcome_OUTCOME_DONE {
+		return end, onDisk(in.complete(ctx, compare, full, end.GetCookie()))
+	}
+	if flushErr := in.flush(ctx); flushErr == nil {
+		if commitErr := compare.CommitPartial(); commitErr != nil {
+			return nil, onDisk(commitErr)
+		}
+	}
+	in.count(compare)
+	return end, err
+}
+
+// set describes all that the cookie and the fingerprints are good for.
+func (in *intake) set(r *linkv1.Read, attributes []string) []byte {
+	text, _ := json.Marshal([]any{in.system.GetSettings(), slices.Sorted(slices.Values(r.GetClasses())), attributes}) // texts alone: cannot fail
+	sum := sha256.Sum256(text)
+	return sum[:]
+}
+
+// take forwards what is new in one response.
+func (in *intake) take(ctx context.Context, compare *snapshot.Read, response *connectorv1.ReadResponse) error {
+	changed, err := compare.Filter(response.GetRecords())
+	if err != nil {
+		return onDisk(err)
+	}
+	for _, record := range changed {
+		if !in.permit(in.allow, record) {
+			continue
+		}
+		if err := in.forward(ctx, record); err != nil {
+			return err
+		}
+	}
+	for _, reject := range response.GetRejects() {
+		in.summary.Rejected++
+		in.batch.Rejects = append(in.batch.Rejects, reject)
+		in.size += len(reject.GetPlace()) + len(reject.GetReason()) + len(reject.GetId()) + 16
+	}
+	return in.flushFull(ctx)
+}
+
+// complete names what vanished and makes the read the known state, after all
+// of it is in the spool.
+func (in *intake) complete(ctx context.Context, compare *snapshot.Read, full bool, cookie []byte) error {
+	if full {
+		for id, err := range compare.Gone() {
+			if err != nil {
+				return err
+			}
+			if err := in.forward(ctx, &connectorv1.Record{Id: id, Deleted: true}); err != nil {
+				return err
+			}
+		}
+	}
+	if err := in.flush(ctx); err != nil {
+		return err
+	}
+	if err := compare.Commit(cookie); err != nil {
+		return err
+	}
+	in.count(compare)
+	return nil
+}
+
+func (in *intake) count(compare *snapshot.Read) {
+	in.summary.Seen, in.summary.Changed, in.summary.Deleted =
+		uint64(compare.Seen()), uint64(compare.Changed()), uint64(compare.Deleted())
+}
+
+func (in *intake) begin() {
+	in.batch = &linkv1.Records{Job: in.job.GetId(), System: in.system.GetName()}
+	in.size = 0
+}
+
+func (in *intake) forward(ctx context.Context, record *connectorv1.Record) error {
+	in.batch.Records = append(in.batch.Records, record)
+	in.size += len(record.GetId()) + len(record.GetObject()) + 16
+	return in.flushFull(ctx)
+}
+
+func (in *intake) flushFull(ctx context.Context) error {
+	if in.size < batchBytes && len(in.batch.Records) < batchRecords {
+		return nil
+	}
+	return in.flush(ctx)
+}
+
+// flush puts the batch into the spool.
+func (in *intake) flush(ctx context.Context) error {
+	if len(in.batch.Records)+len(in.batch.Rejects) == 0 {
+		return nil
+	}
+	err := in.Spool.PutRecords(ctx, in.batch)
+	if err != nil && ctx.Err() == nil {
+		err = onDisk(err)
+	}
+	in.begin()
+	return err
+}

@@ -1,0 +1,244 @@
+// Package runner carries out the jobs in the spool. Every system has a lane of
+// its own, so that one that fails or is slow never delays another.
+//
+//	spool ──Next──► lane ──► host.Process ──► outcome ──Finish──► spool
+//	                 │ order by priority and id; one job per object at a time;
+//	                 │ not-before, not-after and fence are honoured
+//	                 └ as many at a time as a limiter found best by measuring
+//
+// What may go wrong, and what a lane does:
+//
+//   - A job is stale or fenced off: CONFLICT, it is planned again.
+//   - UNAVAILABLE: the job waits and is tried again with growing pauses; after
+//     three in a row the whole lane pauses and then tries one job alone.
+//   - The connector is lost, or says UNKNOWN: the job is run again, because
+//     operations are harmless to repeat. What was under way when a process was
+//     lost runs alone the next time, so that the one that kills connectors is
+//     found out; after three times it is UNKNOWN to the coordinator.
+//   - Settings or secrets do not serve: reads and look-ups are answered INVALID,
+//     changes wait until they are mended or stale.
+//   - The agent stops: jobs under way get a few seconds, the rest stays in the
+//     spool and is run at the next start.
+//
+// The runner decides nothing about what should exist (coordinator) and keeps no
+// secret (agent/vault) and no fingerprint (agent/snapshot).
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/drawbridge-id/drawbridge/agent/host"
+	"github.com/drawbridge-id/drawbridge/agent/spool"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+)
+
+const sweepEvery = time.Minute // for jobs of systems that are not configured
+
+// A reporter takes news for the coordinator; agent/link is one.
+type reporter interface {
+	Health(*linkv1.SystemHealth)
+	Changed(*linkv1.Changed)
+	Drop(system string)
+}
+
+// A Runner runs the lanes. Set the fields before [Runner.Run]; all are required.
+type Runner struct {
+	Spool     *spool.Spool
+	Host      *host.Host
+	Secrets   secrets
+	Folders   []string // whose files settings may name
+	Snapshots string   // folder of the fingerprints
+	Report    reporter
+	Log       *slog.Logger
+
+	mu      sync.Mutex
+	systems []*linkv1.System
+	current bool          // systems are from the coordinator, not from an earlier life
+	changed chan struct{} // made on first use
+	states  map[string]*linkv1.SystemHealth
+}
+
+// SetSystems replaces the configured systems. current is false for those that
+// were only remembered: then jobs of others are left waiting. It may be called
+// at any time and does not wait.
+func (r *Runner) SetSystems(systems []*linkv1.System, current bool) {
+	r.mu.Lock()
+	r.systems, r.current = systems, current
+	r.mu.Unlock()
+	select {
+	case r.adjusted() <- struct{}{}:
+	default:
+	}
+}
+
+func (r *Runner) adjusted() chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.changed == nil {
+		r.changed = make(chan struct{}, 1)
+	}
+	return r.changed
+}
+
+// States returns the state of every system, in ascending order of name.
+func (r *Runner) States() []*linkv1.SystemHealth {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]*linkv1.SystemHealth, 0, len(r.states))
+	for _, h := range r.states {
+		h = proto.CloneOf(h)
+		h.Waiting = uint64(r.Spool.Waiting(h.GetSystem()))
+		all = append(all, h)
+	}
+	slices.SortFunc(all, func(a, b *linkv1.SystemHealth) int { return strings.Compare(a.GetSystem(), b.GetSystem()) })
+	return all
+}
+
+// Run runs lanes until ctx ends, then returns its cause. It returns earlier
+// only when the spool fails, which is the disk's fault.
+func (r *Runner) Run(ctx context.Context) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	lanes := make(map[string]*running)
+	defer func() {
+		for _, l := range lanes {
+			l.stop()
+		}
+		for _, l := range lanes {
+			<-l.done
+		}
+	}()
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
+	for {
+		select {
+		case <-r.adjusted():
+			r.adjust(ctx, fail, lanes)
+		case <-sweep.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if err := r.sweep(ctx, lanes); err != nil {
+			return err
+		}
+	}
+}
+
+// running is a lane and the means to end it.
+type running struct {
+	system *linkv1.System
+	lane   *lane
+	stop   context.CancelFunc
+	done   chan struct{}
+}
+
+// adjust starts, replaces and ends lanes as the systems demand.
+func (r *Runner) adjust(ctx context.Context, fail context.CancelCauseFunc, lanes map[string]*running) {
+	r.mu.Lock()
+	wanted := make(map[string]*linkv1.System, len(r.systems))
+	for _, s := range r.systems {
+		wanted[s.GetName()] = s
+	}
+	r.mu.Unlock()
+	for name, l := range lanes {
+		if s := wanted[name]; s != nil && proto.Equal(s, l.system) {
+			continue
+		}
+		l.stop()
+		<-l.done
+		delete(lanes, name)
+		if wanted[name] == nil {
+			r.Log.InfoContext(ctx, "System removed", "system", name)
+			r.mu.Lock()
+			delete(r.states, name)
+			r.mu.Unlock()
+			r.Report.Drop(name)
+			if err := os.RemoveAll(l.lane.snapshots()); err != nil { // should it come back, all of it is sent
+				r.Log.ErrorContext(ctx, "Snapshots of a removed system cannot be deleted", "system", name, "err", err)
+			}
+		}
+	}
+	for name, s := range wanted {
+		if lanes[name] != nil {
+			continue
+		}
+		r.Log.InfoContext(ctx, "System configured", "system", name, "connector", s.GetConnector(), "revision", s.GetRevision())
+		laneCtx, stop := context.WithCancel(ctx)
+		ln := newLane(r, s)
+		l := &running{system: s, lane: ln, stop: stop, done: make(chan struct{})}
+		lanes[name] = l
+		go func() {
+			defer close(l.done)
+			if err := ln.run(laneCtx); err != nil && laneCtx.Err() == nil {
+				fail(fmt.Errorf("system %s: %w", name, err))
+			}
+		}()
+	}
+}
+
+// sweep answers jobs of systems that the coordinator has configured no more.
+func (r *Runner) sweep(ctx context.Context, lanes map[string]*running) error {
+	r.mu.Lock()
+	current := r.current
+	r.mu.Unlock()
+	if !current {
+		return nil
+	}
+	for _, name := range r.Spool.Queues() {
+		if lanes[name] != nil {
+			continue
+		}
+		jobs, _, err := r.Spool.Next(name, spool.Key{}, 1000, time.Now())
+		if err != nil {
+			return err
+		}
+		for _, job := range jobs {
+			result := refuse(job, connectorv1.Outcome_OUTCOME_CONFLICT, &connectorv1.Fault{
+				Cause:    fmt.Sprintf("system %q is not configured on this agent", name),
+				NextStep: "Nothing: it is planned again if the system comes back.",
+			})
+			if err := r.finish(job, result); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// finish stores a result. That a job is held no more is no error.
+func (r *Runner) finish(job *linkv1.Job, result *linkv1.Result) error {
+	err := r.Spool.Finish(context.Background(), job, result) // what has happened is stored, also when the agent stops
+	if errors.Is(err, spool.ErrNotHeld) {
+		r.Log.Warn("Result of a job that is not held was dropped", "job", job.GetId(), "system", job.GetSystem())
+		return nil
+	}
+	return err
+}
+
+// setState reports the state of a system where it differs from the last.
+func (r *Runner) setState(h *linkv1.SystemHealth) {
+	r.mu.Lock()
+	if r.states == nil {
+		r.states = make(map[string]*linkv1.SystemHealth)
+	}
+	old := r.states[h.GetSystem()]
+	r.states[h.GetSystem()] = h
+	r.mu.Unlock()
+	if old != nil && old.GetReady() == h.GetReady() && old.GetRevision() == h.GetRevision() &&
+		old.GetConcurrency() == h.GetConcurrency() && old.GetFault().GetCause() == h.GetFault().GetCause() && h.GetReady() {
+		return
+	}
+	h.Waiting = uint64(r.Spool.Waiting(h.GetSystem()))
+	r.Report.Health(proto.CloneOf(h))
+}
