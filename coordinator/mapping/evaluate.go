@@ -38,7 +38,7 @@ type machine struct {
 	vm    vm.VM
 	vars  map[string]any
 	state []state // by slot of variable
-	room  []ObjectAttribute
+	row   Object  // of a source
 	clock Clock
 }
 

@@ -35,13 +35,16 @@ var errObject = errors.New("the stored object is not a message that can be read"
 
 // ReadObject reads a marshalled connectorv1.Object. It is an error if the
 // bytes are no such message.
-func ReadObject(message []byte) (Object, error) { return readObject(message, nil) }
+func ReadObject(message []byte) (Object, error) {
+	var o Object
+	return o, o.Read(message)
+}
 
-// readObject is ReadObject into the given room.
-func readObject(message []byte, room []ObjectAttribute) (Object, error) {
+// Read reads a marshalled connectorv1.Object into o, using the room that it has.
+func (o *Object) Read(message []byte) error {
 	text := string(message)
-	o := Object{Attributes: room[:0]}
-	err := fields(message, 0, func(number protowire.Number, from, to int) error {
+	*o = Object{Attributes: o.Attributes[:0]}
+	return fields(message, 0, func(number protowire.Number, from, to int) error {
 		switch number {
 		case 1:
 			o.Class = text[from:to]
@@ -71,7 +74,6 @@ func readObject(message []byte, room []ObjectAttribute) (Object, error) {
 		}
 		return nil
 	})
-	return o, err
 }
 
 // fields calls visit for every field of bytes with its place, counted from base.

@@ -124,6 +124,9 @@ func parse(name string, text []byte, base int) (*System, error) {
 	if err := d.result(); err != nil {
 		return nil, err
 	}
+	if s.Target != nil {
+		s.Target.Attributes = s.Attributes()
+	}
 	return s, nil
 }
 

@@ -209,7 +209,7 @@ func (s *System) WithSchema(schema *connectorv1.SchemaResponse) *System {
 		Class: t.Class, Match: t.Match, MakeContainers: t.MakeContainers, Password: t.Password, Lifecycle: t.Lifecycle,
 		Scope: t.Scope, MatchRule: t.MatchRule, Container: t.Container, Name: known.with(t.Name), LeaversContainer: t.LeaversContainer,
 		Rules: known.all(t.Rules), LeaverRules: known.all(t.LeaverRules), Groups: t.Groups,
-		EnabledAttribute: t.EnabledAttribute, MemberOf: t.MemberOf, scope: t.scope, thresholds: t.thresholds,
+		EnabledAttribute: t.EnabledAttribute, MemberOf: t.MemberOf, Attributes: t.Attributes, scope: t.scope, thresholds: t.thresholds,
 	}
 	return &with
 }

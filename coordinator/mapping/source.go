@@ -112,18 +112,16 @@ func (s *Source) Person(object []byte) (string, directory.Attributes, error) {
 
 // load tells the machine what the object holds.
 func (s *Source) load(m *machine, object []byte) error {
-	o, err := readObject(object, m.room)
-	if err != nil {
+	if err := m.row.Read(object); err != nil {
 		return err
 	}
-	m.room = o.Attributes
 	for _, v := range s.scope.variables {
-		values, known := o.Get(v.path)
+		values, known := m.row.Get(v.path)
 		switch {
 		case len(values) == 0:
 			m.set(v, nil, known)
 		case v.all:
-			m.set(v, values, known)
+			m.set(v, slices.Clone(values), known) // the row's room is used again
 		case values[0] == "":
 			m.set(v, nil, known)
 		default:

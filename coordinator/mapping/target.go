@@ -33,6 +33,8 @@ type Target struct {
 	// EnabledAttribute tells whether the account may be used, MemberOf which
 	// groups it is in; "" where the system has none, or it is not used.
 	EnabledAttribute, MemberOf string
+	// Attributes is what the answer to an operation must show of the account.
+	Attributes []string
 
 	scope      *scope
 	thresholds map[string]Limit

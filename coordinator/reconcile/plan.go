@@ -1,4 +1,222 @@
 package reconcile
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+)
+
 // Plan says what to do for one person in one system.
-func Plan(in Input) Output { return Output{} }
+func Plan(in Input) Output {
+	p := planners.Get().(*planner)
+	defer planners.Put(p)
+	*p = planner{in: in, t: in.Target, object: p.object, chosen: p.chosen[:0]}
+	p.view = p.t.View(in.Person, in.Now)
+	defer p.view.Close()
+	p.run()
+	for _, at := range p.view.Next() {
+		p.alarm(at, "a rule depends on this instant")
+	}
+	p.finish()
+	out := p.out
+	p.in, p.out = Input{}, Output{}
+	return out
+}
+
+var planners = sync.Pool{New: func() any { return new(planner) }}
+
+// A planner makes one plan.
+type planner struct {
+	in      Input
+	t       *mapping.Target
+	view    mapping.View
+	account *Account // joined or present
+	object  mapping.Object
+	enabled bool
+	told    bool // the object tells whether it is enabled
+	out     Output
+
+	chosen []choice // unique attributes, as they are or shall be
+}
+
+type choice struct{ attribute, value string }
+
+func (p *planner) run() {
+	if !p.find() {
+		return
+	}
+	tenure := p.in.Person.TenureAt(p.in.Now)
+	life := p.t.Lifecycle
+	leaveAt := life.Leave.At.After(tenure.End)
+	enableAt := life.Enable.After(tenure.Start)
+	p.alarm(enableAt, "the account is enabled "+life.Enable.String())
+	p.alarm(leaveAt, "the person leaves")
+
+	left, end, why := p.left(tenure, leaveAt, enableAt)
+	if left && p.account == nil {
+		if createAt := life.Create.After(tenure.Start); !tenure.Earlier.IsZero() && !tenure.Ended && !p.in.Now.Before(createAt) {
+			p.createInScope(enableAt)
+		} else if !tenure.Ended {
+			p.alarm(createAt, "the account is made")
+		}
+		return
+	}
+	if left {
+		p.leave(end, why, !tenure.Earlier.IsZero())
+		return
+	}
+	if p.account == nil {
+		if createAt := life.Create.After(tenure.Start); p.in.Now.Before(createAt) {
+			p.alarm(createAt, "the account is made "+life.Create.String())
+			return
+		}
+		p.createInScope(enableAt)
+		return
+	}
+	in, err := p.view.InScope()
+	switch {
+	case err != nil:
+		p.expression(err)
+	case in:
+		p.keep(tenure, enableAt)
+	case !life.IgnoreOutOfScope:
+		p.leave(time.Time{}, mapping.Reason{Rule: "out of scope: " + p.t.Scope.Text(), Line: p.t.Scope.Line(), From: p.view.Inputs(p.t.Scope)}, false)
+	}
+}
+
+// left tells whether the person's account is that of a leaver, since when, and
+// why; a zero end is not known.
+func (p *planner) left(t directory.Tenure, leaveAt, enableAt time.Time) (bool, time.Time, mapping.Reason) {
+	now, leave := p.in.Now, p.t.Lifecycle.Leave.At
+	switch {
+	case !p.in.Person.HasSource:
+		return true, p.in.Person.Changed, mapping.Reason{Rule: "left: no source has a record of the person any more"}
+	case !leaveAt.IsZero() && !now.Before(leaveAt):
+		return true, t.End, mapping.Reason{Rule: "left: leave " + leave.String(), From: p.attribute("endDate")}
+	case t.Ended:
+		return true, p.in.Person.Changed, mapping.Reason{Rule: "left: the person is not active", From: p.attribute("active")}
+	case !t.Earlier.IsZero() && now.Before(enableAt) && !now.Before(leave.After(t.Earlier)):
+		return true, t.Earlier, mapping.Reason{Rule: "left, and comes back on a day ahead", From: append(p.attribute("endDate"), p.attribute("startDate")...)}
+	}
+	return false, time.Time{}, mapping.Reason{}
+}
+
+// attribute gives one of the person's attributes as a reason's input.
+func (p *planner) attribute(path string) []mapping.Input {
+	v, _ := p.in.Person.Attributes.Get(path)
+	return []mapping.Input{{Name: path, Value: mapping.Text(v)}}
+}
+
+// find finds the account, and reads it. It is false where nothing can be said.
+func (p *planner) find() bool {
+	p.account = p.in.Account
+	if p.account == nil && len(p.in.Candidates) > 1 {
+		p.ambiguous()
+		return false
+	}
+	if p.account == nil && len(p.in.Candidates) == 1 {
+		p.account = &p.in.Candidates[0]
+		p.out.Join = p.account.ID
+	}
+	if p.account == nil {
+		return true
+	}
+	if err := p.object.Read(p.account.Object); err != nil {
+		p.problem("invalid", &connectorv1.Fault{Cause: "The stored object of the account cannot be read.", Object: p.account.Address,
+			NextStep: "Read the system in full.", Raw: err.Error()})
+		return false
+	}
+	p.enabled, p.told = p.state()
+	return true
+}
+
+func (p *planner) ambiguous() {
+	places := make([]string, len(p.in.Candidates))
+	for i, c := range p.in.Candidates {
+		places[i] = c.Address
+	}
+	slices.Sort(places)
+	value, _ := p.t.MatchValue(p.in.Person)
+	p.problem("ambiguous", &connectorv1.Fault{
+		Cause:     fmt.Sprintf("%d accounts have %s %q: %s.", len(places), p.t.Match, value, strings.Join(places, "; ")),
+		Attribute: p.t.Match,
+		NextStep:  fmt.Sprintf("Clear or correct %s on all but the person's own account, then read the system.", p.t.Match),
+	})
+}
+
+// uacDisabled is the bit of userAccountControl that locks an account.
+const uacDisabled = 0x2
+
+// state tells whether the account may be used, and whether the object says so.
+func (p *planner) state() (enabled, told bool) {
+	if v, _ := p.object.Get("enabled"); len(v) == 1 {
+		return v[0] == "true", true
+	}
+	if v, _ := p.object.Get("userAccountControl"); len(v) == 1 {
+		var bits int64
+		if _, err := fmt.Sscan(v[0], &bits); err == nil {
+			return bits&uacDisabled == 0, true
+		}
+	}
+	return false, false
+}
+
+// alarm notes an instant ahead.
+func (p *planner) alarm(at time.Time, why string) {
+	if at.After(p.in.Now) {
+		p.out.Alarms = append(p.out.Alarms, Alarm{at, why})
+	}
+}
+
+// problem keeps the first thing that somebody must see to.
+func (p *planner) problem(kind string, fault *connectorv1.Fault) {
+	if p.out.Problem == nil {
+		p.out.Problem = &Problem{Kind: kind, Fault: fault}
+	}
+}
+
+// expression tells of a rule that could not be evaluated.
+func (p *planner) expression(err error) {
+	fault := &connectorv1.Fault{Cause: "A rule cannot be evaluated: " + err.Error() + ".", NextStep: "Correct the value in the source, or the rule."}
+	if r, ok := err.(*mapping.RecordError); ok {
+		fault.Attribute = r.Attribute
+	}
+	if p.account != nil {
+		fault.Object = p.account.Address
+	}
+	p.problem("expression", fault)
+}
+
+// Truth of an operation: what locks out stays true, what lets in goes stale.
+const (
+	letsIn   = 12 * time.Hour
+	ordinary = 72 * time.Hour
+	locksOut = 7 * 24 * time.Hour
+)
+
+// op adds an operation.
+func (p *planner) op(class string, takes bool, truth time.Duration, o *connectorv1.Operation, reasons ...mapping.Reason) {
+	o.Class, o.ReturnAttributes = p.t.Class, p.t.Attributes
+	if p.account != nil {
+		o.Id = p.account.ID
+	}
+	p.out.Ops = append(p.out.Ops, Op{Class: class, Operation: o, Takes: takes, Reasons: reasons, NotAfter: p.in.Now.Add(truth)})
+}
+
+// finish puts alarms and waits in order, each once.
+func (p *planner) finish() {
+	if len(p.out.Alarms) > 1 {
+		slices.SortStableFunc(p.out.Alarms, func(a, b Alarm) int { return a.At.Compare(b.At) })
+		p.out.Alarms = slices.CompactFunc(p.out.Alarms, func(a, b Alarm) bool { return a.At.Equal(b.At) })
+	}
+	if len(p.out.Waits) > 1 {
+		slices.Sort(p.out.Waits)
+		p.out.Waits = slices.Compact(p.out.Waits)
+	}
+}

@@ -1,0 +1,133 @@
+package reconcile
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+)
+
+// createInScope plans a new account where the target is for the person.
+func (p *planner) createInScope(enableAt time.Time) {
+	switch in, err := p.view.InScope(); {
+	case err != nil:
+		p.expression(err)
+	case in:
+		p.create(!p.in.Now.Before(enableAt))
+	}
+}
+
+// create plans a new account. A problem with what it cannot do without stops
+// it; any other attribute that has one is left out.
+func (p *planner) create(enabled bool) {
+	where, name, ok := p.place(p.t.Container)
+	if !ok || !p.choose() {
+		return
+	}
+	name, ok = p.free(p.t.Name.Attribute, where, name)
+	if !ok {
+		return
+	}
+	c := &connectorv1.Create{Container: where, Name: name, Enabled: enabled, MakeContainers: p.t.MakeContainers}
+	var reasons []mapping.Reason
+	for _, r := range p.t.Rules {
+		values, note, ok := p.want(r, nil)
+		if !ok || len(values) == 0 {
+			continue
+		}
+		c.Attributes = append(c.Attributes, &connectorv1.Attribute{Name: r.Attribute, Values: values})
+		reasons = append(reasons, p.reason(r, nil, values, note))
+	}
+	slices.SortFunc(c.Attributes, func(a, b *connectorv1.Attribute) int { return strings.Compare(a.Name, b.Name) })
+	c.Anchor = p.anchor(c)
+	if w := p.t.Password; w != nil {
+		c.Password = &connectorv1.PasswordRule{Length: uint32(w.Length), Recipients: w.Recipients, ChangeAtSignIn: w.ChangeAtSignIn}
+	}
+	reasons = append(reasons, p.reason(p.t.Name, nil, []string{name}, ""))
+	if p.t.Container != nil {
+		reasons = append(reasons, p.reason(p.t.Container, nil, []string{where}, ""))
+	}
+	p.op("create", false, letsIn, &connectorv1.Operation{Verb: &connectorv1.Operation_Create{Create: c}}, reasons...)
+}
+
+// anchor gives that by which an earlier attempt is recognised: the match
+// attribute, else one whose value is nobody else's.
+func (p *planner) anchor(c *connectorv1.Create) *connectorv1.Attribute {
+	for _, a := range c.Attributes {
+		if strings.EqualFold(a.Name, p.t.Match) && len(a.Values) == 1 {
+			return a
+		}
+	}
+	if len(p.chosen) > 0 {
+		return &connectorv1.Attribute{Name: p.chosen[0].attribute, Values: []string{p.chosen[0].value}}
+	}
+	return &connectorv1.Attribute{Name: p.t.Name.Attribute, Values: []string{c.Name}}
+}
+
+// keep plans for the account of somebody employed, or soon to be: where it is,
+// what it holds, its groups, and last that it may be used.
+func (p *planner) keep(t directory.Tenure, enableAt time.Time) {
+	enable := p.told && !p.enabled && !p.in.Now.Before(enableAt)
+	if enable && p.t.Lifecycle.HoldRehire && p.wasLeaver(t) {
+		p.problem("rehire", &connectorv1.Fault{Cause: "The person comes back, and the document says to hold their return.", Object: p.account.Address,
+			NextStep: "Enable the account by hand, or set rehire to restore."})
+		return
+	}
+	p.choose()
+	p.move(p.t.Container, true)
+	p.modify(p.t.Rules)
+	p.groups()
+	if !enable {
+		return
+	}
+	if p.in.ByHand != nil && p.in.ByHand() {
+		p.problem("by hand", &connectorv1.Fault{Cause: "The person is employed, but somebody has disabled the account in the system.", Object: p.account.Address,
+			NextStep: "Enable it there when the reason is gone; it is not overruled from here."})
+		return
+	}
+	p.op("enable", false, letsIn, &connectorv1.Operation{Verb: &connectorv1.Operation_SetEnabled{SetEnabled: &connectorv1.SetEnabled{Enabled: true}}},
+		mapping.Reason{Attribute: "enabled", Before: []string{"false"}, After: []string{"true"},
+			Rule: "employed: enable " + p.t.Lifecycle.Enable.String(), From: p.attribute("startDate")})
+}
+
+// wasLeaver tells whether the account is as a leaver's is.
+func (p *planner) wasLeaver(t directory.Tenure) bool {
+	if !t.Earlier.IsZero() {
+		return true
+	}
+	if p.t.LeaversContainer == nil {
+		return false
+	}
+	v, err := p.view.Eval(p.t.LeaversContainer)
+	_, _, container, ok := mapping.SplitDN(p.account.Address)
+	return err == nil && ok && sameDN(container, v.First())
+}
+
+// leave plans for the account of a leaver: locked first, then out of its
+// groups, then out of the way; and gone when it is time. end is zero where it
+// is not to be deleted by time.
+func (p *planner) leave(end time.Time, why mapping.Reason, returns bool) {
+	leave := p.t.Lifecycle.Leave
+	if leave.Delete != nil && !end.IsZero() && !returns {
+		at := leave.Delete.After(end)
+		if !p.in.Now.Before(at) && !(leave.Disable && p.told && p.enabled) {
+			why.Attribute, why.Note = "account", "delete "+leave.Delete.String()
+			p.op("delete", true, letsIn, &connectorv1.Operation{Verb: &connectorv1.Operation_Delete{Delete: &connectorv1.Delete{}}}, why)
+			return
+		}
+		p.alarm(at, "the account is deleted "+leave.Delete.String())
+	}
+	if leave.Disable && p.told && p.enabled {
+		disable := why
+		disable.Attribute, disable.Before, disable.After = "enabled", []string{"true"}, []string{"false"}
+		p.op("disable", true, locksOut, &connectorv1.Operation{Verb: &connectorv1.Operation_SetEnabled{SetEnabled: &connectorv1.SetEnabled{}}}, disable)
+	}
+	p.strip(why)
+	p.modify(p.t.LeaverRules)
+	if p.t.LeaversContainer != nil {
+		p.move(p.t.LeaversContainer, false)
+	}
+}
