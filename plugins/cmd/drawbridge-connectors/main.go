@@ -1,0 +1,11 @@
+// Command drawbridge-connectors is the executable of the built-in connectors.
+// An agent starts it as `drawbridge-connectors NAME`; a person who starts it
+// is told what it holds.
+package main
+
+import (
+	"github.com/drawbridge-id/drawbridge/plugins/csv"
+	"github.com/drawbridge-id/drawbridge/plugins/sdk"
+)
+
+func main() { sdk.Serve(csv.New()) }
