@@ -13,12 +13,13 @@ type Account struct {
 	Changed Instant
 	Gone    Instant // since when it is deleted in the system
 	Missing int64   // cycle that found it gone, not yet believed
+	Seen    int64   // cycle that last sent it
 }
 
-const accountColumns = "tenant, system, id, class, address, match, person, object, changed, gone, missing"
+const accountColumns = "tenant, system, id, class, address, match, person, object, changed, gone, missing, seen"
 
 func (a *Account) fields() []any {
-	return []any{&a.Tenant, &a.System, &a.ID, &a.Class, &a.Address, &a.Match, &a.Person, &a.Object, &a.Changed, &a.Gone, &a.Missing}
+	return []any{&a.Tenant, &a.System, &a.ID, &a.Class, &a.Address, &a.Match, &a.Person, &a.Object, &a.Changed, &a.Gone, &a.Missing, &a.Seen}
 }
 
 const selectAccount = "SELECT " + accountColumns + " FROM account WHERE tenant = ?"
@@ -54,7 +55,7 @@ func (tx *Tx) AccountsAfter(tenant, system, id string, limit int) ([]Account, er
 func (tx *Tx) PutAccounts(rows []Account) error {
 	return insert(tx, "account", accountColumns, `ON CONFLICT DO UPDATE SET class = excluded.class, address = excluded.address,
 		match = excluded.match, person = excluded.person, object = excluded.object, changed = excluded.changed,
-		gone = excluded.gone, missing = excluded.missing`, rows)
+		gone = excluded.gone, missing = excluded.missing, seen = excluded.seen`, rows)
 }
 
 // MarkMissing notes that a cycle found the accounts with the ids gone, unless they are known to be.
@@ -63,9 +64,23 @@ func (tx *Tx) MarkMissing(tenant, system string, cycle int64, ids []string) (int
 		AND id IN (SELECT value FROM json_each(?))`, cycle, tenant, system, list(ids))
 }
 
+// MarkSeen notes that a cycle sent the accounts with the ids, which are as they were.
+func (tx *Tx) MarkSeen(tenant, system string, cycle int64, ids []string) error {
+	_, err := tx.exec(`UPDATE account SET seen = ?, missing = 0 WHERE tenant = ? AND system = ?
+		AND id IN (SELECT value FROM json_each(?))`, cycle, tenant, system, list(ids))
+	return err
+}
+
+// MarkUnseen notes that a cycle that sent everything did not send the other
+// accounts, save those that changed after it began.
+func (tx *Tx) MarkUnseen(tenant, system string, cycle int64, began Instant) (int, error) {
+	return tx.exec(`UPDATE account SET missing = ? WHERE tenant = ? AND system = ? AND gone = 0 AND seen < ? AND changed < ?`,
+		cycle, tenant, system, cycle, began)
+}
+
 // MissingAccounts returns up to limit accounts of a system that are missing, without their objects.
 func (tx *Tx) MissingAccounts(tenant, system string, limit int) ([]Account, error) {
-	return query[Account](tx, `SELECT tenant, system, id, class, address, match, person, x'', changed, gone, missing FROM account
+	return query[Account](tx, `SELECT tenant, system, id, class, address, match, person, x'', changed, gone, missing, seen FROM account
 		WHERE tenant = ? AND system = ? AND missing <> 0 ORDER BY id LIMIT ?`, tenant, system, limit)
 }
 
@@ -81,9 +96,10 @@ func (tx *Tx) BelieveMissing(tenant, system string, ids []string) error {
 	return err
 }
 
-// DiscardMissing forgets that accounts of a system were found gone.
-func (tx *Tx) DiscardMissing(tenant, system string) (int, error) {
-	return tx.exec("UPDATE account SET missing = 0 WHERE tenant = ? AND system = ? AND missing <> 0", tenant, system)
+// DiscardMissing forgets that accounts of a system were found gone by the cycle, or by any when it is 0.
+func (tx *Tx) DiscardMissing(tenant, system string, cycle int64) (int, error) {
+	return tx.exec("UPDATE account SET missing = 0 WHERE tenant = ? AND system = ? AND missing <> 0 AND (? = 0 OR missing = ?)",
+		tenant, system, cycle, cycle)
 }
 
 // CountAccounts returns how many accounts of a system exist.

@@ -12,17 +12,18 @@ type Agent struct {
 	CertSerial  string // hex
 	CertExpires Instant
 	Spool       string
+	Batch       int64   // last batch of records of that spool that is in the store
 	Connected   Instant // since when; none while away
 	Seen        Instant // last
 	Revoked     Instant
 	Connectors  string // DescribeResponse of each, JSON array
 }
 
-const agentColumns = "tenant, id, site, host, version, platform, enrolled, cert_serial, cert_expires, spool, connected, seen, revoked, connectors"
+const agentColumns = "tenant, id, site, host, version, platform, enrolled, cert_serial, cert_expires, spool, batch, connected, seen, revoked, connectors"
 
 func (a *Agent) fields() []any {
 	return []any{&a.Tenant, &a.ID, &a.Site, &a.Host, &a.Version, &a.Platform, &a.Enrolled, &a.CertSerial, &a.CertExpires,
-		&a.Spool, &a.Connected, &a.Seen, &a.Revoked, &a.Connectors}
+		&a.Spool, &a.Batch, &a.Connected, &a.Seen, &a.Revoked, &a.Connectors}
 }
 
 // AddAgent stores a new agent.
@@ -56,8 +57,14 @@ func (tx *Tx) RevokeAgent(tenant, id string) error {
 // Host, Version, Platform, Spool and Connectors of a.
 func (tx *Tx) ConnectAgent(a Agent) error {
 	tx.raise(&tx.store.Agents)
-	return tx.changed(tx.exec(`UPDATE agent SET connected = ?, seen = ?, host = ?, version = ?, platform = ?, spool = ?, connectors = ?
-		WHERE tenant = ? AND id = ?`, tx.Now, tx.Now, a.Host, a.Version, a.Platform, a.Spool, a.Connectors, a.Tenant, a.ID))
+	return tx.changed(tx.exec(`UPDATE agent SET connected = ?, seen = ?, host = ?, version = ?, platform = ?,
+		batch = CASE WHEN spool = ? THEN batch ELSE 0 END, spool = ?, connectors = ? WHERE tenant = ? AND id = ?`,
+		tx.Now, tx.Now, a.Host, a.Version, a.Platform, a.Spool, a.Spool, a.Connectors, a.Tenant, a.ID))
+}
+
+// TakeBatch notes that a batch of records of an agent's spool is in the store.
+func (tx *Tx) TakeBatch(tenant, id string, batch int64) error {
+	return tx.changed(tx.exec("UPDATE agent SET batch = max(batch, ?) WHERE tenant = ? AND id = ?", batch, tenant, id))
 }
 
 // DisconnectAgent notes that the connection made at since is gone: a later one stays noted.

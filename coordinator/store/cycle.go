@@ -61,18 +61,19 @@ type Reject struct {
 	Cycle  int64
 	Reason string
 	Object string // native id, where it could be read
+	Stays  bool   // the mapping could not take the object; until that changes
 }
 
-const rejectColumns = "tenant, system, place, cycle, reason, object"
+const rejectColumns = "tenant, system, place, cycle, reason, object, stays"
 
 func (r *Reject) fields() []any {
-	return []any{&r.Tenant, &r.System, &r.Place, &r.Cycle, &r.Reason, &r.Object}
+	return []any{&r.Tenant, &r.System, &r.Place, &r.Cycle, &r.Reason, &r.Object, &r.Stays}
 }
 
 // PutRejects stores rejects, each replacing what was said of its place before.
 func (tx *Tx) PutRejects(rows []Reject) error {
 	return insert(tx, "reject", rejectColumns,
-		"ON CONFLICT DO UPDATE SET cycle = excluded.cycle, reason = excluded.reason, object = excluded.object", rows)
+		"ON CONFLICT DO UPDATE SET cycle = excluded.cycle, reason = excluded.reason, object = excluded.object, stays = excluded.stays", rows)
 }
 
 // Rejects returns up to limit of a system's rejects.
@@ -80,8 +81,15 @@ func (tx *Tx) Rejects(tenant, system string, limit int) ([]Reject, error) {
 	return query[Reject](tx, "SELECT "+rejectColumns+" FROM reject WHERE tenant = ? AND system = ? ORDER BY place LIMIT ?", tenant, system, limit)
 }
 
-// RemoveRejectsBefore forgets what cycles before the given one could not read.
+// RemoveRejectsBefore forgets what cycles before the given one could not read; what the mapping could not take stays.
 func (tx *Tx) RemoveRejectsBefore(tenant, system string, cycle int64) error {
-	_, err := tx.exec("DELETE FROM reject WHERE tenant = ? AND system = ? AND cycle < ?", tenant, system, cycle)
+	_, err := tx.exec("DELETE FROM reject WHERE tenant = ? AND system = ? AND cycle < ? AND stays = 0", tenant, system, cycle)
+	return err
+}
+
+// RemoveRejectsOf forgets that the mapping could not take the objects.
+func (tx *Tx) RemoveRejectsOf(tenant, system string, objects []string) error {
+	_, err := tx.exec(`DELETE FROM reject WHERE tenant = ? AND system = ? AND stays <> 0
+		AND object IN (SELECT value FROM json_each(?))`, tenant, system, list(objects))
 	return err
 }

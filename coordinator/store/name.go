@@ -38,11 +38,11 @@ func (tx *Tx) AddNames(rows []Name) error {
 	return insert(tx, "name", nameColumns, "ON CONFLICT DO NOTHING", rows)
 }
 
-// RemoveNames frees names, each only if it is held as it is given.
+// RemoveNames frees names, each only if the account given holds it.
 func (tx *Tx) RemoveNames(rows []Name) error {
 	for _, n := range rows {
-		if _, err := tx.exec("DELETE FROM name WHERE tenant = ? AND system = ? AND attribute = ? AND value = ? AND person = ? AND account = ?",
-			n.Tenant, n.System, n.Attribute, n.Value, n.Person, n.Account); err != nil {
+		if _, err := tx.exec("DELETE FROM name WHERE tenant = ? AND system = ? AND attribute = ? AND value = ? AND account = ?",
+			n.Tenant, n.System, n.Attribute, n.Value, n.Account); err != nil {
 			return err
 		}
 	}

@@ -53,6 +53,15 @@ func (tx *Tx) RetryProblems() (int, error) {
 	return n, err
 }
 
+// MarkProblemsDue makes the people due who have a problem of a kind in a system.
+func (tx *Tx) MarkProblemsDue(tenant, system, kind, why string) error {
+	people, err := column[string](tx, "SELECT person FROM problem WHERE tenant = ? AND system = ? AND kind = ? AND person <> ''", tenant, system, kind)
+	if err != nil {
+		return err
+	}
+	return tx.MarkDue(tenant, tx.Now, why, people)
+}
+
 // NextRetry returns when the earliest problem is to be tried again, or none.
 func (tx *Tx) NextRetry() (Instant, error) {
 	return value[Instant](tx, "SELECT coalesce(min(retry), 0) FROM problem WHERE retry <> 0")

@@ -281,12 +281,12 @@ func TestRows_roundTrip(t *testing.T) {
 	var (
 		token   = store.JoinToken{tenant, "ab", []byte{1}, "hq", 2, 3, 4, "h"}
 		api     = store.APIToken{tenant, "cd", []byte{2}, "me", 5, 6}
-		agent   = store.Agent{tenant, "a1", "hq", "h", "1.0.0", "linux/amd64", 1, "ff", 2, "s", 3, 4, 5, "[]"}
-		system  = store.System{tenant, "hr", "hq", "csv", 1, "system: hr", 0, []byte{3}, 0, `{"a":1}`, 9}
+		agent   = store.Agent{tenant, "a1", "hq", "h", "1.0.0", "linux/amd64", 1, "ff", 2, "s", 6, 3, 4, 5, "[]"}
+		system  = store.System{tenant, "hr", "hq", "csv", 1, "system: hr", 0, []byte{3}, 0, `{"a":1}`, 9, 1, 1}
 		cycle   = store.Cycle{tenant, 7, "hr", "schedule", 1, 2, store.CycleHeld, 3, 4, 5, 6, "why"}
-		reject  = store.Reject{tenant, "hr", "line 3", 7, "bad", "id"}
+		reject  = store.Reject{tenant, "hr", "line 3", 7, "bad", "id", true}
 		person  = store.Person{tenant, "p1", "k1", "Zoë", `{"a":"b"}`, 1, 2}
-		account = store.Account{tenant, "ad", "guid", "user", "CN=x", "m", "p1", []byte{1, 0, 2}, 3, 4, 5}
+		account = store.Account{tenant, "ad", "guid", "user", "CN=x", "m", "p1", []byte{1, 0, 2}, 3, 4, 5, 6}
 		name    = store.Name{tenant, "ad", "sAMAccountName", "x", "p1", "guid"}
 		due     = store.Due{tenant, "p1", 1, "why"}
 		alarm   = store.Alarm{tenant, "p1", 2, "start"}

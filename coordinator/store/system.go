@@ -13,12 +13,15 @@ type System struct {
 	SchemaAt  Instant
 	Health    string // linkv1.SystemHealth, JSON
 	NextRead  Instant
+	Evaluated int64 // revision by which its stored accounts were evaluated
+	ReadAs    int64 // revision that was in force when the last believed read began: a target is planned only when it is the present one
 }
 
-const systemColumns = "tenant, name, site, connector, revision, document, applied, schema, schema_at, health, next_read"
+const systemColumns = "tenant, name, site, connector, revision, document, applied, schema, schema_at, health, next_read, evaluated, read_as"
 
 func (s *System) fields() []any {
-	return []any{&s.Tenant, &s.Name, &s.Site, &s.Connector, &s.Revision, &s.Document, &s.Applied, &s.Schema, &s.SchemaAt, &s.Health, &s.NextRead}
+	return []any{&s.Tenant, &s.Name, &s.Site, &s.Connector, &s.Revision, &s.Document, &s.Applied, &s.Schema, &s.SchemaAt, &s.Health, &s.NextRead,
+		&s.Evaluated, &s.ReadAs}
 }
 
 // ApplySystem stores a system's document with the next revision, which it
@@ -66,6 +69,23 @@ func (tx *Tx) NextRead() (Instant, error) {
 // SetNextRead sets when the schedule reads a system again; none means never.
 func (tx *Tx) SetNextRead(tenant, name string, at Instant) error {
 	return tx.changed(tx.exec("UPDATE system SET next_read = ? WHERE tenant = ? AND name = ?", at, tenant, name))
+}
+
+// SetEvaluated notes the revision by which a system's stored accounts were evaluated.
+func (tx *Tx) SetEvaluated(tenant, name string, revision int64) error {
+	_, err := tx.exec("UPDATE system SET evaluated = ? WHERE tenant = ? AND name = ? AND evaluated < ?", revision, tenant, name, revision)
+	return err
+}
+
+// SystemsToEvaluate returns the systems whose stored accounts were evaluated by an older revision.
+func (tx *Tx) SystemsToEvaluate() ([]System, error) {
+	return query[System](tx, "SELECT "+systemColumns+" FROM system WHERE evaluated < revision ORDER BY tenant, name")
+}
+
+// SetReadAs notes the revision that was in force when a believed read began.
+func (tx *Tx) SetReadAs(tenant, name string, revision int64) error {
+	_, err := tx.exec("UPDATE system SET read_as = ? WHERE tenant = ? AND name = ?", revision, tenant, name)
+	return err
 }
 
 // SetSchema stores a schema as read now.

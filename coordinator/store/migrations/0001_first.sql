@@ -31,6 +31,7 @@ CREATE TABLE agent (
   cert_serial  TEXT NOT NULL,
   cert_expires INTEGER NOT NULL,
   spool        TEXT NOT NULL DEFAULT '',
+  batch        INTEGER NOT NULL DEFAULT 0,  -- last batch of records of that spool that is in the store
   connected    INTEGER NOT NULL DEFAULT 0,  -- since when; 0 while away
   seen         INTEGER NOT NULL DEFAULT 0,
   revoked      INTEGER NOT NULL DEFAULT 0,
@@ -50,6 +51,8 @@ CREATE TABLE system (
   schema_at INTEGER NOT NULL DEFAULT 0,
   health    TEXT NOT NULL DEFAULT '{}',  -- SystemHealth as last told, JSON
   next_read INTEGER NOT NULL DEFAULT 0,  -- when the schedule reads it again
+  evaluated INTEGER NOT NULL DEFAULT 0,  -- revision by which its stored accounts were evaluated
+  read_as   INTEGER NOT NULL DEFAULT 0,  -- revision that was in force when the last believed read began: a target is planned only when it is the present one
   PRIMARY KEY (tenant, name)
 );
 
@@ -78,6 +81,7 @@ CREATE TABLE reject (
   cycle  INTEGER NOT NULL,
   reason TEXT NOT NULL,
   object TEXT NOT NULL DEFAULT '',
+  stays  INTEGER NOT NULL DEFAULT 0,  -- 1: the mapping could not take the object; until that changes
   PRIMARY KEY (tenant, system, place)
 );
 
@@ -107,6 +111,7 @@ CREATE TABLE account (
   changed INTEGER NOT NULL,
   gone    INTEGER NOT NULL DEFAULT 0, -- since when it is deleted in the system
   missing INTEGER NOT NULL DEFAULT 0, -- cycle that found it gone, not yet believed
+  seen    INTEGER NOT NULL DEFAULT 0, -- cycle that last sent it
   PRIMARY KEY (tenant, system, id)
 );
 CREATE INDEX account_person ON account (tenant, person) WHERE person <> '';
