@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -24,63 +21,37 @@ import (
 var written = []string{"objectClass", "cn", "sAMAccountName", "userPrincipalName", "userAccountControl", "displayName", "givenName", "sn",
 	"mail", "title", "department", "employeeID", "telephoneNumber", "l", "physicalDeliveryOfficeName", "manager", "accountExpires"}
 
-// dialDomain opens a connection of bare go-ldap to the domain.
-func dialDomain(d stage.Domain) (*ldap.Conn, error) {
-	pem, err := os.ReadFile(d.CA)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(pem)
-	conn, err := ldap.DialURL(d.LDAPS, ldap.DialWithTLSConfig(&tls.Config{RootCAs: pool}))
-	if err != nil {
-		return nil, err
-	}
-	if err := conn.Bind(d.Bind, d.Password); err != nil {
-		return nil, fmt.Errorf("bind: %w", err)
-	}
-	return conn, nil
-}
-
 // accounts reads back the people that the product wrote, as the adds that
-// would have made them, parents before children.
-func accounts(d stage.Domain, password bool) ([]*ldap.AddRequest, error) {
-	conn, err := dialDomain(d)
+// would have made them: the same values, and a password.
+func accounts(d stage.Domain) ([]*ldap.AddRequest, error) {
+	people, err := d.People(written...)
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
-	found, err := conn.SearchWithPaging(ldap.NewSearchRequest(d.Base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false,
-		"(&(objectClass=user)(employeeID=*))", written, nil), 1000)
-	if err != nil {
-		return nil, err
-	}
-	adds := make([]*ldap.AddRequest, 0, len(found.Entries))
-	for _, e := range found.Entries {
+	adds := make([]*ldap.AddRequest, 0, len(people))
+	for _, e := range people {
 		add := ldap.NewAddRequest(e.DN, nil)
 		for _, a := range e.Attributes {
 			if a.Name != "manager" { // a reference to somebody who may not be there yet
 				add.Attribute(a.Name, a.Values)
 			}
 		}
-		if password {
-			add.Attribute("unicodePwd", []string{quoted("Bare-go-ldap 4711 " + e.DN[:8])})
-		}
+		add.Attribute("unicodePwd", []string{quoted("Bare-go-ldap 4711 " + e.DN[:8])})
 		adds = append(adds, add)
 	}
 	return adds, nil
 }
 
 // bareAdd makes the containers, then adds the entries over conns connections,
-// and returns the adds per second.
-func bareAdd(ctx context.Context, d stage.Domain, adds []*ldap.AddRequest, conns int) (float64, error) {
+// and returns the time that the adding took.
+func bareAdd(ctx context.Context, d stage.Domain, adds []*ldap.AddRequest, conns int) (time.Duration, error) {
 	if err := makeContainers(d, adds); err != nil {
 		return 0, err
 	}
 	var next atomic.Int64
 	pool := make([]*ldap.Conn, conns)
 	for i := range pool {
-		conn, err := dialDomain(d)
+		conn, err := d.Dial()
 		if err != nil {
 			return 0, err
 		}
@@ -106,11 +77,11 @@ func bareAdd(ctx context.Context, d stage.Domain, adds []*ldap.AddRequest, conns
 	if err := group.Wait(); err != nil {
 		return 0, err
 	}
-	return float64(len(adds)) / time.Since(began).Seconds(), nil
+	return time.Since(began), nil
 }
 
 func makeContainers(d stage.Domain, adds []*ldap.AddRequest) error {
-	conn, err := dialDomain(d)
+	conn, err := d.Dial()
 	if err != nil {
 		return err
 	}

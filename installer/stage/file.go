@@ -1,6 +1,8 @@
 package stage
 
 import (
+	"errors"
+	"io"
 	"os"
 	"slices"
 
@@ -48,18 +50,19 @@ func (f *File) List() []workers.Worker {
 	return list
 }
 
-// Save writes the file beside its place and renames it there.
+// Save writes the workers to the file.
 func (f *File) Save() error {
+	return f.Write(func(w io.Writer) error { return workers.Write(w, f.List()) })
+}
+
+// Write writes the file by write, beside its place, and renames it there.
+func (f *File) Write(write func(io.Writer) error) error {
 	temp := f.Path + ".new"
 	out, err := os.OpenFile(temp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	if err := workers.Write(out, f.List()); err != nil {
-		out.Close()
-		return err
-	}
-	if err := out.Close(); err != nil {
+	if err := errors.Join(write(out), out.Close()); err != nil {
 		return err
 	}
 	return os.Rename(temp, f.Path)

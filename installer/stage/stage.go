@@ -98,6 +98,19 @@ func Start(ctx context.Context, opt Options) (_ *Stage, err error) {
 	return s, s.Agent.Start()
 }
 
+// StartDomain starts a domain alone, without a Drawbridge.
+func StartDomain(ctx context.Context, opt Options) (*Stage, error) {
+	s := &Stage{Dir: opt.Dir, bin: opt.Bin}
+	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := s.startDomain(ctx, opt); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
 // Close stops every program.
 func (s *Stage) Close() {
 	for _, p := range []*Process{s.Agent, s.Coordinator, s.Controller} {

@@ -6,6 +6,8 @@ package workers
 
 import (
 	"bufio"
+	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -100,11 +102,41 @@ func Write(w io.Writer, list []Worker) error {
 }
 
 // WriteFirst writes the first n workers without holding them all.
-func WriteFirst(w io.Writer, n int) error {
+func WriteFirst(w io.Writer, n int) error { return WriteChanged(w, n, 0) }
+
+// WriteChanged writes the first n workers, every one in each of them promoted;
+// each 0 promotes nobody.
+func WriteChanged(w io.Writer, n, each int) error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	out.WriteString(Header + "\r\n")
 	for i := range n {
-		out.WriteString(At(i).Row() + "\r\n")
+		worker := At(i)
+		if each > 0 && i%each == 0 {
+			worker.Title = "Senior " + worker.Title
+		}
+		out.WriteString(worker.Row() + "\r\n")
 	}
 	return out.Flush()
+}
+
+// Read calls each for the fields of every row, in the order of the header; the
+// slice is used again.
+func Read(r io.Reader, each func([]string) error) error {
+	rows := csv.NewReader(bufio.NewReaderSize(r, 64<<10))
+	rows.Comma, rows.ReuseRecord = ';', true
+	if _, err := rows.Read(); err != nil {
+		return err
+	}
+	for {
+		switch row, err := rows.Read(); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		default:
+			if err := each(row); err != nil {
+				return err
+			}
+		}
+	}
 }

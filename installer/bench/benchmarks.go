@@ -1,0 +1,12 @@
+package main
+
+// benchmarks in the order in which they run.
+var benchmarks = []benchmark{
+	{"spool_accept", "durable accepts of the spool against raw grouped append and fdatasync", spoolAccept},
+	{"spool_recover", "a spool of 1,000,000 waiting jobs, cold, until the first is in hand", spoolRecover},
+	{"ad_write_double", "accounts written to the double through the whole path against bare go-ldap", adWriteDouble},
+	{"ad_write_samba", "accounts written to Samba through the whole path against bare go-ldap", adWriteSamba},
+	{"cycle_first", "100,000 workers from CSV to accounts against a bare program", cycleFirst},
+	{"cycle_nochange", "1,000,000 workers, nothing changed, against draining the connector; then 1 % changed", cycleNoChange},
+	{"agent_idle", "an agent with nothing to do", agentIdle},
+}

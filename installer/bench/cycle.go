@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+	"github.com/drawbridge-id/drawbridge/installer/stage"
+	"github.com/drawbridge-id/drawbridge/installer/workers"
+)
+
+// cycleNoChange takes the rate of a full cycle over 1,000,000 workers of whom
+// none has changed, from the order to the end of the read, and the peak memory
+// of the agent and its connector meanwhile. The other side is draining the same
+// connector of the same file, throwing everything away. Then 1 % change, and
+// the time of that cycle is put against the time of the one before.
+func cycleNoChange(ctx context.Context, b *bench) ([]Figure, error) {
+	const count = 1_000_000
+	s, err := b.stage(ctx, "double", count)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	if err := applyHR(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := s.Settle(ctx, time.Time{}); err != nil {
+		return nil, err
+	}
+	b.log("%d workers known", count)
+	pids := append(stage.Children(s.Agent.PID()), s.Agent.PID())
+	for _, pid := range pids {
+		stage.ResetPeak(pid)
+	}
+	unchanged, err := fullCycle(ctx, s, 0)
+	if err != nil {
+		return nil, err
+	}
+	var peak int64
+	for _, pid := range pids {
+		_, p := stage.Memory(pid)
+		peak += p
+	}
+	drained, err := drainCSV(ctx, b.bin, s.File.Path, count)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.File.Write(func(w io.Writer) error { return workers.WriteChanged(w, count, 100) }); err != nil {
+		return nil, err
+	}
+	changed, err := fullCycle(ctx, s, count/100)
+	if err != nil {
+		return nil, err
+	}
+	return []Figure{
+		against("cycle_nochange", count/unchanged.Seconds(), "workers/s", drained),
+		{Name: "cycle_nochange_peak", Value: float64(peak) / (1 << 20), Unit: "MiB"},
+		against("cycle_one_percent", changed.Seconds(), "s", unchanged.Seconds()),
+	}, nil
+}
+
+// fullCycle orders a full read of the HR system and returns what it took, until
+// everything that it found is done.
+func fullCycle(ctx context.Context, s *stage.Stage, changes int64) (time.Duration, error) {
+	began := time.Now()
+	var started client.Started
+	if err := s.API.Post(ctx, "/v1/systems/"+stage.HR+"/run", client.Run{Full: true}, &started); err != nil {
+		return 0, err
+	}
+	if err := s.Settle(ctx, began); err != nil {
+		return 0, err
+	}
+	took := time.Since(began)
+	status, err := s.Status(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, system := range status.Systems {
+		if system.Name == stage.HR && system.Last.Changed != changes {
+			return 0, fmt.Errorf("the cycle found %d changed; want %d", system.Last.Changed, changes)
+		}
+	}
+	return took, nil
+}
+
+// agentIdle takes the memory and the processor time of an agent that is
+// connected, has its systems, and has nothing to do.
+func agentIdle(ctx context.Context, b *bench) ([]Figure, error) {
+	const watched = 30 * time.Second
+	s, err := b.stage(ctx, "double", 100)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	if err := applyHR(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := applyAD(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := waitForAccounts(ctx, s, 100); err != nil {
+		return nil, err
+	}
+	pid := s.Agent.PID()
+	before, err := stage.ProcessorTime(pid)
+	if err != nil {
+		return nil, err
+	}
+	timer := time.NewTimer(watched)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-timer.C:
+	}
+	after, err := stage.ProcessorTime(pid)
+	if err != nil {
+		return nil, err
+	}
+	memory, _ := stage.Memory(pid)
+	return []Figure{
+		{Name: "agent_idle", Value: float64(memory) / (1 << 20), Unit: "MiB"},
+		{Name: "agent_idle_cpu", Value: 100 * (after - before).Seconds() / watched.Seconds(), Unit: "% of a core"},
+	}, nil
+}
+
+// parse reads the HR file as a bare program would, and throws the rows away.
+func parse(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return workers.Read(file, func([]string) error { return nil })
+}
