@@ -52,7 +52,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-const schema = "1"
+const (
+	schema   = "1"
+	pageSize = 16 << 10 // of a new file: a page is a write, and a job of 1 KiB wastes less of a large one
+)
 
 var (
 	metaBucket    = []byte("meta")
@@ -208,7 +211,7 @@ func openDB(path string, wait time.Duration) (db *bbolt.DB, err error) {
 	if err := checkSuspect(path, wait); err != nil {
 		return nil, err
 	}
-	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: wait, FreelistType: bbolt.FreelistMapType})
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: wait, FreelistType: bbolt.FreelistMapType, PageSize: pageSize})
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, ErrInUse
