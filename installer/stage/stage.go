@@ -177,19 +177,8 @@ func (s *Stage) login(ctx context.Context) error {
 	}
 }
 
-// enroll writes agent.yaml and gives the agent its certificate.
+// enroll gives the agent its configuration and its certificate.
 func (s *Stage) enroll(ctx context.Context) error {
-	connectors := filepath.Join(s.bin, "drawbridge-connectors")
-	program, err := os.ReadFile(connectors)
-	if err != nil {
-		return err
-	}
-	sum := sha256.Sum256(program)
-	text := fmt.Sprintf("coordinator: %s\ndata: %s\nconnectors:\n  - path: %s\n    sha256: %s\n    serves: [activedirectory, csv]\nfolders: [%s, %s]\n",
-		s.Link, s.path("agent"), connectors, hex.EncodeToString(sum[:]), s.path("hr"), s.path("domain"))
-	if err := os.WriteFile(s.config(), []byte(text), 0o600); err != nil {
-		return err
-	}
 	var token client.JoinToken
 	out, err := s.CLI(ctx, "token", "create", "--site", Site, "-o", "json")
 	if err != nil {
@@ -198,7 +187,31 @@ func (s *Stage) enroll(ctx context.Context) error {
 	if err := json.Unmarshal(out, &token); err != nil {
 		return fmt.Errorf("token create: %w: %s", err, out)
 	}
-	_, err = s.run(ctx, nil, "drawbridge-agent", "enroll", "--config", s.config(), "--token", token.Token)
+	return s.enrollAt(ctx, s.config(), s.path("agent"), token.Token)
+}
+
+// EnrollAnother enrols one more agent, with everything of its own in dir. It is
+// not started.
+func (s *Stage) EnrollAnother(ctx context.Context, dir, token string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return s.enrollAt(ctx, filepath.Join(dir, "agent.yaml"), filepath.Join(dir, "data"), token)
+}
+
+func (s *Stage) enrollAt(ctx context.Context, config, data, token string) error {
+	connectors := filepath.Join(s.bin, "drawbridge-connectors")
+	program, err := os.ReadFile(connectors)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(program)
+	text := fmt.Sprintf("coordinator: %s\ndata: %s\nconnectors:\n  - path: %s\n    sha256: %s\n    serves: [activedirectory, csv]\nfolders: [%s, %s]\n",
+		s.Link, data, connectors, hex.EncodeToString(sum[:]), s.path("hr"), s.path("domain"))
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		return err
+	}
+	_, err = s.run(ctx, nil, "drawbridge-agent", "enroll", "--config", config, "--token", token)
 	return err
 }
 
