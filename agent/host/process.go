@@ -141,6 +141,9 @@ func (p *Process) describe(ctx context.Context) error {
 // Description is what the connector says of itself. It is not to be changed.
 func (p *Process) Description() *connectorv1.DescribeResponse { return p.description }
 
+// PID is the process's number.
+func (p *Process) PID() int { return p.pid }
+
 // Can says whether the connector has a capability.
 func (p *Process) Can(c connectorv1.Capability) bool {
 	for _, has := range p.description.GetCapabilities() {

@@ -1,0 +1,21 @@
+package host_test
+
+import (
+	"testing"
+
+	"golang.org/x/sys/windows"
+
+	"github.com/drawbridge-id/drawbridge/agent/host"
+)
+
+func freeze(t *testing.T, _ *host.Process) { t.Skip("no SIGSTOP") }
+
+func alive(pid int) bool {
+	p, err := windows.OpenProcess(windows.SYNCHRONIZE, false, uint32(pid))
+	if err != nil {
+		return false
+	}
+	defer windows.CloseHandle(p)
+	state, err := windows.WaitForSingleObject(p, 0)
+	return err == nil && state == uint32(windows.WAIT_TIMEOUT)
+}
