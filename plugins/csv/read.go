@@ -63,7 +63,7 @@ func (s *System) read(ctx context.Context, attributes []string, find *sdk.Lookup
 			if find != nil {
 				return sdk.Conflict(fmt.Sprintf("the row looked for cannot be told: %v", t), "Correct the file.").On(f.Path)
 			}
-			return out.Reject(f.place(r.begin), t.String(), found.id(r))
+			return out.Reject(f.place(r.begin), t.String(), string(r.fields[found.key]))
 		}
 		return out.Object(build.object(r))
 	})
@@ -94,10 +94,10 @@ func (f *file) columns(header, attributes []string) ([]int, error) {
 // id returns the key of a bad row as far as it can be read, so that its object
 // is not taken as gone.
 func (s *survey) id(r *rows) string {
-	if s.key < len(r.fields) && len(r.fields) > 1 {
-		return string(r.fields[s.key])
+	if s.key >= len(r.fields) || len(r.fields[s.key]) == len(r.text) { // a whole line is no key
+		return ""
 	}
-	return ""
+	return string(r.fields[s.key])
 }
 
 // A builder makes objects of rows, the same one each time: the sink has

@@ -112,16 +112,11 @@ func (r *rows) quoted(n int) error {
 	rest, size, lines := r.buf[r.pos:r.end], 0, 1
 	for {
 		field, used, more, err := r.field(rest[size:])
-		if err == nil && !more && size+used == len(rest) {
-			err = errMore // unless this is the end of all, the field may go on
-		}
-		switch unread := r.err == nil; {
-		case unread && len(rest) < maxRow && (errors.Is(err, errOpenQuote) || errors.Is(err, errMore)):
-			return errMore
-		case unread && (errors.Is(err, errOpenQuote) || errors.Is(err, errMore)):
+		if errors.Is(err, errMore) {
+			if len(rest) < maxRow {
+				return errMore
+			}
 			err = errTooLong
-		case errors.Is(err, errMore):
-			err = nil
 		}
 		if err != nil {
 			r.advance(n, 1)
@@ -146,14 +141,18 @@ func (r *rows) quoted(n int) error {
 
 // field takes one field from the start of text: its value, how many bytes it
 // used, and whether a delimiter follows; if not, the field is the row's last.
+// It returns errMore if what has been read does not show where the field ends.
 func (r *rows) field(text []byte) (value []byte, used int, more bool, err error) {
 	if len(text) == 0 || text[0] != r.quote {
 		end := bytes.IndexByte(text, '\n')
+		lineEnds := end >= 0 || r.err != nil
 		if end < 0 {
 			end = len(text)
 		}
 		if i := bytes.IndexByte(text[:end], r.delimiter); i >= 0 {
 			end, more = i, true
+		} else if !lineEnds {
+			return nil, 0, false, errMore
 		} else if end > 0 && text[end-1] == '\r' {
 			end--
 		}
@@ -165,6 +164,9 @@ func (r *rows) field(text []byte) (value []byte, used int, more bool, err error)
 	copied, from, plain := len(r.scratch), 1, true
 	for at := 1; ; {
 		i := bytes.IndexByte(text[at:], r.quote)
+		if i < 0 && r.err == nil {
+			return nil, 0, false, errMore
+		}
 		if i < 0 {
 			return nil, 0, false, errOpenQuote
 		}
