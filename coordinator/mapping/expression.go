@@ -215,11 +215,18 @@ func (e *expression) kind() directory.Kind {
 	return 0
 }
 
+// quoteHint is for those who write a text where an expression is wanted.
+const quoteHint = `text stands in double quotes inside the YAML quotes: '"Staff"'`
+
 // placeOf takes the place out of an error of the expression language.
 func placeOf(err error, text string) place {
 	var f *file.Error
 	if errors.As(err, &f) {
-		return place{at: min(f.From, len([]rune(text))), message: f.Message}
+		p := place{at: min(f.From, len([]rune(text))), message: strings.TrimSpace(f.Message)}
+		if !strings.Contains(text, `"`) && strings.Contains(text, "=") {
+			p.hint = quoteHint
+		}
+		return p
 	}
 	return place{message: err.Error()}
 }
@@ -251,15 +258,26 @@ func (r *rewriter) read(node *ast.Node, path string, all bool) {
 	if v == nil {
 		hint := suggest(path, r.paths())
 		if hint == "" {
-			hint = `text stands in double quotes inside the YAML quotes: '"Staff"'`
+			hint = quoteHint
 		}
-		r.fault(*node, fmt.Sprintf("a person has no attribute %s", path), hint)
+		r.fault(root(*node), fmt.Sprintf("a person has no attribute %s", path), hint)
 		return
 	}
 	if !slices.Contains(r.reads, v) {
 		r.reads = append(r.reads, v)
 	}
 	put(node, &ast.IdentifierNode{Value: v.name})
+}
+
+// root gives the node that a chain of members begins with.
+func root(n ast.Node) ast.Node {
+	for {
+		m, ok := n.(*ast.MemberNode)
+		if !ok {
+			return n
+		}
+		n = m.Node
+	}
 }
 
 // put replaces *node and keeps its place.

@@ -88,7 +88,20 @@ func SplitDN(dn string) (attribute, name, container string, ok bool) {
 		}
 	}
 	attribute, value, ok := strings.Cut(dn[:end], "=")
-	return strings.TrimSpace(attribute), UnescapeDN(strings.TrimSpace(value)), container, ok
+	return strings.TrimSpace(attribute), UnescapeDN(trimDN(value)), container, ok
+}
+
+// trimDN drops the outer spaces that are not part of a value.
+func trimDN(s string) string {
+	s = strings.TrimLeft(s, " ")
+	for strings.HasSuffix(s, " ") {
+		before := strings.TrimRight(s[:len(s)-1], `\`)
+		if (len(s)-1-len(before))%2 == 1 {
+			break // escaped
+		}
+		s = s[:len(s)-1]
+	}
+	return s
 }
 
 func unhex(c byte) int {

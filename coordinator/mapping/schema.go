@@ -182,7 +182,7 @@ func (r *Rule) mismatch(a *connectorv1.AttributeType) (message, hint string) {
 	switch {
 	case r.Person:
 		return fmt.Sprintf("%s is no reference to another account", r.Attribute), "write value instead of person"
-	case (kind == directory.List || r.Keep != KeepNone) && !a.GetMulti():
+	case (kind == directory.List && !r.Unique() || r.Keep != KeepNone) && !a.GetMulti():
 		return fmt.Sprintf("%s holds one value only", r.Attribute), ""
 	case len(kinds) > 0 && kind != 0 && kind != directory.List && !r.Unique() && !slices.Contains(kinds, kind):
 		return fmt.Sprintf("%s is of another type than the rule's %s", r.Attribute, kind), hint

@@ -1,0 +1,286 @@
+package mapping_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+)
+
+// expressions and what they give; the facts of Microsoft Entra's reference that
+// people move from are marked with E.
+var expressions = []struct{ text, want string }{
+	{`lower("ÄB")`, "äb"},
+	{`toUpper("äb")`, "ÄB"},
+	{`trim("  a b ")`, "a b"},
+	{`stripSpaces(" a b ")`, "ab"}, // E
+	{`titleCase("anna-maria o'neil VAN dyk")`, "Anna-Maria O'Neil Van Dyk"},
+	{`pCase("anna-maria lee", " ")`, "Anna-maria Lee"}, // E: with separators only those
+	{`left("Zoë", 2)`, "Zo"},
+	{`left("abc", 0)`, ""},     // E
+	{`left("abc", -1)`, "abc"}, // E
+	{`left("", 3)`, ""},
+	{`right("Zoë", 1)`, "ë"},
+	{`mid("abcdef", 2, 3)`, "bcd"}, // E: from 1
+	{`mid("abcdef", 5, 9)`, "ef"},  // E: clipped
+	{`substring("abc", 9, 1)`, ""},
+	{`initial("  Éva")`, "É"},
+	{`digits("+49 (30) 1-2")`, "493012"},
+	{`replace("a.b.c", ".", "-")`, "a-b-c"},
+	{`replaceRegex("Muster, Erika", "^(\\w+), (\\w+)$", "$2 $1")`, "Erika Muster"},
+	{`text(matchesRegex("E17", "^E[0-9]+$"))`, "true"},
+	{`word("a,b;c", 2, ",;")`, "b"}, // E
+	{`word("a b", 3)`, ""},
+	{`join(";", split("a,b,,c", ","))`, "a;b;c"},
+	{`join(" ", "Erika", "", "Muster")`, "Erika Muster"},
+	{`join(",", distinct(list("b", "a", "b", "")))`, "b,a"},
+	{`item(list("a", "b"), 1)`, "a"}, // E: from 1
+	{`text(len("Zoë")) + text(len(list("a")))`, "31"},
+	{`coalesce("", "b", "c")`, "b"},
+	{`default("", "")`, ""},
+	{`iif("a" == "b", "x", "y")`, "y"},
+	{`switch("b", "other", "a", "1", "b", "2")`, "2"},
+	{`switch("B", "other", "b", "2")`, "other"}, // E: case-sensitive
+	{`switch("", "other", "", "none")`, "none"}, // E: key "" catches empty
+	{`lookup("offices", " BERLIN ")`, "DE-BER"},
+	{`lookup("offices", "Rome", "?")`, "?"},
+	{`text(boolean("Yes"))`, "true"},
+	{`text(integer("-17"))`, "-17"},
+	{`text(isPresent("") || isPresent(startDate))`, "false"},
+	{`ascii("äàâãåáąăā")`, "aaaaaaaaa"},            // E
+	{`ascii("æøœ̄ß łľ ıİ ö")`, "aeoeoess ll iI o"}, // E: ö is o
+	{`normalizeDiacritics("Wiśniewska-Đặng Þór")`, "Wisniewska-Dang THor"},
+	{`ascii("Jürgen Groß", "de")`, "Juergen Gross"},
+	{`ascii("Åse Sørby", "nb")`, "Aase Soerby"},
+	{`ascii("李 Ολγα x")`, "  x"},
+	{`sam("a/b\\c[d]e:f;g|h=i,j+k*l?m<n>o\"p@q r")`, "abcdefghijklmnopqr"}, // E
+	{`sam("Maximiliane.Abcdef..ghij")`, "Maximiliane.Abcdef"},              // E: 20, no dot at the end
+	{`local("..Zoë  O'Brien, Jr. ")`, "ZoeOBrienJr"},
+	{`dn(" #O'Brien, Jr. (Zoë) *+\"<>;\\= ")`, `\ #O'Brien\, Jr. (Zoë) *\+\"\<\>\;\\\=\ `},
+	{`dn("#1")`, `\#1`},
+	{`text(date("2026-02-01"))`, "2026-01-31T23:00:00Z"},
+	{`text(dateEnd("2026-02-01"))`, "2026-02-01T23:00:00Z"},
+	{`text(dateEnd("2026-10-24"))`, "2026-10-24T22:00:00Z"},
+	{`text(dateEnd("2026-10-25"))`, "2026-10-25T23:00:00Z"}, // a day of 25 hours
+	{`text(dateEnd("2026-02-01T17:00:00+10:00"))`, "2026-02-01T07:00:00Z"},
+	{`text(date("2021-06-30+08:00"))`, "2021-06-29T16:00:00Z"}, // E: CDate
+	{`text(date("31.1.2026", "2.1.2006", "Australia/Melbourne"))`, "2026-01-30T13:00:00Z"},
+	{`text(date("31.01.2026 17:00", "02.01.2006 15:04"))`, "2026-01-31T16:00:00Z"},
+	{`text(date(""))`, ""},
+	{`formatDate(date("2026-02-01"), "02.01.2006")`, "01.02.2026"},
+	{`formatDate(date("2026-02-01"), "2006-01-02 15:04", "UTC")`, "2026-01-31 23:00"},
+	{`text(dateAdd(date("2026-01-31"), "-7d"))`, "2026-01-23T23:00:00Z"},
+	{`text(dateAdd(date("2026-03-29"), "1d"))`, "2026-03-29T22:00:00Z"}, // a day of 23 hours
+	{`text(dateAdd(date("2026-01-31"), "1y2mo1w36h"))`, "2027-04-08T10:00:00Z"},
+	{`text(daysBetween(date("2026-01-01"), date("2026-02-01")))`, "31"},
+	{`fileTime(date("2026-01-01T00:00:00Z"))`, "134116992000000000"},
+	{`text(fromFileTime("134116992000000000"))`, "2026-01-01T00:00:00Z"},
+	{`accountExpires(date(""))`, "9223372036854775807"},
+	{`text(now())`, "2026-06-01T08:00:00Z"},
+	{`text(reached(date("2026-06-01")))`, "true"},
+	{`join(",", filter(list("a1", "b1"), # startsWith "a"))`, "a1"},
+	{`let x = "a"; x + x`, "aa"},
+	{`join(",", map(list("a", "b"), upper(#)))`, "A,B"},
+}
+
+// ruled gives a target with the expression as the rule of one attribute.
+func ruled(text string) (*mapping.System, error) {
+	return mapping.Parse("x.yaml", []byte(fmt.Sprintf(`
+system: x
+site: hq
+connector: fake
+time_zone: Europe/Berlin
+tables: {offices: {Berlin: DE-BER}}
+extension: {badge: integer}
+target:
+  class: user
+  name: displayName
+  attributes:
+    x: |
+      %s
+`, text)))
+}
+
+func person(pairs ...any) directory.Person {
+	p := directory.Person{Key: "k", HasSource: true}
+	for i := 0; i < len(pairs); i += 2 {
+		p.Attributes.Set(pairs[i].(string), pairs[i+1])
+	}
+	return p
+}
+
+func TestExpressions(t *testing.T) {
+	t.Parallel()
+	used := map[string]bool{}
+	for _, c := range expressions {
+		s, err := ruled(c.text)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		v := s.Target.View(person(), time.Date(2026, 6, 1, 8, 0, 0, 0, time.UTC))
+		got, err := v.Eval(s.Target.Rules[0])
+		v.Close()
+		if err != nil || got.First() != c.want {
+			t.Errorf("%s = %q, %v; want %q", c.text, got.First(), err, c.want)
+		}
+		for _, f := range mapping.Functions() {
+			if strings.Contains(c.text, f+"(") {
+				used[f] = true
+			}
+		}
+	}
+	untried := map[string]bool{"all": true, "any": true, "none": true, "one": true, "count": true, "find": true, "first": true, "last": true, "string": true,
+		"toLower": true, "removeDuplicates": true, "numFromDate": true, "length": true, "values": true, "firstUnique": true}
+	for _, f := range mapping.Functions() {
+		if !used[f] && !untried[f] {
+			t.Errorf("no test of the function %s", f)
+		}
+	}
+}
+
+func TestExpressions_fail(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`text(date("tomorrow"))`:             `"tomorrow" cannot be read`,
+		`text(date("1.2.26", "2006-01-02"))`: `"1.2.26" does not have the form "2006-01-02"`,
+		`text(date("x", "Europe/Bonn"))`:     `no time zone is called "Europe/Bonn"`,
+		`text(boolean("perhaps"))`:           `"perhaps" is neither true nor false`,
+		`text(dateAdd(now(), "7 days"))`:     `no unit of time`,
+		`replaceRegex("a", "(", "")`:         `missing closing )`,
+		`switch("a", "b", "c")`:              `pairs of key and value`,
+		`ascii("ä", "xx")`:                   `no way of language "xx"`,
+	} {
+		s, err := ruled(text)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		v := s.Target.View(person(), time.Now())
+		_, err = v.Eval(s.Target.Rules[0])
+		v.Close()
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "line 13") {
+			t.Errorf("%s: %v; want %s, with its line", text, err, want)
+		}
+	}
+}
+
+// An expression that depends on the time tells when to ask again.
+func TestView_next(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 6, 10, 0, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		`reached(dateAdd(startDate, "-5d")) ? "soon" : ""`: start.AddDate(0, 0, -5),
+		`formatDate(now(), "2006")`:                        time.Date(2026, 6, 2, 0, 0, 0, 0, time.UTC),
+	} {
+		s, err := ruled(strings.ReplaceAll(text, "\n", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := s.Target.View(person("startDate", start), time.Date(2026, 6, 1, 8, 0, 0, 0, time.UTC))
+		if _, err := v.Eval(s.Target.Rules[0]); err != nil {
+			t.Fatal(err)
+		}
+		if next := v.Next(); len(next) != 1 || !next[0].Equal(want) {
+			t.Errorf("%s: next %v, want %v", text, next, want)
+		}
+		v.Close()
+	}
+}
+
+func TestSource_person(t *testing.T) {
+	t.Parallel()
+	hr := document(t, "hr.yaml")
+	object := func(pairs ...string) []byte {
+		o := &connectorv1.Object{Class: "row", Id: "1"}
+		for i := 0; i < len(pairs); i += 2 {
+			a := &connectorv1.Attribute{Name: pairs[i]}
+			if pairs[i+1] != "" {
+				a.Values = []string{pairs[i+1]}
+			}
+			o.Attributes = append(o.Attributes, a)
+		}
+		b, err := proto.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	key, a, err := hr.Source.Person(object("EMPLOYEE_ID", " E1 ", "title", "", "department", "Sales", "status", "t", "hire_date", "2026-02-01", "term_date", "2026-03-31", "email_alias", "a@x,b@x"))
+	const want = `{"active":false,"department":"Sales","emailAliases":["a@x","b@x"],"employeeNumber":" E1 ","endDate":"2026-03-31T22:00:00Z","startDate":"2026-01-31T23:00:00Z","title":null}`
+	if got := string(a.AppendJSON(nil)); err != nil || key != "e1" || got != want {
+		t.Errorf("Person = %q, %v\n got %s\nwant %s", key, err, got, want)
+	}
+	reasons, err := hr.Source.Explain(object("employee_id", "E1", "hire_date", "2026-02-01"))
+	if err != nil || len(reasons) < 2 || reasons[len(reasons)-1].Attribute != "startDate" || reasons[len(reasons)-1].From[0] != (mapping.Input{Name: "hire_date", Value: "2026-02-01"}) {
+		t.Errorf("Explain = %+v, %v", reasons, err)
+	}
+	for want, message := range map[string][]byte{
+		"the record has no key":              object("employee_id", "", "title", "x"),
+		`startDate: "soon" cannot be read`:   object("employee_id", "E1", "hire_date", "soon"),
+		"the stored object is not a message": {0x22, 0xff},
+		"(line 30: date(hire_date))":         object("employee_id", "E1", "hire_date", "soon"),
+	} {
+		if _, a, err := hr.Source.Person(message); err == nil || !strings.Contains(err.Error(), want) || a.Len() != 0 {
+			t.Errorf("Person: %d attributes, %v; want %s", a.Len(), err, want)
+		}
+	}
+}
+
+func TestASCII_isASCII(t *testing.T) {
+	t.Parallel()
+	s, err := ruled(`ascii(title) + sam(title) + local(title)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		v := s.Target.View(person("title", rapid.String().Draw(t, "title")), time.Time{})
+		defer v.Close()
+		got, err := v.Eval(s.Target.Rules[0])
+		if i := strings.IndexFunc(got.First(), func(r rune) bool { return r > 0x7f }); err != nil || i >= 0 {
+			t.Fatalf("%q, %v", got.First(), err)
+		}
+	})
+}
+
+func TestEscapeDN_roundTrip(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		name, container := rapid.String().Draw(t, "name"), "OU="+mapping.EscapeDN(rapid.String().Draw(t, "ou"))+",DC=x"
+		attribute, back, in, ok := mapping.SplitDN("CN=" + mapping.EscapeDN(name) + "," + container)
+		if !ok || attribute != "CN" || back != name || in != container {
+			t.Fatalf("%q came back as %q in %q, not %q", name, back, in, container)
+		}
+	})
+}
+
+// What Sequence yields is recognised again, fits, and is never the same twice.
+func TestSequence(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		base := rapid.SampledFrom([]string{"jdoe", "jdoe9", "jane doe", "jane.doe@example.com", "a.", "x1@y", "maximiliane.abcdefgh"}).Draw(t, "base")
+		limit := rapid.SampledFrom([]int{0, 20, 21}).Draw(t, "limit")
+		seen, n := map[string]bool{}, 0
+		for c := range mapping.Sequence([]string{"other", base}, limit) {
+			if seen[c] || limit > 0 && len(c) > limit || !mapping.Numbered(c, []string{"other", base}, limit) {
+				t.Fatalf("%q after %d", c, n)
+			}
+			seen[c] = true
+			if n++; n > 1200 {
+				break
+			}
+		}
+	})
+	for _, value := range []string{"jdoe0", "jdoe1", "jdoe02", "jdoex", "jdo2", "jdoe12345"} {
+		if mapping.Numbered(value, []string{"jdoe"}, 0) {
+			t.Errorf("%s passes for a numbered jdoe", value)
+		}
+	}
+}
