@@ -1,0 +1,73 @@
+package activedirectory
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dc"
+	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dn"
+	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/wire"
+	"github.com/drawbridge-id/drawbridge/plugins/sdk"
+)
+
+// noContainer tells whether an add or a rename may have failed because the
+// container is missing. Windows says it in several ways.
+func noContainer(r *wire.Result) bool {
+	switch r.Code {
+	case wire.NoSuchObject:
+		return true
+	case wire.OperationsError, wire.NamingViolation, wire.Other, wire.UnwillingToPerform:
+		return strings.Contains(r.Message, "No superior") || windowsCode(r) == "0000208D" || windowsCode(r) == "00002089"
+	}
+	return false
+}
+
+// addAgain adds once more after making the container, if that may be made.
+func (s *System) addAgain(ctx context.Context, n *creation, result *wire.Result, c *dc.Conn) (*wire.Result, *dc.Conn, error) {
+	missing, err := s.container(ctx, n.create.GetContainer(), n.create.GetMakeContainers())
+	if err != nil {
+		return result, c, err
+	}
+	if !missing { // it was something else
+		return result, c, nil
+	}
+	again, on, err := s.write(ctx, n.add)
+	if err != nil {
+		return result, c, err
+	}
+	return again, on, nil
+}
+
+// container makes sure that name is there, and tells whether it was missing.
+// Only organizational units are made.
+func (s *System) container(ctx context.Context, name string, make bool) (missing bool, err error) {
+	e, c, err := s.readOne(ctx, name, []string{"1.1"})
+	if err != nil || e != nil {
+		return false, err
+	}
+	attribute, value, parent, _ := dn.Split(name)
+	switch {
+	case !make:
+		return true, sdk.Invalid(fmt.Sprintf("the container %s does not exist", name),
+			"Make it, correct container in the mapping, or let the mapping make missing containers (make_containers).").On(name)
+	case !strings.EqualFold(attribute, "OU") || parent == "":
+		return true, sdk.Invalid(fmt.Sprintf("the container %s does not exist, and only organizational units (OU=) are made", name),
+			"Make it, or correct container in the mapping.").On(name)
+	}
+	if _, err := s.container(ctx, parent, true); err != nil {
+		return true, err
+	}
+	result, c, err := s.write(ctx, wire.Add{DN: name, Attributes: []wire.Attribute{
+		{Name: "objectClass", Values: classOf("organizationalUnit").objectClass}, {Name: "ou", Values: []string{value}},
+	}})
+	if err != nil {
+		return true, err
+	}
+	if result.Code != wire.Success && result.Code != wire.EntryAlreadyExists { // somebody else may have been quicker
+		return true, s.fault(result.Err(), about{
+			server: c.Root.Server, doing: "make the container", object: name, right: `"Create organizationalUnit objects"`,
+		})
+	}
+	return true, nil
+}

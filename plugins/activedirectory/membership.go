@@ -1,0 +1,93 @@
+package activedirectory
+
+import (
+	"context"
+	"strings"
+
+	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dn"
+	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/schema"
+	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/wire"
+	"github.com/drawbridge-id/drawbridge/plugins/sdk"
+)
+
+// ChangeMembership adds the object to groups and takes it out of others. Each
+// group is a request of its own: where one is refused, those before it are
+// done, and a repetition goes on from there.
+func (s *System) ChangeMembership(ctx context.Context, t sdk.Target, join, leave []string) (sdk.Result, error) {
+	target, err := s.target(ctx, t.ID)
+	if err != nil {
+		return sdk.Result{}, err
+	}
+	r := sdk.Result{Unchanged: true}
+	for _, step := range []struct {
+		groups []string
+		kind   int
+	}{{join, wire.ChangeAdd}, {leave, wire.ChangeDelete}} {
+		for _, id := range step.groups {
+			group, err := s.target(ctx, id)
+			if err != nil {
+				return r, err
+			}
+			result, c, err := s.write(ctx, wire.Modify{DN: group, Changes: []wire.Change{
+				{Kind: step.kind, Attribute: wire.Attribute{Name: "member", Values: []string{target}}},
+			}})
+			if err != nil {
+				return r, err
+			}
+			r.Server = c.Root.Name
+			if result.Code == wire.Success {
+				r.Unchanged = false
+				continue
+			}
+			already, err := s.already(ctx, t, target, group, step.kind == wire.ChangeAdd)
+			if err != nil {
+				return r, err
+			}
+			if !already {
+				return r, s.fault(result.Err(), about{
+					server: c.Root.Server, doing: "change the members of the group", object: group,
+					right: "the right to write member", attribute: "member",
+				})
+			}
+		}
+	}
+	return s.after(ctx, t, target, r), nil
+}
+
+// already tells, after a refusal, whether the object is in the group, or not
+// in it, as wanted. It asks the server, whose codes for this are many.
+func (s *System) already(ctx context.Context, t sdk.Target, target, group string, in bool) (bool, error) {
+	e, _, err := s.readOne(ctx, target, []string{"memberOf", "primaryGroupID", "objectSid"})
+	if err != nil {
+		return false, err
+	}
+	if e == nil {
+		return false, gone(t.ID)
+	}
+	g, _, err := s.readOne(ctx, group, []string{"objectSid"})
+	if err != nil {
+		return false, err
+	}
+	if g == nil {
+		if in {
+			return false, sdk.NotFound("the group is no longer in the directory", "Nothing: it is read and planned again.").On(group).At("member")
+		}
+		return true, nil
+	}
+	_, groupDN := dn.Extended(g.DN)
+	member := false
+	for _, v := range e.Values("memberOf") {
+		_, name := dn.Extended(v)
+		member = member || dn.Equal(name, groupDN)
+	}
+	if sid := schema.FormatSID(g.Value("objectSid")); !member && sid != "" && strings.HasSuffix(sid, "-"+e.Value("primaryGroupID")) && e.Value("primaryGroupID") != "" &&
+		strings.HasPrefix(schema.FormatSID(e.Value("objectSid")), sid[:strings.LastIndexByte(sid, '-')+1]) {
+		if in {
+			return true, nil
+		}
+		_, address := dn.Extended(e.DN)
+		return false, sdk.Invalid(groupDN+" is the primary group of the object, which it cannot leave",
+			"Give it another primary group first, or take this one out of the mapping.").On(address).At("primaryGroupID")
+	}
+	return member == in, nil
+}

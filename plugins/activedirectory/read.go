@@ -1,0 +1,95 @@
+package activedirectory
+
+import (
+	"context"
+
+	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dc"
+	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/filter"
+	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/schema"
+	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/wire"
+	"github.com/drawbridge-id/drawbridge/plugins/sdk"
+)
+
+// Read gives every object below the base. Its cookie is taken before anything
+// is read, so that a change meanwhile is given again rather than lost.
+func (s *System) Read(ctx context.Context, q sdk.Query, out *sdk.Sink) ([]byte, error) {
+	c, err := s.dedicated(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	next, err := s.position(ctx, c, q)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range q.Classes {
+		class := classOf(name)
+		sh, err := s.shapeOf(ctx, c, class.name, q.Attributes)
+		if err != nil {
+			return nil, err
+		}
+		err = s.give(ctx, c, sh, s.base(c.Root), s.filterOf(c.Root, class), out, nil)
+		if err != nil {
+			return nil, s.fault(err, about{server: c.Root.Server, doing: "read " + class.name + " objects", object: s.base(c.Root)})
+		}
+	}
+	return next, nil
+}
+
+// dedicated returns a connection of the read's own: while the agent is slower
+// than the server, nothing else on it is answered.
+func (s *System) dedicated(ctx context.Context) (*dc.Conn, error) {
+	c, err := s.pool.Dedicated(ctx)
+	if err != nil {
+		return nil, s.fault(err, about{doing: "reach a domain controller"})
+	}
+	return c, nil
+}
+
+// give passes what a search finds to out, and the id of each object to found.
+func (s *System) give(ctx context.Context, c *dc.Conn, sh *shape, base string, f filter.Filter, out *sdk.Sink, found func(id string)) error {
+	o := &decoded{}
+	names, err := s.names(ctx, c, sh)
+	if err != nil {
+		return err
+	}
+	return s.search(ctx, c, wire.Search{
+		Base: base, Scope: wire.ScopeSubtree, Filter: f.Bytes(), Attributes: sh.request,
+	}, func(e *wire.Entry) error {
+		sh.decode(e, o)
+		if len(o.ranges) > 0 {
+			if err := s.complete(ctx, sh, o); err != nil {
+				return err
+			}
+		}
+		if names != nil {
+			sh.resolve(o, names)
+		}
+		if found != nil {
+			found(o.ID)
+		}
+		return out.Object(&o.Object)
+	})
+}
+
+// names maps every DN to its native id, where the server cannot put ids into
+// references itself and some are asked for; else it is nil.
+func (s *System) names(ctx context.Context, c *dc.Conn, sh *shape) (map[string]string, error) {
+	references := false
+	for _, a := range sh.attributes {
+		references = references || a.Kind == schema.Reference
+	}
+	if sh.extended || !references {
+		return nil, nil
+	}
+	names := map[string]string{}
+	err := s.search(ctx, c, wire.Search{
+		Base: c.Root.Base, Scope: wire.ScopeSubtree, Filter: present.Bytes(), Attributes: []string{entryUUID},
+	}, func(e *wire.Entry) error {
+		for _, a := range e.Attributes {
+			names[foldDN(e.DN)] = a.Values[0]
+		}
+		return nil
+	})
+	return names, err
+}
