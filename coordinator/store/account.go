@@ -72,10 +72,12 @@ func (tx *Tx) MarkSeen(tenant, system string, cycle int64, ids []string) error {
 }
 
 // MarkUnseen notes that a cycle that sent everything did not send the other
-// accounts, save those that changed after it began.
+// accounts, save those that changed after it began or that it could not read.
+// Where it does not tell which it could not read, nothing is noted.
 func (tx *Tx) MarkUnseen(tenant, system string, cycle int64, began Instant) (int, error) {
-	return tx.exec(`UPDATE account SET missing = ? WHERE tenant = ? AND system = ? AND gone = 0 AND seen < ? AND changed < ?`,
-		cycle, tenant, system, cycle, began)
+	return tx.exec(`UPDATE account SET missing = ? WHERE tenant = ? AND system = ? AND gone = 0 AND seen < ? AND changed < ?
+		AND NOT EXISTS (SELECT 1 FROM reject WHERE tenant = ? AND system = ? AND cycle = ? AND (object = '' OR object = account.id))`,
+		cycle, tenant, system, cycle, began, tenant, system, cycle)
 }
 
 // MissingAccounts returns up to limit accounts of a system that are missing, without their objects.

@@ -138,15 +138,15 @@ func (tx *Tx) EndJobs(ids []int64, state, outcome, fault string) error {
 	return err
 }
 
-// ReleaseAfter queues the jobs that waited for the given ones, which are done, and returns their ids.
+// ReleaseAfter queues the jobs that waited for the given ones, which are done,
+// and returns which of the given ones had such.
 func (tx *Tx) ReleaseAfter(ids []int64) ([]int64, error) {
-	freed, err := column[int64](tx, `SELECT id FROM job WHERE after <> 0 AND after IN (SELECT value FROM json_each(?)) AND state = 'waiting'`, list(ids))
-	if err != nil || len(freed) == 0 {
-		return nil, err
+	had, err := column[int64](tx, `UPDATE job SET state = 'queued' WHERE after <> 0 AND after IN (SELECT value FROM json_each(?))
+		AND state = 'waiting' RETURNING after`, list(ids))
+	if len(had) > 0 {
+		tx.raise(&tx.store.Jobs)
 	}
-	tx.raise(&tx.store.Jobs)
-	_, err = tx.exec("UPDATE job SET state = 'queued' WHERE id IN (SELECT value FROM json_each(?))", list(freed))
-	return freed, err
+	return had, err
 }
 
 // DropAfter drops all jobs that follow the given ones in their chains and have not been sent, and returns their ids.

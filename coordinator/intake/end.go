@@ -1,0 +1,238 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+)
+
+// ErrNotHeld says that a cycle waits for nobody's decision. Test with [errors.Is].
+var ErrNotHeld = errors.New("the cycle is not held")
+
+// EndRead decides what becomes of a read whose result has come: all batches of
+// it have been taken before.
+func (in *Intake) EndRead(tx *store.Tx, job store.Job, result *linkv1.Result) error {
+	s, err := in.scope(tx, job.Tenant, job.System)
+	if errors.Is(err, store.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.cycle = job.ID
+	cycle, err := tx.Cycle(job.Tenant, job.ID)
+	if errors.Is(err, store.ErrNone) {
+		cycle = store.Cycle{Tenant: job.Tenant, ID: job.ID, System: job.System, Cause: "on demand", Began: job.Made}
+	} else if err != nil {
+		return err
+	}
+	sum := result.GetRead()
+	cycle.Ended = tx.Now
+	cycle.Seen, cycle.Changed = int64(sum.GetSeen()), int64(sum.GetChanged())
+	cycle.Deleted, cycle.Rejected = int64(sum.GetDeleted()), int64(sum.GetRejected())
+	if result.GetOutcome() != connectorv1.Outcome_OUTCOME_DONE {
+		cycle.State = store.CycleFailed
+		cycle.Reason = result.GetFault().GetCause()
+		if next := result.GetFault().GetNextStep(); next != "" {
+			cycle.Reason += ": " + next
+		}
+		if _, err := tx.DiscardMissing(job.Tenant, job.System, job.ID); err != nil {
+			return err
+		}
+		return tx.PutCycle(cycle)
+	}
+	// An agent that knew nothing before has sent everything there is, and cannot say what is gone.
+	if sum.GetFull() && sum.GetChanged() >= sum.GetSeen() {
+		n, err := tx.MarkUnseen(job.Tenant, job.System, job.ID, cycle.Began)
+		if err != nil {
+			return err
+		}
+		cycle.Deleted += int64(n)
+	}
+	if sum.GetFull() {
+		if err := tx.RemoveRejectsBefore(job.Tenant, job.System, job.ID); err != nil {
+			return err
+		}
+	}
+	if err := s.gate(&cycle); err != nil {
+		return err
+	}
+	if err := tx.PutCycle(cycle); err != nil {
+		return err
+	}
+	return s.readAs(cycle)
+}
+
+// gate believes what the cycle found gone, or holds it.
+func (s *scope) gate(cycle *store.Cycle) error {
+	cycle.State = store.CycleApplied
+	gone, err := s.tx.CountMissing(s.tenant, s.name)
+	if err != nil || gone == 0 {
+		return err
+	}
+	known, err := s.tx.CountAccounts(s.tenant, s.name)
+	if err != nil {
+		return err
+	}
+	held, err := s.tx.CyclesIn(s.tenant, s.name, store.CycleHeld)
+	if err != nil {
+		return err
+	}
+	if !s.system.Gate.Holds(gone, known) {
+		if err := s.close(held, "what was gone came back, or little of it is left: decided by cycle "+fmt.Sprint(cycle.ID)); err != nil {
+			return err
+		}
+		return s.believe()
+	}
+	if cycle.Deleted == 0 && len(held) > 0 {
+		return nil // nothing new: it still waits there
+	}
+	if err := s.close(held, "held again with cycle "+fmt.Sprint(cycle.ID)); err != nil {
+		return err
+	}
+	cycle.State = store.CycleHeld
+	cycle.Reason = fmt.Sprintf("%d of %d objects are gone, more than the gate of %.0f %% lets pass: nobody has lost anything by it. "+
+		"If it is right, say drawbridge cycle approve %d; if not, correct the source and say drawbridge cycle reject %d",
+		gone, known, s.system.Gate.Drop*100, cycle.ID, cycle.ID)
+	return s.tx.AddHistory([]store.History{{Tenant: s.tenant, Kind: "held", System: s.name, Job: cycle.ID, Text: cycle.Reason}})
+}
+
+func (s *scope) close(cycles []store.Cycle, reason string) error {
+	for _, c := range cycles {
+		c.State, c.Reason = store.CycleRejected, reason
+		if err := s.tx.PutCycle(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// believe makes what is missing gone, and those due whom it concerns.
+func (s *scope) believe() error {
+	for {
+		missing, err := s.tx.MissingAccounts(s.tenant, s.name, again)
+		if err != nil || len(missing) == 0 {
+			return err
+		}
+		ids := make([]string, len(missing))
+		var people []string
+		for i, a := range missing {
+			ids[i] = a.ID
+			if a.Person != "" {
+				people = append(people, a.Person)
+			}
+		}
+		if err := s.tx.BelieveMissing(s.tenant, s.name, ids); err != nil {
+			return err
+		}
+		if err := s.gone(ids, people); err != nil {
+			return err
+		}
+	}
+}
+
+// Gone takes it that accounts of a system are no more: a write has removed or not found them.
+func (in *Intake) Gone(tx *store.Tx, tenant, system string, ids []string) error {
+	s, err := in.scope(tx, tenant, system)
+	if errors.Is(err, store.ErrNone) || len(ids) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	rows, err := tx.Accounts(tenant, system, ids)
+	if err != nil {
+		return err
+	}
+	var people []string
+	for i, a := range rows {
+		if rows[i].Missing, rows[i].Gone, rows[i].Changed = 0, tx.Now, tx.Now; a.Gone != 0 {
+			rows[i].Gone, rows[i].Changed = a.Gone, a.Changed
+		} else if a.Person != "" {
+			people = append(people, a.Person)
+		}
+	}
+	if err := tx.PutAccounts(rows); err != nil {
+		return err
+	}
+	return s.gone(ids, people)
+}
+
+// gone does what follows from accounts being no more.
+func (s *scope) gone(ids, people []string) error {
+	if err := s.tx.RemoveNamesOfAccounts(s.tenant, s.name, ids); err != nil {
+		return err
+	}
+	if err := s.tx.RemoveRejectsOf(s.tenant, s.name, ids); err != nil {
+		return err
+	}
+	if s.system.Source != nil {
+		return s.settle(map[string]*draft{}, people, nil)
+	}
+	return s.tx.MarkDue(s.tenant, s.tx.Now, "their account in "+s.name+" is gone", people)
+}
+
+// readAs notes by which document the system was read, and makes everybody due who had to wait for that.
+func (s *scope) readAs(cycle store.Cycle) error {
+	row, err := s.tx.System(s.tenant, s.name)
+	if err != nil || row.ReadAs == row.Revision || cycle.Began < row.Applied {
+		return err
+	}
+	if err := s.tx.SetReadAs(s.tenant, s.name, row.Revision); err != nil {
+		return err
+	}
+	if s.system.Target == nil {
+		return nil
+	}
+	return s.tx.MarkAllDue(s.tenant, s.name+" was read under its new document")
+}
+
+// Believe takes what a held cycle found gone as gone. It returns [ErrNotHeld] where the cycle is not held.
+func (in *Intake) Believe(ctx context.Context, tenant string, cycle int64, who string) error {
+	return in.decide(ctx, tenant, cycle, "approved", who, func(s *scope, c *store.Cycle) error {
+		c.State = store.CycleApplied
+		return s.believe()
+	})
+}
+
+// Discard forgets what a held cycle found gone: everything stays as it was
+// known. It returns [ErrNotHeld] where the cycle is not held. The agent has
+// forgotten those objects, so that only a read that sends everything can find
+// them gone again.
+func (in *Intake) Discard(ctx context.Context, tenant string, cycle int64, who string) error {
+	return in.decide(ctx, tenant, cycle, "rejected", who, func(s *scope, c *store.Cycle) error {
+		c.State = store.CycleRejected
+		_, err := s.tx.DiscardMissing(tenant, c.System, 0)
+		return err
+	})
+}
+
+func (in *Intake) decide(ctx context.Context, tenant string, id int64, word, who string, do func(*scope, *store.Cycle) error) error {
+	return in.Store.Write(ctx, func(tx *store.Tx) error {
+		c, err := tx.Cycle(tenant, id)
+		if err != nil {
+			return fmt.Errorf("cycle %d: %w", id, err)
+		}
+		if c.State != store.CycleHeld {
+			return fmt.Errorf("cycle %d of %s: %w, it is %s", id, c.System, ErrNotHeld, c.State)
+		}
+		s, err := in.scope(tx, tenant, c.System)
+		if err != nil {
+			return err
+		}
+		s.cycle = id
+		c.Reason += "; " + word + " by " + who
+		if err := do(s, &c); err != nil {
+			return err
+		}
+		if err := tx.PutCycle(c); err != nil {
+			return err
+		}
+		return tx.AddHistory([]store.History{{Tenant: tenant, Kind: word, System: c.System, Job: id,
+			Text: fmt.Sprintf("cycle %d %s by %s", id, word, who)}})
+	})
+}

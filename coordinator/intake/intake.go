@@ -1,0 +1,287 @@
+// Package intake takes what reads found into the store: it keeps the accounts,
+// makes people of a source's records, finds whose account a target's object
+// is, and decides whether a read is believed. It also takes the objects that
+// writes return (for coordinator/jobs). What follows from it for a person is
+// plan's.
+//
+//	batch ─► accounts            an unchanged object is no write
+//	          │ of a source      person by key, made if new; attributes anew; due
+//	          │ of a target      match value, names; its person, or who has that key, due
+//	          └ gone             only marked missing
+//	end of the read ─► gate ─► believed: the missing are gone, their people due
+//	                       └─► held: a person believes or discards it
+//
+// All of a batch is one transaction, its caller's. What may go wrong:
+//
+//	a record that the mapping cannot take   set aside as a reject that stays until the record changes;
+//	                                        the person keeps what they had
+//	a batch of a system that is no more     let pass
+//	a read that did not come to its end     nothing of it is taken as gone; the cycle failed
+//	a feed that lost too much               held; nobody loses anything
+//	another document                        what is stored is evaluated anew, see [Intake.Run]
+package intake
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+)
+
+// systems gives the compiled document of a row.
+type systems interface {
+	Get(store.System) (*mapping.System, error)
+}
+
+// An Intake is safe for concurrent use.
+type Intake struct {
+	Store   *store.Store
+	Systems systems
+	Log     *slog.Logger
+}
+
+// A Batch is what a read, or a write, found in one system.
+type Batch struct {
+	Tenant  string
+	System  string
+	Cycle   int64 // id of the read's job; 0 when it was a write
+	Records []*connectorv1.Record
+	Rejects []*connectorv1.Reject
+	// Owners gives the person whose account an object is, by native id, where a
+	// write has made it so.
+	Owners map[string]string
+}
+
+// A scope is a system as it takes a batch.
+type scope struct {
+	*Intake
+	tx     *store.Tx
+	tenant string
+	name   string
+	cycle  int64
+	system *mapping.System
+	owners map[string]string
+}
+
+// A change is an object that is new or not as it was.
+type change struct {
+	account store.Account  // as it shall be stored
+	object  mapping.Object // of account
+	old     *store.Account // nil when it is new
+	joined  bool           // it has become its person's
+}
+
+// Take stores a batch. Taking it again changes nothing.
+func (in *Intake) Take(tx *store.Tx, b Batch) error {
+	s, err := in.scope(tx, b.Tenant, b.System)
+	if errors.Is(err, store.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.cycle, s.owners = b.Cycle, b.Owners
+	if err := s.rejects(b.Rejects); err != nil {
+		return err
+	}
+	latest := make(map[string]*connectorv1.Record, len(b.Records))
+	ids := make([]string, 0, len(b.Records))
+	for _, r := range b.Records {
+		if latest[r.GetId()] == nil {
+			ids = append(ids, r.GetId())
+		}
+		latest[r.GetId()] = r
+	}
+	rows, err := tx.Accounts(b.Tenant, b.System, ids)
+	if err != nil {
+		return err
+	}
+	known := make(map[string]*store.Account, len(rows))
+	for i := range rows {
+		known[rows[i].ID] = &rows[i]
+	}
+	var changes []*change
+	var same, missing []string
+	for _, id := range ids {
+		r, old := latest[id], known[id]
+		switch {
+		case r.GetDeleted():
+			missing = append(missing, id)
+		case old != nil && old.Gone == 0 && string(old.Object) == string(r.GetObject()) && (b.Owners[id] == "" || b.Owners[id] == old.Person):
+			same = append(same, id)
+		default:
+			c, err := s.change(id, r.GetObject(), old)
+			if err != nil {
+				return err
+			}
+			if c != nil {
+				changes = append(changes, c)
+			}
+		}
+	}
+	if len(same) > 0 && b.Cycle != 0 {
+		if err := tx.MarkSeen(b.Tenant, b.System, b.Cycle, same); err != nil {
+			return err
+		}
+	}
+	if len(missing) > 0 {
+		if _, err := tx.MarkMissing(b.Tenant, b.System, b.Cycle, missing); err != nil {
+			return err
+		}
+	}
+	return s.apply(changes)
+}
+
+func (in *Intake) scope(tx *store.Tx, tenant, name string) (*scope, error) {
+	row, err := tx.System(tenant, name)
+	if err != nil {
+		return nil, err
+	}
+	system, err := in.Systems.Get(row)
+	if err != nil { // it was checked when it was applied: another release has written it
+		in.Log.Error("Stored document cannot be used", "tenant", tenant, "system", name, "err", err)
+		system = &mapping.System{Name: name}
+	}
+	return &scope{Intake: in, tx: tx, tenant: tenant, name: name, system: system}, nil
+}
+
+// change makes the account of an object, or nil, with a reject, where the bytes are no object.
+func (s *scope) change(id string, message []byte, old *store.Account) (*change, error) {
+	object, err := mapping.ReadObject(message)
+	if err != nil {
+		return nil, s.tx.PutRejects([]store.Reject{{
+			Tenant: s.tenant, System: s.name, Place: "object " + id, Cycle: s.cycle, Object: id,
+			Reason: "the connector sent an object that cannot be read: " + err.Error() + "; look for an update of the connector",
+		}})
+	}
+	c := &change{object: object, old: old, account: store.Account{
+		Tenant: s.tenant, System: s.name, ID: id, Class: object.Class, Address: object.Address,
+		Object: message, Changed: s.tx.Now, Seen: s.cycle, Person: s.owners[id],
+	}}
+	if old != nil {
+		c.account.Seen = max(old.Seen, s.cycle)
+		if c.account.Person == "" {
+			c.account.Person = old.Person
+		}
+	}
+	return c, nil
+}
+
+// apply stores changes with all that follows for people.
+func (s *scope) apply(changes []*change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	if s.system.Source != nil {
+		if err := s.source(changes); err != nil {
+			return err
+		}
+	}
+	if s.system.Target != nil {
+		if err := s.target(changes); err != nil {
+			return err
+		}
+	}
+	rows := make([]store.Account, len(changes))
+	for i, c := range changes {
+		rows[i] = c.account
+	}
+	return s.tx.PutAccounts(rows)
+}
+
+func (s *scope) rejects(rejects []*connectorv1.Reject) error {
+	rows := make([]store.Reject, len(rejects))
+	for i, r := range rejects {
+		rows[i] = store.Reject{Tenant: s.tenant, System: s.name, Place: r.GetPlace(), Cycle: s.cycle, Reason: r.GetReason(), Object: r.GetId()}
+	}
+	return s.tx.PutRejects(rows)
+}
+
+// again is how many accounts are evaluated anew in one transaction.
+const again = 500
+
+// Run evaluates what is stored of a system anew whenever another document is
+// applied, until ctx ends, and returns its cause. It goes on after a restart.
+func (in *Intake) Run(ctx context.Context) error {
+	for {
+		applied := in.Store.Systems.Next() // before looking: nothing in between is missed
+		wait := time.Minute
+		if err := in.Evaluate(ctx); err != nil && ctx.Err() == nil {
+			in.Log.ErrorContext(ctx, "Evaluation stopped", "err", err)
+			wait = 5 * time.Second
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		case <-applied:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// Evaluate evaluates what is stored of the systems that have another document since the last time.
+func (in *Intake) Evaluate(ctx context.Context) error {
+	var rows []store.System
+	err := in.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		rows, err = tx.SystemsToEvaluate()
+		return err
+	})
+	for _, row := range rows {
+		if err == nil {
+			err = in.evaluate(ctx, row)
+		}
+	}
+	return err
+}
+
+func (in *Intake) evaluate(ctx context.Context, row store.System) error {
+	for last, more := "", true; more; {
+		err := in.Store.Write(ctx, func(tx *store.Tx) error {
+			s, err := in.scope(tx, row.Tenant, row.Name)
+			if errors.Is(err, store.ErrNone) {
+				more = false
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			accounts, err := tx.AccountsAfter(row.Tenant, row.Name, last, again)
+			if err != nil {
+				return err
+			}
+			if more = len(accounts) == again; !more {
+				if err := tx.SetEvaluated(row.Tenant, row.Name, row.Revision); err != nil {
+					return err
+				}
+			}
+			var changes []*change
+			for i := range accounts {
+				a := &accounts[i]
+				last = a.ID
+				if a.Gone != 0 {
+					continue
+				}
+				c, err := s.change(a.ID, a.Object, a)
+				if err != nil {
+					return err
+				}
+				if c != nil {
+					c.account.Missing = a.Missing
+					changes = append(changes, c)
+				}
+			}
+			return s.apply(changes)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

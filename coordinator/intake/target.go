@@ -1,0 +1,144 @@
+package intake
+
+import (
+	"slices"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+)
+
+// address is the name ledger's attribute for an object's place: two objects cannot be at one.
+const address = "address"
+
+// target finds what a target's objects mean for people: whose they are, which
+// names they take, and who waited for them.
+func (s *scope) target(changes []*change) error {
+	t := s.system.Target
+	var due, loose, joined []string // people; match values that may be keys; people who have got an account
+	var freed, held []store.Name
+	others := false
+	for _, c := range changes {
+		a := &c.account
+		names := s.names(c.object)
+		if c.old != nil {
+			freed = append(freed, s.freed(c, names)...)
+		}
+		if a.Class != t.Class {
+			others = others || c.old == nil
+			held = append(held, owned(names, "", a.ID)...)
+			continue
+		}
+		if t.Match != "" {
+			if values, _ := c.object.Get(t.Match); len(values) > 0 {
+				a.Match = directory.Fold(values[0])
+			}
+		}
+		held = append(held, owned(names, a.Person, a.ID)...)
+		switch {
+		case a.Person == "":
+			if a.Match != "" && (c.old == nil || c.old.Match != a.Match || c.old.Gone != 0) {
+				loose = append(loose, a.Match)
+			}
+		case c.old == nil || c.old.Person != a.Person:
+			c.joined = true
+			joined = append(joined, a.Person)
+			due = append(due, a.Person)
+		default:
+			due = append(due, a.Person)
+		}
+	}
+	if err := s.tx.RemoveNames(freed); err != nil {
+		return err
+	}
+	if err := s.tx.PutNames(held); err != nil {
+		return err
+	}
+	if others { // a group that was missed may be among them
+		if err := s.tx.MarkProblemsDue(s.tenant, s.name, "missing reference", "something new is in "+s.name); err != nil {
+			return err
+		}
+	}
+	if len(loose) > 0 {
+		people, err := s.tx.PeopleByKey(s.tenant, loose)
+		if err != nil {
+			return err
+		}
+		for _, p := range people {
+			due = append(due, p.ID)
+		}
+	}
+	if err := Joined(s.tx, s.tenant, s.name, joined); err != nil {
+		return err
+	}
+	return s.tx.MarkDue(s.tenant, s.tx.Now, "their account in "+s.name+" changed", due)
+}
+
+// Joined wakes who waits in a system for the accounts of people, who have them now.
+func Joined(tx *store.Tx, tenant, system string, people []string) error {
+	if len(people) == 0 {
+		return nil
+	}
+	rows, err := tx.People(tenant, people)
+	if err != nil {
+		return err
+	}
+	keys := make([]string, len(rows))
+	for i, p := range rows {
+		keys[i] = p.Key
+	}
+	waiting, err := tx.WaitingFor(tenant, system, keys)
+	if err != nil || len(waiting) == 0 {
+		return err
+	}
+	due := make([]string, len(waiting))
+	for i, w := range waiting {
+		due[i] = w.Person
+	}
+	if err := tx.MarkDue(tenant, tx.Now, "the account they waited for in "+system+" is there", due); err != nil {
+		return err
+	}
+	return tx.RemoveWaitingFor(tenant, system, keys)
+}
+
+// names gives what an object of the target speaks for: its place, and its values of unique rules.
+func (s *scope) names(o mapping.Object) []store.Name {
+	var names []store.Name
+	add := func(attribute, value string) {
+		if value = directory.Fold(value); value != "" {
+			names = append(names, store.Name{Tenant: s.tenant, System: s.name, Attribute: attribute, Value: value})
+		}
+	}
+	add(address, o.Address)
+	if o.Class != s.system.Target.Class {
+		return names
+	}
+	for _, r := range s.system.Target.Rules {
+		if r.Unique() {
+			values, _ := o.Get(r.Attribute)
+			for _, v := range values {
+				add(r.Attribute, v)
+			}
+		}
+	}
+	return names
+}
+
+// freed gives the names that the object had before and has not now. Names that
+// are only reserved for its person stay.
+func (s *scope) freed(c *change, now []store.Name) []store.Name {
+	old, err := mapping.ReadObject(c.old.Object)
+	if err != nil {
+		return nil
+	}
+	return owned(slices.DeleteFunc(s.names(old), func(n store.Name) bool { return slices.Contains(now, n) }), "", c.account.ID)
+}
+
+// owned gives a copy of names that says whose they are.
+func owned(names []store.Name, person, account string) []store.Name {
+	names = slices.Clone(names)
+	for i := range names {
+		names[i].Person, names[i].Account = person, account
+	}
+	return names
+}

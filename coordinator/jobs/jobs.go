@@ -1,0 +1,216 @@
+// Package jobs moves work between the store and agents: it claims queued jobs,
+// gives what was sent once more, and takes results with all that follows from
+// them. What is to be done is decided in plan, the streams are gateway's, and
+// what objects mean is intake's.
+//
+//	held ──approve──► queued ──claim──► sent ──result──► done | failed
+//	  └──reject──► dropped     waiting ──predecessor done──► queued
+//	                           (predecessor not done, or planned anew) ──► dropped
+//
+// A result, the account it changed, the history entry and who is due are one
+// transaction, the caller's. Its outcome decides:
+//
+//	DONE         account as returned; successors queued, or the person due
+//	CONFLICT     account as returned; person due: planned from what is there
+//	NOT_FOUND    account gone; person due
+//	taken        name noted as somebody else's; person due: the next candidate
+//	INVALID      problem, tried again after 6, 12, 24 hours; person due for the rest
+//	DENIED       likewise
+//	UNAVAILABLE  only after not-after: person due in a minute
+//	UNKNOWN      a create is looked for by its anchor; all else is due again: repeating it is harmless
+//
+// Whatever failed takes its successors with it. A result of a job that has
+// ended, or that nobody knows, changes nothing: the agent repeated it.
+package jobs
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/intake"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+)
+
+// systems gives the compiled document of a row.
+type systems interface {
+	Get(store.System) (*mapping.System, error)
+}
+
+// A Queue is safe for concurrent use.
+type Queue struct {
+	Store   *store.Store
+	Intake  *intake.Intake
+	Systems systems
+	Log     *slog.Logger
+}
+
+// Claim makes up to limit queued jobs of a site an agent's and returns them in
+// the order to be sent. They stay the agent's until their results come.
+func (q *Queue) Claim(ctx context.Context, tenant, site, agent string, limit int) ([]*linkv1.Job, error) {
+	var out []*linkv1.Job
+	err := q.Store.Write(ctx, func(tx *store.Tx) error {
+		rows, err := tx.ClaimJobs(tenant, site, agent, limit)
+		if err != nil {
+			return err
+		}
+		out, err = q.messages(tx, rows)
+		return err
+	})
+	return out, err
+}
+
+// Resend returns up to limit jobs with ids above after that an agent was sent and has not ended, in the order to be sent.
+func (q *Queue) Resend(ctx context.Context, tenant, agent string, after uint64, limit int) ([]*linkv1.Job, error) {
+	var out []*linkv1.Job
+	err := q.Store.Write(ctx, func(tx *store.Tx) error {
+		rows, err := tx.SentJobs(tenant, agent, int64(after), limit)
+		if err != nil {
+			return err
+		}
+		out, err = q.messages(tx, rows)
+		return err
+	})
+	return out, err
+}
+
+// Waiting tells how long there is nothing to claim for a site: 0 when there is
+// something now, and at most atMost.
+func (q *Queue) Waiting(ctx context.Context, tenant, site string, atMost time.Duration) (time.Duration, error) {
+	wait := atMost
+	err := q.Store.Read(ctx, func(tx *store.Tx) error {
+		next, err := tx.NextQueued(tenant, site)
+		if err == nil && next != 0 {
+			wait = min(wait, max(0, next.Time().Sub(tx.Now.Time())))
+		}
+		return err
+	})
+	return wait, err
+}
+
+// refusedPause is how long a job that an agent would not take waits.
+const refusedPause = 10 * time.Second
+
+// Refuse takes back jobs that an agent would not take; they are sent again a little later.
+func (q *Queue) Refuse(ctx context.Context, tenant, agent string, ids []uint64) error {
+	return q.Store.Write(ctx, func(tx *store.Tx) error {
+		rows := make([]int64, len(ids))
+		for i, id := range ids {
+			rows[i] = int64(id)
+		}
+		_, err := tx.RequeueJobs(tenant, agent, rows, tx.Now.Add(refusedPause))
+		return err
+	})
+}
+
+// messages makes rows into what is sent. A row whose work cannot be read fails and is left out.
+func (q *Queue) messages(tx *store.Tx, rows []store.Job) ([]*linkv1.Job, error) {
+	out := make([]*linkv1.Job, 0, len(rows))
+	for i := range rows {
+		m, err := message(&rows[i])
+		if err != nil {
+			q.Log.Error("Stored job cannot be read", "job", rows[i].ID, "err", err)
+			fault := faultText(&connectorv1.Fault{Cause: "the stored job cannot be read", NextStep: "report this; the person is planned anew"})
+			if err := tx.EndJobs([]int64{rows[i].ID}, store.JobFailed, "INVALID", fault); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+// message is a row as it is sent: the row says more surely than the work what it knows as well.
+func message(row *store.Job) (*linkv1.Job, error) {
+	m := &linkv1.Job{}
+	if err := proto.Unmarshal(row.Work, m); err != nil {
+		return nil, err
+	}
+	m.Id, m.Fence = uint64(row.ID), uint64(row.ID)
+	m.System, m.Object, m.Priority = row.System, row.Object, uint32(row.Priority)
+	m.NotBefore, m.NotAfter = stamp(row.NotBefore), stamp(row.NotAfter)
+	return m, nil
+}
+
+func stamp(i store.Instant) *timestamppb.Timestamp {
+	if i == 0 {
+		return nil
+	}
+	return timestamppb.New(i.Time())
+}
+
+// look is how often Run looks for jobs that went stale.
+const look = 30 * time.Second
+
+// Run drops jobs that went stale before an agent had them, until ctx ends, and returns its cause.
+func (q *Queue) Run(ctx context.Context) error {
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for {
+		if err := q.Expire(ctx); err != nil && ctx.Err() == nil {
+			q.Log.ErrorContext(ctx, "Stale jobs not dropped", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+// Expire drops jobs that no agent has taken before they were not to be begun
+// any more; their people are due, their cycles failed.
+func (q *Queue) Expire(ctx context.Context) error {
+	return q.Store.Write(ctx, func(tx *store.Tx) error {
+		stale, err := tx.StaleJobs(1000)
+		if err != nil || len(stale) == 0 {
+			return err
+		}
+		ids := make([]int64, len(stale))
+		due := map[string][]string{}
+		for i, j := range stale {
+			ids[i] = j.ID
+			if j.Person != "" {
+				due[j.Tenant] = append(due[j.Tenant], j.Person)
+			}
+			if j.Class == "read" {
+				if err := q.Intake.EndRead(tx, j, &linkv1.Result{Outcome: connectorv1.Outcome_OUTCOME_UNAVAILABLE, Fault: &connectorv1.Fault{
+					Cause: "no agent of site " + j.Site + " took the read in time", NextStep: "see whether an agent is connected: drawbridge agent list",
+				}}); err != nil {
+					return err
+				}
+			}
+		}
+		if _, err := tx.DropAfter(ids); err != nil {
+			return err
+		}
+		if err := tx.EndJobs(ids, store.JobDropped, "stale", ""); err != nil {
+			return err
+		}
+		for tenant, people := range due {
+			if err := tx.MarkDue(tenant, tx.Now, "a job went stale", people); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func faultText(f *connectorv1.Fault) string {
+	if f == nil {
+		return ""
+	}
+	text, err := protojson.Marshal(f)
+	if err != nil {
+		return `{"cause":"a fault that cannot be shown"}`
+	}
+	return string(text)
+}
