@@ -256,7 +256,7 @@ func TestHost_noConnector(t *testing.T) {
 		t.Skip("a shell script")
 	}
 	for name, script := range map[string]string{
-		"ends": "#!/bin/sh\nexit 1\n", "talks": "#!/bin/sh\necho hello\nsleep 60\n", "silent": "#!/bin/sh\nsleep 60 & sleep 60\n",
+		"ends": "#!/bin/sh\nexit 1\n", "talks": "#!/bin/sh\necho hello\nsleep 60\n", "silent": "#!/bin/sh\nsleep 60 & echo $! > $0.pid; sleep 60\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -275,6 +275,13 @@ func TestHost_noConnector(t *testing.T) {
 			}
 			if took := time.Since(began); took > 8*time.Second {
 				t.Errorf("Start took %v", took)
+			}
+			if text, err := os.ReadFile(path + ".pid"); err == nil { // what it started is gone, too
+				pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				gone(t, pid)
 			}
 		})
 	}

@@ -38,6 +38,7 @@ type Process struct {
 
 	life    context.Context // ends with the process; its cause says why
 	lose    context.CancelCauseFunc
+	ending  sync.Once // guards lose and the killing of the group: its number is good only then
 	kill    sync.Once
 	parted  chan struct{} // closed by Kill: the starting thread may go
 	waiting atomic.Int64  // calls under way
@@ -169,10 +170,7 @@ func (p *Process) Err() error {
 // process is not needed or lost; it may be called again.
 func (p *Process) Kill() {
 	p.kill.Do(func() {
-		p.lose(fmt.Errorf("%w: killed", ErrLost))
-		if !p.client.Exited() {
-			killAll(p.pid) // at once and first: go-plugin would wait for a frozen process
-		}
+		p.end(fmt.Errorf("%w: killed", ErrLost)) // first, because go-plugin would wait for a frozen process
 		cleaned := make(chan struct{})
 		go func() {
 			defer close(cleaned)
@@ -232,15 +230,24 @@ func (p *Process) watchdog() {
 	}
 }
 
-// lost ends the process's life for a reason. The holder still has to kill it;
-// what may yet write to a system is stopped at once.
+// lost ends the process's life for a reason. The holder still has to kill it.
 func (p *Process) lost(why error) {
-	if p.life.Err() != nil {
-		return
+	if p.end(fmt.Errorf("%w: %w", ErrLost, why)) {
+		p.host.log.Warn("Connector lost", "connector", p.name, "pid", p.pid, "err", why)
 	}
-	p.lose(fmt.Errorf("%w: %w", ErrLost, why))
-	p.host.log.Warn("Connector lost", "connector", p.name, "pid", p.pid, "err", why)
-	if !p.client.Exited() {
-		killAll(p.pid)
-	}
+}
+
+// end makes cause the end of the process and kills it with all it started, so
+// that nothing of it writes to a system any more. It does so once: later the
+// number of the process may be another's.
+func (p *Process) end(cause error) (first bool) {
+	p.ending.Do(func() {
+		first = true
+		p.lose(cause)
+		pid, err := strconv.Atoi(p.client.ID())
+		if err == nil {
+			killAll(pid)
+		}
+	})
+	return first
 }
