@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -159,8 +160,7 @@ func (p *planner) state() (enabled, told bool) {
 		return v[0] == "true", true
 	}
 	if v, _ := p.object.Get("userAccountControl"); len(v) == 1 {
-		var bits int64
-		if _, err := fmt.Sscan(v[0], &bits); err == nil {
+		if bits, err := strconv.ParseInt(v[0], 10, 64); err == nil {
 			return bits&uacDisabled == 0, true
 		}
 	}
