@@ -63,7 +63,7 @@ func (s *session) add(body string) result {
 func (s *session) insert(name string, classes []string, o *object) result {
 	d := s.dir
 	first, parentDN, ok := splitRDN(name)
-	if !ok || parentDN == "" {
+	if !ok || parentDN == "" || parentDN[0] == '<' { // <GUID=…> is a whole name, never a parent
 		return badDN()
 	}
 	if r := s.classify(o, classes); r.code != success {
@@ -235,14 +235,16 @@ func (s *session) checkAttribute(o *object, a *attribute) result {
 
 // noTarget is what a reference to nothing answers.
 func noTarget(d *directory, def *schema.Attribute) result {
-	if d.flavor == Samba {
-		return result{code: noSuchObject, message: "00002030: objectclass_attrs: attribute '" + def.Name + "' not found\x00"}
+	if def == d.at.member {
+		r := noObject(nil)
+		r.message = strings.Replace(r.message, "0000208D", "00000525", 1)
+		return r
 	}
 	return attrErr(constraintViolation, 0x20b5, constraint, def)
 }
 
 func ownedBySystem(def *schema.Attribute) result {
-	if def.SystemOnly {
+	if def.SystemOnly && !def.Back() {
 		return attrErr(constraintViolation, 0x209a, constraint, def)
 	}
 	return svcErr(unwilling, 0x209a, willNotPerform)

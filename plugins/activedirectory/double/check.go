@@ -75,6 +75,9 @@ func (d *directory) checkValue(def *schema.Attribute, v string) result {
 		limit = 256 // of the schema; a user's 20 are SAM's
 	}
 	if limit >= 0 && length > limit || def.RangeLower > length {
+		if d.flavor == Samba {
+			return conversion(invalidSyntax)
+		}
 		r := attrErr(constraintViolation, 0x2082, constraint, def)
 		r.message = strings.TrimSuffix(r.message, "\n\x00") + ":len " + strconv.Itoa(2*length) + "\n\x00"
 		return r
@@ -93,15 +96,27 @@ func (d *directory) checkSAMName(o *object, name string) result {
 		return svcErr(unwilling, 0x523, willNotPerform)
 	}
 	if d.taken(d.at.sAMAccountName, name, o) {
-		return updErr(entryExists, 0x524, entryExistsName)
+		return d.samTaken()
 	}
 	return result{}
+}
+
+// samTaken is the answer to a logon name that another object has.
+func (d *directory) samTaken() result {
+	if d.flavor == Samba {
+		return updErr(entryExists, 0x2071, entryExistsName)
+	}
+	return updErr(entryExists, 0x524, entryExistsName)
 }
 
 // checkUPN refuses a principal name that another object has.
 func (d *directory) checkUPN(o *object, upn string) result {
 	if d.taken(d.at.userPrincipalName, upn, o) {
-		return attrErr(constraintViolation, 0x21c7, constraint, d.at.userPrincipalName)
+		win := uint32(0x21c7)
+		if d.flavor == Samba {
+			win = 0x202f
+		}
+		return attrErr(constraintViolation, win, constraint, d.at.userPrincipalName)
 	}
 	return result{}
 }
@@ -117,10 +132,10 @@ const (
 	uacKinds       = 0x3b00
 )
 
-// checkEnable refuses an account that would be on without a password fit for
-// the policy.
+// checkEnable refuses an account that would be on without a password. Samba
+// lets it pass.
 func (d *directory) checkEnable(o *object, uac int64, pw *password) result {
-	if uac&uacDisabled == 0 && uac&uacNoPassword == 0 && pw == nil && d.policy.MinLength > 0 {
+	if d.flavor == Windows && uac&uacDisabled == 0 && uac&uacNoPassword == 0 && pw == nil && d.policy.MinLength > 0 {
 		return d.passwordRefused()
 	}
 	return result{}

@@ -21,6 +21,9 @@ func splitRDN(dn string) (_ rdn, rest string, ok bool) {
 		return rdn{}, "", false
 	}
 	attr := strings.TrimSpace(dn[:eq])
+	if strings.ContainsAny(attr, `,+;"\<> `) {
+		return rdn{}, "", false
+	}
 	s := strings.TrimLeft(dn[eq+1:], " ")
 	i := strings.IndexAny(s, `,\+"<>;#`)
 	if i < 0 || s[i] == ',' { // nothing to unescape
@@ -76,15 +79,13 @@ func splitEscaped(attr, s string) (_ rdn, rest string, ok bool) {
 	return rdn{attr, value}, "", value != "" && utf8.ValidString(value)
 }
 
-// appendEscaped writes value as it stands in a distinguished name.
+// appendEscaped writes value as it stands in a distinguished name. Like Active
+// Directory it escapes = and # wherever they are, more than RFC 4514 asks.
 func appendEscaped(dst []byte, value string) []byte {
 	for i := range len(value) {
 		switch c := value[i]; {
-		case c == ' ' && (i == 0 || i == len(value)-1), c == '#' && i == 0,
-			strings.IndexByte(`,+"\<>;=`, c) >= 0 && c != '=':
+		case c == ' ' && (i == 0 || i == len(value)-1), strings.IndexByte(`,+"\<>;=#`, c) >= 0:
 			dst = append(dst, '\\', c)
-		case c == '=':
-			dst = append(dst, '\\', '=')
 		case c < ' ':
 			dst = append(dst, '\\', "0123456789ABCDEF"[c>>4], "0123456789ABCDEF"[c&15])
 		default:

@@ -252,6 +252,7 @@ func (dr *draft) unchanged(def *schema.Attribute, vals []string) bool {
 // changeLinks takes a change of a DN-valued attribute.
 func (dr *draft) changeLinks(m modification) result {
 	d := dr.s.dir
+	permissive := dr.permissive && !(m.def == d.at.member && d.flavor == Samba)
 	var to []*object
 	for _, v := range m.vals {
 		o, _, ok := d.lookup(v)
@@ -259,7 +260,7 @@ func (dr *draft) changeLinks(m modification) result {
 			return conversion(invalidSyntax)
 		}
 		if o == nil {
-			if m.kind == modDelete && dr.permissive {
+			if m.kind == modDelete && permissive {
 				continue
 			}
 			return noTarget(d, m.def)
@@ -269,7 +270,7 @@ func (dr *draft) changeLinks(m modification) result {
 	switch {
 	case m.kind == modReplace, m.kind == modDelete && len(m.vals) == 0:
 		live := dr.live(m.def)
-		if m.kind == modDelete && len(live) == 0 && !dr.permissive {
+		if m.kind == modDelete && len(live) == 0 && !permissive {
 			return attrErr(noSuchAttribute, 0x2085, "1001 (NO_ATTRIBUTE_OR_VAL)", m.def)
 		}
 		keep := map[*object]bool{}
@@ -287,12 +288,12 @@ func (dr *draft) changeLinks(m modification) result {
 			}
 		}
 	case m.kind == modAdd:
-		if m.def.Single && len(dr.live(m.def)) > 0 && !dr.permissive {
+		if m.def.Single && len(dr.live(m.def)) > 0 && !permissive {
 			return attrErr(valueExists, 0x2081, "1006 (ATT_OR_VALUE_EXISTS)", m.def)
 		}
 		for _, o := range to {
 			if dr.pointsTo(m.def, o) {
-				if dr.permissive {
+				if permissive {
 					continue
 				}
 				if m.def == d.at.member {
@@ -305,10 +306,10 @@ func (dr *draft) changeLinks(m modification) result {
 	default:
 		for _, o := range to {
 			if !dr.pointsTo(m.def, o) {
-				if dr.permissive {
+				if permissive {
 					continue
 				}
-				if m.def == d.at.member {
+				if m.def == d.at.member && (d.flavor == Windows || len(dr.live(m.def)) > 0) {
 					return svcErr(unwilling, 0x561, willNotPerform)
 				}
 				return attrErr(noSuchAttribute, 0x2085, "1001 (NO_ATTRIBUTE_OR_VAL)", m.def)

@@ -37,7 +37,7 @@ func (s *session) rename(body string) result {
 	if !ok {
 		return badDN()
 	}
-	if o == nil || o.deleted {
+	if o == nil || o.deleted || d.flavor == Samba && name[0] == '<' {
 		return noObject(best)
 	}
 	part, more, ok := splitRDN(newRDN)
@@ -50,18 +50,10 @@ func (s *session) rename(body string) result {
 			return badDN()
 		}
 		if parent == nil || parent.deleted {
-			return noParent(d, best)
+			return result{code: other, message: "00002089: SvcErr: " + dsid + ", problem 5012 (DIR_ERROR), data 3\n\x00"}
 		}
 	}
 	return s.place(o, parent, part)
-}
-
-// noParent: Windows says other (80) to a move below nothing, Samba noSuchObject.
-func noParent(d *directory, best *object) result {
-	if d.flavor == Samba {
-		return noObject(best)
-	}
-	return result{code: other, message: "00002089: SvcErr: " + dsid + ", problem 5012 (DIR_ERROR), data 3\n\x00"}
 }
 
 // place gives o its new name and parent, with all that lies below it.
@@ -74,6 +66,9 @@ func (s *session) place(o, parent *object, part rdn) result {
 		return denied()
 	}
 	if def := d.schema.Attribute(part.attr); def != o.class.RDN {
+		if d.flavor == Samba {
+			return svcErr(unwilling, 0x2035, willNotPerform)
+		}
 		return result{code: namingViolation, message: "00002073: NameErr: " + dsid + ", problem 2005 (NAMING_VIOLATION), data 0, best match of:\n\t'" + o.dn() + "'\n\x00"}
 	}
 	if parent.within(o) {
@@ -184,7 +179,7 @@ func (s *session) restore(o *object, mods []modification) result {
 		return updErr(entryExists, 0x2071, entryExistsName)
 	}
 	if sam := o.one(d.at.sAMAccountName); sam != "" && d.taken(d.at.sAMAccountName, sam, o) {
-		return updErr(entryExists, 0x524, entryExistsName)
+		return d.samTaken()
 	}
 	dr := draft{s: s, o: o}
 	for k, m := range mods {

@@ -15,12 +15,21 @@
 // Samba domain controller alike. Where Windows and Samba differ it is Windows,
 // unless [Options.Flavor] says Samba:
 //
-//	                              Windows                   Samba
-//	password policy               53 0000052D               19 0000052D
-//	equality of text              case and diacritics       case
-//	move below nothing            80 00002089               32 0000208D
-//	reference to nothing          19 000020B5               32 00002030
-//	bind of an unknown user       data 525                  data 52e
+//	                              Windows               Samba
+//	password policy               53 0000052D           19 0000052D
+//	enabled without a password    53 0000052D           taken
+//	logon name taken              68 00000524           68 00002071
+//	principal name taken          19 000021C7           19 0000202F
+//	value too long                19 00002082           21 00000057
+//	equality of text              case and diacritics   case
+//	member removed from nobody    53 00000561           16 00002085
+//	permissive control on member  obeyed                not obeyed
+//	rename to other attribute     64 00002073           53 00002035
+//	rename by <GUID=…>            done                  32 0000208D
+//	bind of an unknown user       data 525              data 52e
+//
+// Windows is from Microsoft's documents and what is widely reported of it; Samba
+// is from its own mouth.
 //
 // Not there: SASL, replication with other servers, fine-grained security
 // descriptors (rights are granted by [Server.Grant]), group policy, VLV and

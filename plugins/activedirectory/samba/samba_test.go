@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
+	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/double/suite"
 	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/samba"
 )
 
@@ -26,4 +27,15 @@ func TestStart_twoDomains(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The suite of the double runs against the real thing: where this passes and
+// the double's run passes, the double is honest.
+func TestSamba_behavesAsTheSuiteSays(t *testing.T) {
+	t.Parallel()
+	d := samba.StartTest(t, samba.Options{})
+	suite.Run(t, suite.Target{
+		LDAPS: d.LDAPS, LDAP: d.LDAP, CA: d.CA, BaseDN: d.BaseDN, AdminDN: d.AdminDN, AdminUPN: d.AdminUPN,
+		AdminPassword: d.AdminPassword, NetBIOS: d.NetBIOS,
+	})
 }

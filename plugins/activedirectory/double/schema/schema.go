@@ -224,7 +224,8 @@ func parseClass(f []string) (*Class, error) {
 	}, nil
 }
 
-// resolve fills in what a class has of its ancestors and auxiliaries.
+// resolve fills in what a class has of its ancestors and auxiliaries; the
+// ancestors first, for an auxiliary descends from top as well.
 func (s *Schema) resolve(c *Class) error {
 	c.May, c.Superiors = map[*Attribute]bool{}, map[string]bool{}
 	c.Super = s.Class(c.superName)
@@ -260,11 +261,11 @@ func (s *Schema) resolve(c *Class) error {
 				c.Must = append(c.Must, a)
 			}
 		}
-		for _, n := range slices.Concat(from.lists["auxiliaryClass"], from.lists["systemAuxiliaryClass"]) {
-			take(s.Class(n), false)
-		}
 		if from.superName != from.Name {
 			take(s.Class(from.superName), inherits)
+		}
+		for _, n := range slices.Concat(from.lists["auxiliaryClass"], from.lists["systemAuxiliaryClass"]) {
+			take(s.Class(n), false)
 		}
 	}
 	take(c, true)
