@@ -55,7 +55,7 @@ func (f *file) survey(ctx context.Context) (*survey, error) {
 	found := &survey{header: header, key: slices.Index(header, f.Key)}
 	var (
 		seed      = maphash.MakeSeed()
-		hashes    = make([]uint64, 0, f.info.Size()/128+1)
+		hashes    = make([]uint64, 0, f.info.Size()/64+1)
 		firstBad  error
 		openQuote int // line
 		goodAfter bool
