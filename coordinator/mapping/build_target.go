@@ -91,7 +91,7 @@ func (b *builder) target(n ast.Node) {
 	unique := map[string]bool{}
 	t := &Target{scope: b.targetScope(n, unique), thresholds: map[string]Limit{}, Lifecycle: Lifecycle{
 		Leave: Leave{At: Moment{FromEnd: true}, Disable: true},
-	}}
+	}, EnabledAttribute: "enabled"}
 	b.sys.Target = t
 	b.mapping(n, "target", map[string]key{
 		"class":           {true, b.text("class", &t.Class)},
@@ -110,10 +110,6 @@ func (b *builder) target(n ast.Node) {
 		"lifecycle":  {false, func(n ast.Node) { b.lifecycle(t, n) }},
 		"thresholds": {false, func(n ast.Node) { b.thresholds(t, n) }},
 	})
-	t.EnabledAttribute = "enabled"
-	if b.sys.Connector == "activedirectory" {
-		t.EnabledAttribute = "userAccountControl"
-	}
 	if len(t.Groups) > 0 || t.Lifecycle.Leave.Groups != KeepGroups {
 		t.MemberOf = "memberOf"
 	}

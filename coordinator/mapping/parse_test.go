@@ -97,7 +97,7 @@ func TestParse_sample(t *testing.T) {
 	if got := strings.Join(hr.Attributes(), " "); got != "department email_alias employee_id first_name hire_date last_name location manager_id phone status term_date title" {
 		t.Errorf("attributes of hr: %s", got)
 	}
-	if got := strings.Join(ad.Attributes(), " "); got != "cn company department displayName employeeID givenName l mail manager memberOf proxyAddresses sAMAccountName sn telephoneNumber title userAccountControl userPrincipalName" {
+	if got := strings.Join(ad.Attributes(), " "); got != "cn company department displayName employeeID enabled givenName l mail manager memberOf proxyAddresses sAMAccountName sn telephoneNumber title userPrincipalName" {
 		t.Errorf("attributes of corp-ad: %s", got)
 	}
 	for class, want := range map[string]string{"disable": "10%", "delete": "5", "create": "none", "modify": "30%"} {

@@ -30,8 +30,8 @@ type Target struct {
 	LeaverRules                                         []*Rule // what a leaver's account gets besides
 	Groups                                              []*Rule
 
-	// EnabledAttribute tells whether the account may be used, MemberOf which
-	// groups it is in; "" where the system has none, or it is not used.
+	// EnabledAttribute tells by "true" or "false" whether the account may be used,
+	// MemberOf which groups it is in; "" where that does not matter.
 	EnabledAttribute, MemberOf string
 	// Attributes is what the answer to an operation must show of the account.
 	Attributes []string

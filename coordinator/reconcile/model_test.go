@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -98,10 +99,7 @@ func (a *model) account() *reconcile.Account {
 	}
 	o := &connectorv1.Object{Class: "user", Id: a.id, Address: a.address}
 	all := maps.Clone(a.attributes)
-	all["userAccountControl"] = []string{"514"}
-	if a.enabled {
-		all["userAccountControl"] = []string{"512"}
-	}
+	all["enabled"] = []string{strconv.FormatBool(a.enabled)}
 	all["memberOf"] = a.groups
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		o.Attributes = append(o.Attributes, &connectorv1.Attribute{Name: name, Values: all[name]})

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -151,20 +150,12 @@ func (p *planner) ambiguous() {
 	})
 }
 
-// uacDisabled is the bit of userAccountControl that locks an account.
-const uacDisabled = 0x2
-
 // state tells whether the account may be used, and whether the object says so.
+// Where it does not, the account is neither enabled nor disabled: nobody could
+// tell that it had been done.
 func (p *planner) state() (enabled, told bool) {
-	if v, _ := p.object.Get("enabled"); len(v) == 1 {
-		return v[0] == "true", true
-	}
-	if v, _ := p.object.Get("userAccountControl"); len(v) == 1 {
-		if bits, err := strconv.ParseInt(v[0], 10, 64); err == nil {
-			return bits&uacDisabled == 0, true
-		}
-	}
-	return false, false
+	v, _ := p.object.Get(p.t.EnabledAttribute)
+	return len(v) == 1 && v[0] == "true", len(v) == 1
 }
 
 // alarm notes an instant ahead.
