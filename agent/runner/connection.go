@@ -8,18 +8,10 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/agent/host"
 	"github.com/drawbridge-id/drawbridge/agent/settings"
+	"github.com/drawbridge-id/drawbridge/agent/vault"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
-	"github.com/drawbridge-id/drawbridge/proto/sealed"
 )
-
-// secrets is the vault as a lane needs it.
-type secrets interface {
-	// Get returns the named secrets of system that were given for these
-	// anchors. One that was not given is left out; one that was given for other
-	// anchors is an error.
-	Get(system string, anchors map[string]string) (map[string]sealed.Secret, error)
-}
 
 // A connection is a connector process with its system open.
 type connection struct {
@@ -89,24 +81,36 @@ func (l *lane) openIn(ctx context.Context, process *host.Process) error {
 	if err != nil {
 		return &badSettings{&connectorv1.Fault{Cause: err.Error(), NextStep: "Correct the settings of the system."}}
 	}
-	given, err := l.Secrets.Get(name, anchors)
+	plain, err := l.secrets(schema, anchors)
 	if err != nil {
-		return &badSettings{&connectorv1.Fault{
-			Cause:    fmt.Sprintf("the secrets of system %q are locked: %v", name, err),
-			NextStep: fmt.Sprintf("If the change is wanted, give them again on the agent's host with `drawbridge-agent secret set %s NAME`.", name),
-		}}
-	}
-	plain := make(map[string]string, len(given))
-	for name, secret := range given {
-		if schema.IsSecret(name) {
-			plain[name] = secret.Reveal()
-		}
+		return err
 	}
 	fault, err := process.Open(ctx, l.system.GetSettings(), plain)
 	if fault != nil {
 		return &badSettings{fault}
 	}
 	return err
+}
+
+// secrets returns those that were given. What is missing, the connector says.
+func (l *lane) secrets(schema *settings.Schema, anchors vault.Anchors) (map[string]string, error) {
+	plain := make(map[string]string)
+	for _, name := range schema.Secrets() {
+		secret, err := l.Vault.Get(l.system.GetName(), name, anchors)
+		switch {
+		case errors.Is(err, vault.ErrMissing):
+		case errors.Is(err, vault.ErrAnchors):
+			return nil, &badSettings{&connectorv1.Fault{
+				Cause:    fmt.Sprintf("the secret %q of system %q is locked: %v", name, l.system.GetName(), err),
+				NextStep: fmt.Sprintf("If the change is wanted, give it again on the agent's host with `drawbridge-agent secret set %s %s`.", l.system.GetName(), name),
+			}}
+		case err != nil:
+			return nil, err
+		default:
+			plain[name] = secret.Reveal()
+		}
+	}
+	return plain, nil
 }
 
 // watch tells the coordinator of changes until ctx or the process ends.

@@ -39,6 +39,7 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/agent/host"
 	"github.com/drawbridge-id/drawbridge/agent/spool"
+	"github.com/drawbridge-id/drawbridge/agent/vault"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
@@ -56,7 +57,7 @@ type reporter interface {
 type Runner struct {
 	Spool     *spool.Spool
 	Host      *host.Host
-	Secrets   secrets
+	Vault     *vault.Vault
 	Folders   []string // whose files settings may name
 	Snapshots string   // folder of the fingerprints
 	Report    reporter
@@ -64,6 +65,7 @@ type Runner struct {
 
 	mu      sync.Mutex
 	systems []*linkv1.System
+	retry   []string      // lanes to be started anew
 	current bool          // systems are from the coordinator, not from an earlier life
 	changed chan struct{} // made on first use
 	states  map[string]*linkv1.SystemHealth
@@ -91,6 +93,17 @@ func (r *Runner) adjusted() chan struct{} {
 	return r.changed
 }
 
+// Retry starts the lane of a system anew, because its secrets were given.
+func (r *Runner) Retry(system string) {
+	r.mu.Lock()
+	r.retry = append(r.retry, system)
+	r.mu.Unlock()
+	select {
+	case r.adjusted() <- struct{}{}:
+	default:
+	}
+}
+
 // States returns the state of every system, in ascending order of name.
 func (r *Runner) States() []*linkv1.SystemHealth {
 	r.mu.Lock()
@@ -103,6 +116,18 @@ func (r *Runner) States() []*linkv1.SystemHealth {
 	}
 	slices.SortFunc(all, func(a, b *linkv1.SystemHealth) int { return strings.Compare(a.GetSystem(), b.GetSystem()) })
 	return all
+}
+
+// System returns a configured system, or nil.
+func (r *Runner) System(name string) *linkv1.System {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.systems {
+		if s.GetName() == name {
+			return s
+		}
+	}
+	return nil
 }
 
 // Run runs lanes until ctx ends, then returns its cause. It returns earlier
@@ -150,9 +175,11 @@ func (r *Runner) adjust(ctx context.Context, fail context.CancelCauseFunc, lanes
 	for _, s := range r.systems {
 		wanted[s.GetName()] = s
 	}
+	again := r.retry
+	r.retry = nil
 	r.mu.Unlock()
 	for name, l := range lanes {
-		if s := wanted[name]; s != nil && proto.Equal(s, l.system) {
+		if s := wanted[name]; s != nil && proto.Equal(s, l.system) && !slices.Contains(again, name) {
 			continue
 		}
 		l.stop()
