@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/coordinator/intake"
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
 	"github.com/drawbridge-id/drawbridge/coordinator/reconcile"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
@@ -123,7 +124,9 @@ func (b *batch) loadSystems() error {
 		if system.Source != nil {
 			b.sources[row.Name] = system.Source.Class
 		}
-		if system.Target != nil {
+		// What is there must be known as the document wants it before anything is
+		// made: else an account that exists would be made again.
+		if system.Target != nil && row.ReadAs == row.Revision {
 			b.targets = append(b.targets, target{row, system, system.Attributes()})
 		}
 	}
@@ -195,6 +198,11 @@ func (b *batch) save(due []store.Due) error {
 	tx, tenant := b.tx, b.tenant
 	if err := tx.PutAccounts(b.joined); err != nil {
 		return err
+	}
+	for _, a := range b.joined {
+		if err := intake.Joined(tx, tenant, a.System, []string{a.Person}); err != nil {
+			return err
+		}
 	}
 	var names []store.Name
 	var jobs []store.Job

@@ -33,7 +33,7 @@ func (b *batch) plan(t target) error {
 	names := &names{tx: b.tx, tenant: b.tenant, system: t.row.Name, taken: map[nameKey]string{}}
 	for _, p := range b.people {
 		open := p.open(t.row.Name)
-		if slices.ContainsFunc(open, func(j store.Job) bool { return j.State == store.JobSent }) {
+		if slices.ContainsFunc(open, underWay) {
 			p.skipped = true
 			continue
 		}
@@ -58,6 +58,10 @@ func (b *batch) plan(t target) error {
 	}
 	return nil
 }
+
+// underWay tells whether the outcome of a job must be known before anything
+// else is planned: an agent has it, or it looks for what may have been made.
+func underWay(j store.Job) bool { return j.State == store.JobSent || j.Class == "find" }
 
 func firstError(errs ...error) error {
 	for _, err := range errs {

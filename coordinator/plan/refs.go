@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
@@ -117,6 +118,9 @@ func groupNames(row store.Account) []string {
 		return nil
 	}
 	names := []string{directory.Fold(row.ID), directory.Fold(row.Address)}
+	if _, name, _, ok := mapping.SplitDN(row.Address); ok {
+		names = append(names, directory.Fold(name))
+	}
 	for _, want := range naming {
 		for _, a := range object.GetAttributes() {
 			if directory.Fold(a.GetName()) == directory.Fold(want) {

@@ -21,7 +21,7 @@ import (
 // the jobs of its plans.
 //
 // What counts is what takes something away, in one system, within an hour:
-// disables and deletes together, every other class by itself. Where a class
+// disables with deletes, every other class by itself. Where a class
 // breaks its limit, the batch's jobs of it are held, and those of the last hour
 // that no agent has yet as well.
 func (b *batch) hold() error {
@@ -63,7 +63,7 @@ func (b *batch) hold() error {
 
 // together gives the classes that are counted with a class.
 func together(class string) []string {
-	if class == "disable" || class == "delete" {
+	if class == "disable" {
 		return []string{"disable", "delete"}
 	}
 	return []string{class}
@@ -98,9 +98,9 @@ func (b *batch) broken(t target, class string, taking map[string]int) (*connecto
 
 func limitText(l mapping.Limit) string {
 	if l.Share > 0 {
-		return fmt.Sprintf("%g %% and more than %d", l.Share*100, l.Count)
+		return fmt.Sprintf("%v and more than %d", l, l.Count)
 	}
-	return fmt.Sprint(l.Count)
+	return l.String()
 }
 
 // holdQueued holds the class's jobs of the last hour that no agent has yet.

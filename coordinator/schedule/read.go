@@ -3,6 +3,7 @@ package schedule
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -76,11 +77,13 @@ func Start(tx *store.Tx, row store.System, system *mapping.System, cause string,
 	if err != nil && !errors.Is(err, store.ErrNone) {
 		return 0, err
 	}
-	// Another document may want attributes that were never sent, of objects that have not changed.
-	resend := last.ID == 0 || last.Began < row.Applied || last.State == store.CycleFailed && last.Changed > 0
+	// Another document may want attributes that were never sent, of objects that
+	// have not changed; and what somebody did not believe to be gone is told
+	// again only when everything is.
+	resend := last.ID == 0 || last.Began < row.Applied || last.State == store.CycleRejected
 	full = full || resend
 	work, err := proto.Marshal(&linkv1.Job{System: row.Name, Work: &linkv1.Job_Read{Read: &linkv1.Read{
-		Classes: system.Classes(), Attributes: system.Attributes(), Full: full, Resend: resend,
+		Classes: classes(system), Attributes: system.Attributes(), Full: full, Resend: resend,
 	}}})
 	if err != nil {
 		return 0, err
@@ -94,6 +97,15 @@ func Start(tx *store.Tx, row store.System, system *mapping.System, cause string,
 	}
 	id = jobs[0].ID
 	return id, tx.PutCycle(store.Cycle{Tenant: row.Tenant, ID: id, System: row.Name, Cause: cause, Began: tx.Now, State: store.CycleReading})
+}
+
+// classes gives the classes to read: with groups where rules speak of them.
+func classes(system *mapping.System) []string {
+	list := system.Classes()
+	if system.Target != nil && len(system.Target.Groups) > 0 && !slices.Contains(list, "group") {
+		list = append(slices.Clip(list), "group")
+	}
+	return list
 }
 
 // Find has one object of a system looked up by an attribute, ahead of everything else.

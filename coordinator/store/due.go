@@ -27,10 +27,10 @@ func (tx *Tx) MarkDue(tenant string, at Instant, why string, people []string) er
 	return insert(tx, "due", dueColumns, "ON CONFLICT DO UPDATE SET at = excluded.at, why = excluded.why WHERE excluded.at < due.at", rows)
 }
 
-// MarkAllDue makes every person of a tenant due now: a mapping has changed.
+// MarkAllDue makes every person of a tenant due now, in the order of their keys: a mapping has changed.
 func (tx *Tx) MarkAllDue(tenant, why string) error {
 	tx.raise(&tx.store.Due)
-	_, err := tx.exec(`INSERT INTO due (tenant, person, at, why) SELECT tenant, id, ?, ? FROM person WHERE tenant = ?
+	_, err := tx.exec(`INSERT INTO due (tenant, person, at, why) SELECT tenant, id, ?, ? FROM person WHERE tenant = ? ORDER BY key
 		ON CONFLICT DO UPDATE SET at = excluded.at, why = excluded.why WHERE excluded.at < due.at`, tx.Now, why, tenant)
 	return err
 }

@@ -56,12 +56,3 @@ func (tx *Tx) NameOf(tenant, system, attribute, folded string) (Name, bool, erro
 	}
 	return rows[0], true, nil
 }
-
-// MarkSystemDue makes everybody of a tenant due now, in the order of their
-// keys, so that who is planned first is always the same.
-func (tx *Tx) MarkSystemDue(tenant, why string) error {
-	tx.raise(&tx.store.Due)
-	_, err := tx.exec(`INSERT INTO due (tenant, person, at, why) SELECT tenant, id, ?, ? FROM person WHERE tenant = ? ORDER BY key
-		ON CONFLICT DO UPDATE SET at = excluded.at, why = excluded.why WHERE excluded.at < due.at`, tx.Now, why, tenant)
-	return err
-}

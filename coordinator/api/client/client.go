@@ -42,6 +42,13 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, out any
 	return c.do(ctx, http.MethodGet, path, query, "", nil, out)
 }
 
+// Items asks for the list at path and decodes its items into out, a pointer to a slice.
+func (c *Client) Items(ctx context.Context, path string, query url.Values, out any) error {
+	return c.Get(ctx, path, query, &struct {
+		Items any `json:"items"`
+	}{out})
+}
+
 // Post sends in as JSON (nil: nothing) and decodes the answer into out, which may be nil.
 func (c *Client) Post(ctx context.Context, path string, in, out any) error {
 	var body []byte

@@ -29,7 +29,7 @@ type Fault struct {
 	Line     int    `json:"line,omitempty" doc:"Line in it, from 1; 0 when there is none"`
 	Column   int    `json:"column,omitempty" doc:"Column in characters, from 1; 0 when there is none"`
 	Text     string `json:"text,omitempty" doc:"The line as it stands"`
-	Field    string `json:"field,omitempty" doc:"Field of the request, such as query.limit"`
+	Field    string `json:"location,omitempty" doc:"Field of the request, such as query.limit"`
 	Message  string `json:"message" doc:"What is wrong"`
 	NextStep string `json:"next_step,omitempty" doc:"How to mend it"`
 }

@@ -21,7 +21,7 @@ func agentList(s *session) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list []client.Agent
-			if err := s.api.Get(cmd.Context(), "/v1/agents", nil, &list); err != nil {
+			if err := s.api.Items(cmd.Context(), "/v1/agents", nil, &list); err != nil {
 				return err
 			}
 			return s.show(list, func() {

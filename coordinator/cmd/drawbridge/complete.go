@@ -25,7 +25,7 @@ func (s *session) complete(path, field string) cobra.CompletionFunc {
 // coordinator that does not answer offers nothing.
 func (s *session) offer(cmd *cobra.Command, path, field, typed string) ([]string, cobra.ShellCompDirective) {
 	var list []map[string]any
-	if s.connect(cmd) != nil || s.api.Get(cmd.Context(), path, nil, &list) != nil {
+	if s.connect(cmd) != nil || s.api.Items(cmd.Context(), path, nil, &list) != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var found []string

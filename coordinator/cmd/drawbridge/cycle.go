@@ -54,7 +54,7 @@ func cycleList(s *session) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list []client.Cycle
 			query := values("system", system, "state", state, "limit", fmt.Sprint(limit))
-			if err := s.api.Get(cmd.Context(), "/v1/cycles", query, &list); err != nil {
+			if err := s.api.Items(cmd.Context(), "/v1/cycles", query, &list); err != nil {
 				return err
 			}
 			return s.show(list, func() {

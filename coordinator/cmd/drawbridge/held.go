@@ -29,7 +29,7 @@ func heldList(s *session) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list []client.Held
-			if err := s.api.Get(cmd.Context(), "/v1/held", nil, &list); err != nil {
+			if err := s.api.Items(cmd.Context(), "/v1/held", nil, &list); err != nil {
 				return err
 			}
 			return s.show(list, func() { s.held(list) })

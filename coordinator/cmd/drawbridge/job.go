@@ -24,7 +24,7 @@ func jobList(s *session) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list []client.Job
 			query := values("system", system, "state", state, "class", class, "person", person, "limit", fmt.Sprint(limit))
-			if err := s.api.Get(cmd.Context(), "/v1/jobs", query, &list); err != nil {
+			if err := s.api.Items(cmd.Context(), "/v1/jobs", query, &list); err != nil {
 				return err
 			}
 			return s.show(list, func() { s.jobs(list) })

@@ -23,7 +23,7 @@ func logCommand(s *session) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := values("system", system, "kind", kind, "person", person, "limit", fmt.Sprint(limit))
 			var list []client.Entry
-			if err := s.api.Get(cmd.Context(), "/v1/log", query, &list); err != nil {
+			if err := s.api.Items(cmd.Context(), "/v1/log", query, &list); err != nil {
 				return err
 			}
 			if !follow {

@@ -25,7 +25,7 @@ func personList(s *session) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var list []client.PersonLine
 			query := values("q", strings.Join(args, " "), "limit", fmt.Sprint(limit))
-			if err := s.api.Get(cmd.Context(), "/v1/people", query, &list); err != nil {
+			if err := s.api.Items(cmd.Context(), "/v1/people", query, &list); err != nil {
 				return err
 			}
 			return s.show(list, func() {

@@ -20,7 +20,7 @@ func problemList(s *session) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list []client.Obstacle
-			if err := s.api.Get(cmd.Context(), "/v1/problems", values("system", system), &list); err != nil {
+			if err := s.api.Items(cmd.Context(), "/v1/problems", values("system", system), &list); err != nil {
 				return err
 			}
 			return s.show(list, func() { s.problems(list) })

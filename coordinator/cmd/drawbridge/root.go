@@ -2,11 +2,13 @@ package main
 
 import (
 	"cmp"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -22,7 +24,7 @@ type session struct {
 	in          io.Reader
 	out, errOut io.Writer
 
-	url, token, loginFile, ca, output string
+	url, token, tokenFile, ca, output string
 
 	api *client.Client
 	// documents are the files sent, by name: faults are shown in them.
@@ -35,8 +37,8 @@ func newRoot(s *session) *cobra.Command {
 		Short: "Operate a Drawbridge coordinator",
 		Long: `drawbridge operates a coordinator through its API.
 
-It finds the coordinator by --url and --token, else by DRAWBRIDGE_URL and DRAWBRIDGE_TOKEN,
-else by the login file that the coordinator keeps on its own host.
+It finds the coordinator by --url or DRAWBRIDGE_URL, and shows it the token of --token or
+DRAWBRIDGE_TOKEN, else that of the file which the coordinator keeps for its own host's admin.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 coordinator not reached, 4 not permitted,
 5 not found, 6 document or request has faults, 7 not possible in the present state.`,
@@ -48,7 +50,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 coordinator not reached, 4 not pe
 	flags.StringVar(&s.url, "url", "", "address of the coordinator's API (DRAWBRIDGE_URL)")
 	flags.StringVar(&s.token, "token", "", "API token (DRAWBRIDGE_TOKEN)")
 	flags.StringVar(&s.ca, "ca", "", "file with the authority of the API's certificate, PEM (DRAWBRIDGE_CA)")
-	flags.StringVar(&s.loginFile, "login", "", "login file (DRAWBRIDGE_LOGIN; default "+defaultLogin()+")")
+	flags.StringVar(&s.tokenFile, "token-file", "", "file with the API token (DRAWBRIDGE_TOKEN_FILE; default "+defaultTokenFile()+")")
 	flags.StringVarP(&s.output, "output", "o", "table", "table or json")
 	must(root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp)))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{cmd, err} })
@@ -89,36 +91,44 @@ func wrongUsage(c *cobra.Command) {
 	}
 }
 
-// connect finds the coordinator: flags, then environment, then login file.
+// connect finds the coordinator: by flags, then the environment, then what a coordinator on this host leaves.
 func (s *session) connect(cmd *cobra.Command) error {
 	if s.output != "table" && s.output != "json" {
 		return usageError{cmd, fmt.Errorf("--output %s: want table or json", s.output)}
 	}
-	login := client.Login{URL: cmp.Or(s.url, os.Getenv("DRAWBRIDGE_URL")), Token: cmp.Or(s.token, os.Getenv("DRAWBRIDGE_TOKEN"))}
-	if login.URL == "" || login.Token == "" {
-		path := cmp.Or(s.loginFile, os.Getenv("DRAWBRIDGE_LOGIN"), defaultLogin())
-		local, err := client.ReadLogin(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			if needsCoordinator(cmd) {
-				return &adviceError{fmt.Errorf("no coordinator is named, and there is no login file %s", path),
-					"give --url and --token (or DRAWBRIDGE_URL and DRAWBRIDGE_TOKEN), or run it on the coordinator's host"}
-			}
-		case err != nil:
-			return &adviceError{err, "run it as the coordinator's user, or give --url and --token"}
-		}
-		login = client.Login{URL: cmp.Or(login.URL, local.URL), Token: cmp.Or(login.Token, local.Token), CA: local.CA}
+	s.api = &client.Client{
+		URL:   cmp.Or(s.url, os.Getenv("DRAWBRIDGE_URL"), "http://127.0.0.1:7443"),
+		Token: cmp.Or(s.token, os.Getenv("DRAWBRIDGE_TOKEN")),
 	}
-	if path := cmp.Or(s.ca, os.Getenv("DRAWBRIDGE_CA")); path != "" {
+	if s.api.Token == "" && needsCoordinator(cmd) {
+		path := cmp.Or(s.tokenFile, os.Getenv("DRAWBRIDGE_TOKEN_FILE"), defaultTokenFile())
 		text, err := os.ReadFile(path)
 		if err != nil {
-			return fmt.Errorf("authority: %w", err)
+			return &adviceError{fmt.Errorf("no API token: %w", err),
+				"give --token (or DRAWBRIDGE_TOKEN), or run it on the coordinator's host as a user who may read that file"}
 		}
-		login.CA = string(text)
+		s.api.Token = strings.TrimSpace(string(text))
 	}
-	var err error
-	s.api, err = login.Client()
-	return err
+	return s.trust(cmp.Or(s.ca, os.Getenv("DRAWBRIDGE_CA")))
+}
+
+// trust has the API's certificate checked against the authority in a file.
+func (s *session) trust(path string) error {
+	if path == "" {
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("authority: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return &adviceError{fmt.Errorf("authority: %s holds no certificate", path), "give a file in PEM form"}
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	s.api.HTTP = &http.Client{Transport: transport}
+	return nil
 }
 
 // needsCoordinator tells whether the command asks the API anything.
@@ -131,12 +141,12 @@ func needsCoordinator(cmd *cobra.Command) bool {
 	return !cmd.HasSubCommands()
 }
 
-// defaultLogin is where the coordinator keeps its login file.
-func defaultLogin() string {
+// defaultTokenFile is where a coordinator leaves the token for its own host's admin.
+func defaultTokenFile() string {
 	if runtime.GOOS == "windows" {
-		return filepath.Join(cmp.Or(os.Getenv("ProgramData"), `C:\ProgramData`), "Drawbridge", "coordinator", "login.json")
+		return filepath.Join(cmp.Or(os.Getenv("ProgramData"), `C:\ProgramData`), "Drawbridge", "coordinator", "admin-token")
 	}
-	return "/var/lib/drawbridge/coordinator/login.json"
+	return "/var/lib/drawbridge-coordinator/admin-token"
 }
 
 // show prints v as JSON when asked for, else what table prints.

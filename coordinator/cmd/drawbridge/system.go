@@ -100,7 +100,7 @@ func systemList(s *session) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list []client.System
-			if err := s.api.Get(cmd.Context(), "/v1/systems", nil, &list); err != nil {
+			if err := s.api.Items(cmd.Context(), "/v1/systems", nil, &list); err != nil {
 				return err
 			}
 			return s.show(list, func() {

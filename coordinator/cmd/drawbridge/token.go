@@ -55,7 +55,7 @@ func tokenList(s *session) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if api {
 				var list []client.APIToken
-				if err := s.api.Get(cmd.Context(), "/v1/api-tokens", nil, &list); err != nil {
+				if err := s.api.Items(cmd.Context(), "/v1/api-tokens", nil, &list); err != nil {
 					return err
 				}
 				return s.show(list, func() {
@@ -67,7 +67,7 @@ func tokenList(s *session) *cobra.Command {
 				})
 			}
 			var list []client.JoinToken
-			if err := s.api.Get(cmd.Context(), "/v1/join-tokens", nil, &list); err != nil {
+			if err := s.api.Items(cmd.Context(), "/v1/join-tokens", nil, &list); err != nil {
 				return err
 			}
 			return s.show(list, func() {

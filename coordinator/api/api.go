@@ -1,0 +1,125 @@
+// Package api serves the coordinator's HTTP API: what the command line and
+// other programs of an admin need. It decides nothing itself: it checks who
+// asks, reads the store, and hands decisions to enroll, intake, plan and
+// schedule. The shapes of requests and answers are in api/client.
+//
+//	request ─► bearer token ─► tenant, name ─► handler ─► JSON
+//	              └─► 401 for every path, also those that do not exist
+//
+// Everything a handler reads or changes is of the token's tenant. Refusals are
+// problem+json (RFC 9457) with what to do next; the API describes itself in
+// OpenAPI 3.1 at /openapi.json.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
+	"github.com/drawbridge-id/drawbridge/coordinator/plan"
+	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+)
+
+// A Server answers the API's requests. All fields must be set before Handler.
+type Server struct {
+	Store    *store.Store
+	Enroll   *enroll.Service
+	Schedule *schedule.Scheduler
+	Cycles   cycles
+	Version  string // of the coordinator, SemVer
+	Log      *slog.Logger
+
+	systems *plan.Systems
+	mu      sync.Mutex
+	recent  map[string]recentStatus // by tenant
+}
+
+// cycles carries out what a person decides about a held cycle; it is intake's.
+type cycles interface {
+	// Believe takes what the cycle found gone as gone.
+	Believe(ctx context.Context, tenant string, cycle int64, who string) error
+	// Discard forgets what the cycle found gone.
+	Discard(ctx context.Context, tenant string, cycle int64, who string) error
+}
+
+// Handler gives the API's handler.
+func (s *Server) Handler() http.Handler {
+	handler, _ := s.build()
+	return handler
+}
+
+// Routes gives method and path of every operation, for tests that try them all.
+func (s *Server) Routes() [][2]string {
+	_, doc := s.build()
+	var routes [][2]string
+	for path, item := range doc.Paths {
+		for method, op := range map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "DELETE": item.Delete, "PATCH": item.Patch} {
+			if op != nil {
+				routes = append(routes, [2]string{method, path})
+			}
+		}
+	}
+	return routes
+}
+
+func (s *Server) build() (http.Handler, *huma.OpenAPI) {
+	s.systems, s.recent = plan.NewSystems(), map[string]recentStatus{}
+	mux := http.NewServeMux()
+	config := huma.DefaultConfig("Drawbridge", s.Version)
+	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
+	config.Info.Description = "Operates a Drawbridge coordinator. Every request carries an API token."
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+	config.Security = []map[string][]string{{"token": {}}}
+	doc := humago.New(mux, config)
+	s.tokens(doc)
+	s.agents(doc)
+	s.systemRoutes(doc)
+	s.cycleRoutes(doc)
+	s.held(doc)
+	s.people(doc)
+	s.jobs(doc)
+	s.log(doc)
+	s.problems(doc)
+	s.status(doc)
+	return s.authenticate(mux), doc.OpenAPI()
+}
+
+// route registers an operation; id is its name in the description.
+func route[I, O any](doc huma.API, method, path, id, summary string, handle func(context.Context, *I) (*O, error)) {
+	huma.Register(doc, huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary}, handle)
+}
+
+// body wraps an answer, or a request without parameters, as huma wants it.
+type body[T any] struct{ Body T }
+
+// items is an answer that is a list.
+type items[T any] struct{ Body Items[T] }
+
+// Items is a list of T.
+type Items[T any] struct {
+	Items []T `json:"items" doc:"The list" nullable:"false"`
+}
+
+func listed[T any](list []T) *items[T] {
+	if list == nil {
+		list = []T{}
+	}
+	return &items[T]{Items[T]{list}}
+}
+
+func answer[T any](v T) *body[T] { return &body[T]{v} }
+
+// read and write run do in a transaction, for the tenant and the one who asks.
+func (s *Server) read(ctx context.Context, do func(tx *store.Tx, who caller) error) error {
+	return s.refuse(ctx, s.Store.Read(ctx, func(tx *store.Tx) error { return do(tx, callerOf(ctx)) }))
+}
+
+func (s *Server) write(ctx context.Context, do func(tx *store.Tx, who caller) error) error {
+	return s.refuse(ctx, s.Store.Write(ctx, func(tx *store.Tx) error { return do(tx, callerOf(ctx)) }))
+}

@@ -1,0 +1,163 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/coordinator/intake"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/plan"
+	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+)
+
+func (s *Server) cycleRoutes(doc huma.API) {
+	route(doc, "GET", "/v1/cycles", "list-cycles", "List cycles", s.listCycles)
+	route(doc, "GET", "/v1/cycles/{id}", "get-cycle", "Show a cycle", s.getCycle)
+	route(doc, "POST", "/v1/cycles/{id}/approve", "approve-cycle", "Believe a held cycle",
+		func(ctx context.Context, in *byNumber) (*body[client.Cycle], error) {
+			return s.decideCycle(ctx, in.ID, s.Cycles.Believe)
+		})
+	route(doc, "POST", "/v1/cycles/{id}/reject", "reject-cycle", "Disbelieve a held cycle",
+		func(ctx context.Context, in *byNumber) (*body[client.Cycle], error) {
+			return s.decideCycle(ctx, in.ID, s.Cycles.Discard)
+		})
+}
+
+type byNumber struct {
+	ID int64 `path:"id" minimum:"1" doc:"Number"`
+}
+
+type cycleQuery struct {
+	System string `query:"system" doc:"Only of this system"`
+	State  string `query:"state" enum:"reading,applied,held,failed,rejected" doc:"Only in this state"`
+	Limit  int    `query:"limit" default:"20" minimum:"1" maximum:"1000" doc:"How many at most"`
+}
+
+func (s *Server) listCycles(ctx context.Context, in *cycleQuery) (*items[client.Cycle], error) {
+	var list []client.Cycle
+	err := s.read(ctx, func(tx *store.Tx, who caller) error {
+		rows, err := tx.ListCycles(who.tenant, in.System, in.State, in.Limit)
+		for _, row := range rows {
+			list = append(list, cycle(row))
+		}
+		return err
+	})
+	return listed(list), err
+}
+
+func cycle(c store.Cycle) client.Cycle {
+	return client.Cycle{ID: c.ID, System: c.System, Cause: c.Cause, Began: c.Began.Time(), Ended: c.Ended.Time(), State: c.State,
+		Seen: c.Seen, Changed: c.Changed, Deleted: c.Deleted, Rejected: c.Rejected, Reason: c.Reason}
+}
+
+func (s *Server) getCycle(ctx context.Context, in *byNumber) (*body[client.Cycle], error) {
+	var out client.Cycle
+	err := s.read(ctx, func(tx *store.Tx, who caller) error {
+		row, err := tx.Cycle(who.tenant, in.ID)
+		out = cycle(row)
+		return missing(err, "cycle", in.ID, "see drawbridge cycle list")
+	})
+	return answer(out), err
+}
+
+func (s *Server) decideCycle(ctx context.Context, id int64, decide func(ctx context.Context, tenant string, cycle int64, who string) error) (*body[client.Cycle], error) {
+	var row store.Cycle
+	load := func(tx *store.Tx, who caller) (err error) {
+		row, err = tx.Cycle(who.tenant, id)
+		return missing(err, "cycle", id, "see drawbridge cycle list")
+	}
+	if err := s.read(ctx, load); err != nil {
+		return nil, err
+	}
+	who := callerOf(ctx)
+	err := decide(ctx, who.tenant, id, who.name)
+	if errors.Is(err, intake.ErrNotHeld) {
+		return nil, problem(http.StatusConflict, fmt.Sprintf("cycle %d is %s, not held", id, row.State), "only a held cycle can be decided: see drawbridge cycle list --state held")
+	}
+	if err != nil {
+		return nil, s.refuse(ctx, err)
+	}
+	err = s.read(ctx, load)
+	return answer(cycle(row)), err
+}
+
+type runInput struct {
+	systemPath
+	Body client.Run
+}
+
+func (s *Server) runSystem(ctx context.Context, in *runInput) (*body[client.Started], error) {
+	var out client.Started
+	err := s.write(ctx, func(tx *store.Tx, who caller) error {
+		row, err := systemRow(tx, who, in.Name)
+		if err != nil {
+			return err
+		}
+		system, err := s.systems.Get(row)
+		if err != nil {
+			return problem(http.StatusConflict, "the system's document cannot be used: "+err.Error(), "apply a document that can")
+		}
+		if in.Body.Person != "" {
+			out, err = runPerson(tx, who, row, system, in.Body.Person)
+			return err
+		}
+		out.Cycle, err = schedule.Start(tx, row, system, schedule.OnDemand, in.Body.Full)
+		out.Job, out.Detail = out.Cycle, fmt.Sprintf("Cycle %d of %s has begun: drawbridge cycle show %d", out.Cycle, row.Name, out.Cycle)
+		return err
+	})
+	return answer(out), err
+}
+
+// runPerson makes one person due now, ahead of everybody, and has their record
+// in the system looked up again where it is known.
+func runPerson(tx *store.Tx, who caller, row store.System, system *mapping.System, key string) (out client.Started, err error) {
+	p, err := personRow(tx, who, key)
+	if err != nil {
+		return out, err
+	}
+	if err := tx.MarkDue(who.tenant, tx.Now, plan.OnDemand, []string{p.ID}); err != nil {
+		return out, err
+	}
+	out.Detail = fmt.Sprintf("%s is looked at now: drawbridge person show %s", p.Display, p.Key)
+	accounts, err := tx.AccountsOf(who.tenant, []string{p.ID})
+	if err != nil || system.Source == nil {
+		return out, err
+	}
+	for _, a := range accounts {
+		if a.System != row.Name || a.Class != system.Source.Class || a.Gone != 0 {
+			continue
+		}
+		reasons, err := system.Source.Explain(a.Object)
+		if err != nil || len(reasons) == 0 || len(reasons[0].From) != 1 {
+			break // the key is no single attribute: nothing to look up by
+		}
+		key := reasons[0].From[0]
+		if out.Job, err = schedule.Find(tx, row, system, a.Class, key.Name, key.Value); err != nil {
+			return out, err
+		}
+		out.Detail = fmt.Sprintf("%s is looked up in %s and planned again (job %d): drawbridge person show %s", p.Display, row.Name, out.Job, p.Key)
+	}
+	return out, nil
+}
+
+// personRow finds a person by key, or by their id.
+func personRow(tx *store.Tx, who caller, key string) (store.Person, error) {
+	rows, err := tx.PeopleByKey(who.tenant, []string{directory.Fold(key)})
+	if err == nil && len(rows) == 0 {
+		rows, err = tx.People(who.tenant, []string{key})
+	}
+	if err == nil && len(rows) == 0 {
+		err = none("person", key, "look for them with: drawbridge person list TEXT")
+	}
+	if err != nil {
+		return store.Person{}, err
+	}
+	return rows[0], nil
+}

@@ -1,0 +1,74 @@
+package api
+
+import (
+	"context"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+	"github.com/drawbridge-id/drawbridge/coordinator/history"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+)
+
+func (s *Server) jobs(doc huma.API) {
+	route(doc, "GET", "/v1/jobs", "list-jobs", "List jobs, the latest first", s.listJobs)
+}
+
+type jobQuery struct {
+	System string `query:"system" doc:"Only of this system"`
+	State  string `query:"state" enum:"held,queued,waiting,sent,done,failed,dropped,open" doc:"Only in this state; open: not ended"`
+	Class  string `query:"class" doc:"Only of this class"`
+	Person string `query:"person" doc:"Only of the person with this key"`
+	Before int64  `query:"before" minimum:"0" doc:"Only with a lower number"`
+	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"10000" doc:"How many at most"`
+}
+
+func (s *Server) listJobs(ctx context.Context, in *jobQuery) (*items[client.Job], error) {
+	var list []client.Job
+	err := s.read(ctx, func(tx *store.Tx, who caller) error {
+		f := store.JobFilter{System: in.System, State: in.State, Class: in.Class, Before: in.Before}
+		if in.Person != "" {
+			p, err := personRow(tx, who, in.Person)
+			if err != nil {
+				return err
+			}
+			f.Person = p.ID
+		}
+		rows, err := tx.ListJobs(who.tenant, f, in.Limit)
+		if err != nil {
+			return err
+		}
+		list, err = jobsOf(tx, who.tenant, rows)
+		return err
+	})
+	return listed(list), err
+}
+
+// jobsOf gives jobs for people, with keys and names in the place of ids.
+func jobsOf(tx *store.Tx, tenant string, rows []store.Job) ([]client.Job, error) {
+	ids := make([]string, 0, len(rows))
+	for _, r := range rows {
+		ids = append(ids, r.Person)
+	}
+	people, err := peopleByID(tx, tenant, ids)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]client.Job, len(rows))
+	for i, r := range rows {
+		list[i] = history.JobOf(r)
+		if p, ok := people[r.Person]; ok {
+			list[i].Person, list[i].Display = p.Key, p.Display
+		}
+	}
+	return list, nil
+}
+
+func peopleByID(tx *store.Tx, tenant string, ids []string) (map[string]store.Person, error) {
+	rows, err := tx.People(tenant, ids)
+	people := make(map[string]store.Person, len(rows))
+	for _, p := range rows {
+		people[p.ID] = p
+	}
+	return people, err
+}

@@ -1,0 +1,142 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/sse"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+)
+
+const (
+	// logPause is how often a log that is followed is looked at.
+	logPause = 250 * time.Millisecond
+	// logAlive is how often something is sent when nothing happens.
+	logAlive = 15 * time.Second
+	logSlice = 500
+)
+
+func (s *Server) log(doc huma.API) {
+	route(doc, "GET", "/v1/log", "list-log", "The latest entries of the provisioning log, the oldest of them first", s.listLog)
+	sse.Register(doc, huma.Operation{OperationID: "follow-log", Method: "GET", Path: "/v1/log/events",
+		Summary: "Follow the provisioning log"}, map[string]any{"entry": client.Entry{}}, s.followLog)
+}
+
+type logQuery struct {
+	System string `query:"system" doc:"Only of this system"`
+	Kind   string `query:"kind" doc:"Only of this kind"`
+	Person string `query:"person" doc:"Only of the person with this key"`
+}
+
+type listLogInput struct {
+	logQuery
+	Before int64 `query:"before" minimum:"0" doc:"Only with a lower number"`
+	Limit  int   `query:"limit" default:"20" minimum:"1" maximum:"10000" doc:"How many at most"`
+}
+
+type followInput struct {
+	logQuery
+	After int64 `query:"after" minimum:"0" doc:"Only with a higher number"`
+}
+
+func (s *Server) listLog(ctx context.Context, in *listLogInput) (*items[client.Entry], error) {
+	var list []client.Entry
+	err := s.read(ctx, func(tx *store.Tx, who caller) error {
+		f := store.LogFilter{System: in.System, Kind: in.Kind, Before: in.Before}
+		if in.Person != "" {
+			p, err := personRow(tx, who, in.Person)
+			if err != nil {
+				return err
+			}
+			f.Person = p.ID
+		}
+		rows, err := tx.ListHistory(who.tenant, f, in.Limit)
+		if err != nil {
+			return err
+		}
+		slices.Reverse(rows)
+		list, err = entriesOf(tx, who.tenant, rows)
+		return err
+	})
+	return listed(list), err
+}
+
+// followLog sends entries until the one who asked hangs up.
+func (s *Server) followLog(ctx context.Context, in *followInput, send sse.Sender) {
+	after, alive := in.After, time.Now()
+	for {
+		list, last, err := s.entriesAfter(ctx, in.logQuery, after)
+		if err != nil {
+			return // the stream ends: the one who follows asks again, and is refused if need be
+		}
+		for _, e := range list {
+			if send(sse.Message{ID: int(e.Seq), Data: e}) != nil {
+				return
+			}
+			alive = time.Now()
+		}
+		if last > after {
+			after = last
+			continue
+		}
+		if time.Since(alive) > logAlive {
+			if send.Data(client.Entry{}) != nil {
+				return
+			}
+			alive = time.Now()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(logPause):
+		}
+	}
+}
+
+// entriesAfter gives the next entries that match, and the number up to which was looked.
+func (s *Server) entriesAfter(ctx context.Context, q logQuery, after int64) (list []client.Entry, last int64, err error) {
+	err = s.read(ctx, func(tx *store.Tx, who caller) error {
+		person := ""
+		if q.Person != "" {
+			p, err := personRow(tx, who, q.Person)
+			if err != nil {
+				return err
+			}
+			person = p.ID
+		}
+		rows, err := tx.HistoryAfter(who.tenant, after, logSlice)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		last = rows[len(rows)-1].Seq
+		rows = slices.DeleteFunc(rows, func(h store.History) bool {
+			return q.System != "" && h.System != q.System || q.Kind != "" && h.Kind != q.Kind || person != "" && h.Person != person
+		})
+		list, err = entriesOf(tx, who.tenant, rows)
+		return err
+	})
+	return list, last, err
+}
+
+func entriesOf(tx *store.Tx, tenant string, rows []store.History) ([]client.Entry, error) {
+	ids := make([]string, 0, len(rows))
+	for _, h := range rows {
+		ids = append(ids, h.Person)
+	}
+	people, err := peopleByID(tx, tenant, ids)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]client.Entry, len(rows))
+	for i, h := range rows {
+		list[i] = client.Entry{Seq: h.Seq, At: h.At.Time(), Kind: h.Kind, System: h.System, Person: h.Person, Account: h.Account, Job: h.Job, Text: h.Text}
+		if p, ok := people[h.Person]; ok {
+			list[i].Person = p.Key
+		}
+	}
+	return list, nil
+}

@@ -1,0 +1,77 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+	"github.com/drawbridge-id/drawbridge/coordinator/history"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+)
+
+func (s *Server) problems(doc huma.API) {
+	route(doc, "GET", "/v1/problems", "list-problems", "List what stops accounts from being as wanted", s.listProblems)
+	route(doc, "POST", "/v1/problems/retry", "retry-problems", "Try again now", s.retryProblems)
+}
+
+type problemQuery struct {
+	System string `query:"system" doc:"Only of this system"`
+	Limit  int    `query:"limit" default:"200" minimum:"1" maximum:"10000" doc:"How many at most"`
+}
+
+func (s *Server) listProblems(ctx context.Context, in *problemQuery) (*items[client.Obstacle], error) {
+	var list []client.Obstacle
+	err := s.read(ctx, func(tx *store.Tx, who caller) error {
+		rows, err := tx.Problems(who.tenant, in.Limit)
+		if err != nil {
+			return err
+		}
+		ids := make([]string, len(rows))
+		for i, r := range rows {
+			ids[i] = r.Person
+		}
+		people, err := peopleByID(tx, who.tenant, ids)
+		for _, r := range rows {
+			if in.System == "" || in.System == r.System {
+				list = append(list, history.ObstacleOf(r, people[r.Person]))
+			}
+		}
+		return err
+	})
+	return listed(list), err
+}
+
+func (s *Server) retryProblems(ctx context.Context, in *body[client.Retry]) (*body[client.Decided], error) {
+	var out client.Decided
+	err := s.write(ctx, func(tx *store.Tx, who caller) error {
+		person := ""
+		if in.Body.Person != "" {
+			p, err := personRow(tx, who, in.Body.Person)
+			if err != nil {
+				return err
+			}
+			person = p.ID
+		}
+		// What was rejected is forgotten, so that it is planned again.
+		people, err := tx.RemoveRejected(who.tenant, in.Body.System, person)
+		if err != nil {
+			return err
+		}
+		if err := tx.MarkDue(who.tenant, tx.Now, "tried again by hand", people); err != nil {
+			return err
+		}
+		n, err := tx.RetryNow(who.tenant, in.Body.System, person)
+		if err != nil {
+			return err
+		}
+		if n += len(people); n == 0 {
+			return problem(http.StatusNotFound, "no problem matches", "see drawbridge problem list")
+		}
+		out = client.Decided{Jobs: int64(n), Detail: fmt.Sprintf("%d problems are tried again now.", n)}
+		return tx.AddHistory([]store.History{history.AuditEntry(who.tenant, in.Body.System, who.name, fmt.Sprintf("%d problems tried again", n))})
+	})
+	return answer(out), err
+}

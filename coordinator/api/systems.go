@@ -1,0 +1,275 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+	"github.com/drawbridge-id/drawbridge/coordinator/history"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+)
+
+// maxDocument is the greatest size of a file of system documents.
+const maxDocument = 4 << 20
+
+func (s *Server) systemRoutes(doc huma.API) {
+	huma.Register(doc, huma.Operation{OperationID: "apply-systems", Method: "POST", Path: "/v1/systems",
+		Summary: "Check and store system documents", MaxBodyBytes: maxDocument}, s.applySystems)
+	route(doc, "GET", "/v1/systems", "list-systems", "List systems", s.listSystems)
+	route(doc, "GET", "/v1/systems/{name}", "get-system", "Show a system", s.getSystem)
+	route(doc, "POST", "/v1/systems/{name}/run", "run-system", "Read a system now", s.runSystem)
+}
+
+type applyInput struct {
+	Name    string `query:"name" default:"document" doc:"Name of the file, for faults"`
+	DryRun  bool   `query:"dry_run" doc:"Only check"`
+	RawBody []byte `contentType:"application/yaml"`
+}
+
+type systemPath struct {
+	Name string `path:"name" doc:"Name of the system"`
+}
+
+func (s *Server) applySystems(ctx context.Context, in *applyInput) (*body[client.Applied], error) {
+	text := bytes.ReplaceAll(in.RawBody, []byte("\r\n"), []byte("\n"))
+	systems, err := mapping.ParseFile(in.Name, text)
+	if err != nil {
+		return nil, s.refuse(ctx, faulty(err, in.Name, text))
+	}
+	out := client.Applied{DryRun: in.DryRun}
+	apply := func(tx *store.Tx, who caller) error {
+		out.Systems = nil
+		var faults mapping.Faults
+		for _, system := range systems {
+			done, found, err := s.applyOne(tx, who, system, in, text)
+			if err != nil {
+				return err
+			}
+			faults = append(faults, found...)
+			out.Systems = append(out.Systems, done)
+		}
+		if len(faults) > 0 {
+			return faulty(faults, in.Name, text)
+		}
+		return nil
+	}
+	if in.DryRun {
+		err = s.read(ctx, apply)
+	} else {
+		err = s.write(ctx, apply)
+	}
+	return answer(out), err
+}
+
+// applyOne checks one document against what is known, and stores it unless it is only to be checked.
+func (s *Server) applyOne(tx *store.Tx, who caller, system *mapping.System, in *applyInput, text []byte) (client.AppliedSystem, mapping.Faults, error) {
+	done := client.AppliedSystem{Name: system.Name, Action: "created", Revision: 1}
+	old, err := tx.System(who.tenant, system.Name)
+	if err != nil && !errors.Is(err, store.ErrNone) {
+		return done, nil, err
+	}
+	known := err == nil
+	if known && old.Connector == system.Connector {
+		if faults := system.CheckSchema(schemaOf(old)); len(faults) > 0 {
+			return done, faults, nil
+		}
+	}
+	if known {
+		done.Action, done.Revision = "changed", old.Revision+1
+		if strings.TrimSpace(old.Document) == strings.TrimSpace(system.Document) {
+			done.Action, done.Revision = "unchanged", old.Revision
+			return done, nil, nil
+		}
+	}
+	if len(old.Schema) == 0 {
+		done.Notes = append(done.Notes, client.Fault{Document: in.Name, Message: system.Name + ": its attributes were not checked, its schema is not known yet",
+			NextStep: "once it was read, apply again to check, or see: drawbridge system show " + system.Name})
+	}
+	notes, err := s.siteNotes(tx, who, system, in.Name)
+	done.Notes = append(done.Notes, notes...)
+	if err != nil || in.DryRun {
+		return done, nil, err
+	}
+	row := store.System{Tenant: who.tenant, Name: system.Name, Site: system.Site, Connector: system.Connector, Document: system.Document, NextRead: tx.Now}
+	if done.Revision, err = tx.ApplySystem(row); err != nil {
+		return done, nil, err
+	}
+	if err := tx.SetNextRead(who.tenant, system.Name, tx.Now); err != nil {
+		return done, nil, err
+	}
+	return done, nil, tx.AddHistory([]store.History{{Tenant: who.tenant, Kind: history.Config, System: system.Name,
+		Text: fmt.Sprintf("document %s, revision %d, by %s", done.Action, done.Revision, who.name)}})
+}
+
+// siteNotes tells where nobody can serve the system yet.
+func (s *Server) siteNotes(tx *store.Tx, who caller, system *mapping.System, file string) ([]client.Fault, error) {
+	agents, err := tx.Agents(who.tenant)
+	if err != nil {
+		return nil, err
+	}
+	here, able := false, false
+	for _, a := range agents {
+		if a.Site == system.Site && a.Revoked == 0 {
+			here = true
+			able = able || slices.ContainsFunc(connectorsOf(a), func(c connector) bool { return c.Name == system.Connector })
+		}
+	}
+	switch {
+	case !here:
+		return []client.Fault{{Document: file, Message: fmt.Sprintf("%s: no agent serves site %s yet", system.Name, system.Site),
+			NextStep: "let one join with: drawbridge token create --site " + system.Site}}, nil
+	case !able:
+		return []client.Fault{{Document: file, Message: fmt.Sprintf("%s: no agent of site %s has told of a connector %s", system.Name, system.Site, system.Connector),
+			NextStep: "see drawbridge agent list -o json, and the connectors in the agent's agent.yaml"}}, nil
+	}
+	return nil, nil
+}
+
+// faulty makes a refusal of what is wrong with documents, each fault with its line of text.
+func faulty(err error, name string, text []byte) error {
+	var faults mapping.Faults
+	if !errors.As(err, &faults) {
+		return err
+	}
+	lines := strings.Split(string(text), "\n")
+	list := make([]client.Fault, len(faults))
+	for i, f := range faults {
+		list[i] = client.Fault{Document: f.File, Line: f.Line, Column: f.Column, Message: f.Message, NextStep: f.Hint}
+		if list[i].Document == "" {
+			list[i].Document = name
+		}
+		if f.Line > 0 && f.Line <= len(lines) {
+			list[i].Text = lines[f.Line-1]
+		}
+	}
+	detail := "the document has a fault"
+	if len(list) > 1 {
+		detail = fmt.Sprintf("the documents have %d faults", len(list))
+	}
+	return problem(http.StatusUnprocessableEntity, detail, "mend them and apply again; nothing was stored", list...)
+}
+
+func (s *Server) listSystems(ctx context.Context, _ *empty) (*items[client.System], error) {
+	var list []client.System
+	err := s.read(ctx, func(tx *store.Tx, who caller) (err error) {
+		list, err = s.systemsOf(tx, who.tenant)
+		return err
+	})
+	return listed(list), err
+}
+
+func (s *Server) systemsOf(tx *store.Tx, tenant string) ([]client.System, error) {
+	rows, err := tx.Systems(tenant)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := tx.AccountCounts(tenant)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]client.System, len(rows))
+	for i, row := range rows {
+		if list[i], err = s.system(tx, row, counts); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+func (s *Server) system(tx *store.Tx, row store.System, counts []store.Count) (client.System, error) {
+	out := client.System{Name: row.Name, Site: row.Site, Connector: row.Connector, Revision: row.Revision, Applied: row.Applied.Time(),
+		State: "waiting", SchemaAt: row.SchemaAt.Time(), NextRead: row.NextRead.Time()}
+	if system, err := s.systems.Get(row); err == nil {
+		out.Role = role(system)
+	}
+	var health linkv1.SystemHealth
+	if row.Health != "" && row.Health != "{}" && (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal([]byte(row.Health), &health) == nil {
+		out.State, out.Parallel, out.Waiting = "failing", int(health.GetConcurrency()), int64(health.GetWaiting())
+		if health.GetReady() {
+			out.State = "ready"
+		}
+		if f := health.GetFault(); f != nil {
+			out.Fault = history.Trouble(f)
+		}
+		if t := health.GetNextTry(); t != nil {
+			out.NextTry = t.AsTime()
+		}
+	}
+	for _, c := range counts {
+		if c.Name == row.Name {
+			out.Accounts = c.N
+		}
+	}
+	last, err := tx.LastCycle(row.Tenant, row.Name)
+	if errors.Is(err, store.ErrNone) {
+		return out, nil
+	}
+	c := cycle(last)
+	out.Last = &c
+	return out, err
+}
+
+func role(system *mapping.System) string {
+	switch {
+	case system.Source != nil && system.Target != nil:
+		return "both"
+	case system.Source != nil:
+		return "source"
+	}
+	return "target"
+}
+
+func (s *Server) getSystem(ctx context.Context, in *systemPath) (*body[client.SystemDetail], error) {
+	var out client.SystemDetail
+	err := s.read(ctx, func(tx *store.Tx, who caller) error {
+		row, err := systemRow(tx, who, in.Name)
+		if err != nil {
+			return err
+		}
+		counts, err := tx.AccountCounts(who.tenant)
+		if err != nil {
+			return err
+		}
+		if out.System, err = s.system(tx, row, counts); err != nil {
+			return err
+		}
+		out.Document, out.Classes, out.Rejects = row.Document, []string{}, []client.Reject{}
+		for _, c := range schemaOf(row).GetClasses() {
+			out.Classes = append(out.Classes, fmt.Sprintf("%s (%d attributes)", c.GetName(), len(c.GetAttributes())))
+		}
+		rejects, err := tx.Rejects(who.tenant, row.Name, 1000)
+		for _, r := range rejects {
+			out.Rejects = append(out.Rejects, client.Reject{Place: r.Place, Reason: r.Reason, Object: r.Object})
+		}
+		return err
+	})
+	return answer(out), err
+}
+
+func systemRow(tx *store.Tx, who caller, name string) (store.System, error) {
+	row, err := tx.System(who.tenant, name)
+	return row, missing(err, "system", name, "see drawbridge system list")
+}
+
+func schemaOf(row store.System) *connectorv1.SchemaResponse {
+	if len(row.Schema) == 0 {
+		return nil
+	}
+	var schema connectorv1.SchemaResponse
+	if proto.Unmarshal(row.Schema, &schema) != nil {
+		return nil
+	}
+	return &schema
+}
