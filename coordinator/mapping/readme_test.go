@@ -1,0 +1,47 @@
+package mapping_test
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+)
+
+// Every key, function and attribute is in the reference.
+func TestReadme_isWhole(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme := string(text)
+	for _, f := range mapping.Functions() {
+		if !regexp.MustCompile("`" + f + "[(`]").MatchString(readme) {
+			t.Errorf("README.md says nothing of the function %s", f)
+		}
+	}
+	for _, path := range directory.Paths() {
+		if last := path[strings.LastIndexByte(path, '.')+1:]; !strings.Contains(readme, "`"+path+"`") && !strings.Contains(readme, "."+last+"`") {
+			t.Errorf("README.md says nothing of the attribute %s", path)
+		}
+	}
+	var keys int
+	for _, file := range []string{"parse.go", "source.go", "build_target.go"} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^\s+"([a-z_]+)":\s+\{(?:true|false), `).FindAllStringSubmatch(string(source), -1) {
+			keys++
+			if !regexp.MustCompile("[`{](leave\\.)?" + m[1] + "[:`]").MatchString(readme) {
+				t.Errorf("README.md says nothing of the key %s", m[1])
+			}
+		}
+	}
+	if keys < 40 {
+		t.Errorf("only %d keys were found in the code", keys)
+	}
+}
