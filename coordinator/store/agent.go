@@ -62,6 +62,12 @@ func (tx *Tx) ConnectAgent(a Agent) error {
 		tx.Now, tx.Now, a.Host, a.Version, a.Platform, a.Spool, a.Spool, a.Connectors, a.Tenant, a.ID))
 }
 
+// SeenAgent notes that an agent is here now.
+func (tx *Tx) SeenAgent(tenant, id string) error {
+	_, err := tx.exec("UPDATE agent SET seen = ? WHERE tenant = ? AND id = ?", tx.Now, tenant, id)
+	return err
+}
+
 // TakeBatch notes that a batch of records of an agent's spool is in the store.
 func (tx *Tx) TakeBatch(tenant, id string, batch int64) error {
 	return tx.changed(tx.exec("UPDATE agent SET batch = max(batch, ?) WHERE tenant = ? AND id = ?", batch, tenant, id))

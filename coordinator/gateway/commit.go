@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"context"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/intake"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+)
+
+// What a transaction takes at most: more of it gains little, and others wait for the store.
+const (
+	maxResults = 512
+	maxRecords = 2000
+)
+
+// A parcel is a frame of records or results on its way into the store.
+type parcel struct {
+	stream  *stream
+	records *linkv1.Records
+	results []*linkv1.Result
+}
+
+// Run commits what agents send until ctx ends, and returns its cause. What has
+// come in by then and is not committed comes again.
+func (g *Gateway) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case first := <-g.parcels:
+			g.commit(ctx, g.gather(first))
+		}
+	}
+}
+
+// gather takes what else has come in already.
+func (g *Gateway) gather(first parcel) []parcel {
+	parcels := []parcel{first}
+	results, records := len(first.results), len(first.records.GetRecords())
+	for results < maxResults && records < maxRecords {
+		select {
+		case p := <-g.parcels:
+			parcels = append(parcels, p)
+			results += len(p.results)
+			records += len(p.records.GetRecords())
+		default:
+			return parcels
+		}
+	}
+	return parcels
+}
+
+// commit stores parcels in one transaction and has their agents told. If that
+// fails each is tried alone, so that only the stream it came by is cut.
+func (g *Gateway) commit(ctx context.Context, parcels []parcel) {
+	err := g.store(ctx, parcels)
+	if err != nil && len(parcels) > 1 && ctx.Err() == nil {
+		g.Log.ErrorContext(ctx, "Group not committed; each part is tried alone", "parts", len(parcels), "err", err)
+		for _, p := range parcels {
+			g.commit(ctx, []parcel{p})
+		}
+		return
+	}
+	if err != nil {
+		parcels[0].stream.log.ErrorContext(ctx, "Not committed", "err", err)
+		parcels[0].stream.cancel(status.Error(codes.Unavailable, "the coordinator cannot store what you sent now; come back"))
+		return
+	}
+	for _, p := range parcels {
+		ids := make([]uint64, len(p.results))
+		for i, r := range p.results {
+			ids[i] = r.GetJob()
+		}
+		p.stream.confirm(ids, p.records.GetBatch())
+	}
+}
+
+// store takes the parcels in their order; neighbours of one kind are taken together.
+func (g *Gateway) store(ctx context.Context, parcels []parcel) error {
+	return g.Store.Write(ctx, func(tx *store.Tx) error {
+		for i := 0; i < len(parcels); {
+			n := 1
+			for i+n < len(parcels) && alike(parcels[i], parcels[i+n]) {
+				n++
+			}
+			take := g.takeResults
+			if parcels[i].records != nil {
+				take = g.takeRecords
+			}
+			if err := take(tx, parcels[i:i+n]); err != nil {
+				return err
+			}
+			i += n
+		}
+		return nil
+	})
+}
+
+func alike(a, b parcel) bool {
+	if (a.records == nil) != (b.records == nil) || a.stream.agent.Tenant != b.stream.agent.Tenant {
+		return false
+	}
+	return a.records == nil || a.stream == b.stream && a.records.GetJob() == b.records.GetJob() && a.records.GetSystem() == b.records.GetSystem()
+}
+
+func (g *Gateway) takeResults(tx *store.Tx, parcels []parcel) error {
+	var results []*linkv1.Result
+	for _, p := range parcels {
+		results = append(results, p.results...)
+	}
+	return g.Queue.Finish(tx, parcels[0].stream.agent.Tenant, results)
+}
+
+// takeRecords takes batches of one read. Those that are in the store already are let pass.
+func (g *Gateway) takeRecords(tx *store.Tx, parcels []parcel) error {
+	agent := parcels[0].stream.agent
+	row, err := tx.Agent(agent.Tenant, agent.ID)
+	if err != nil {
+		return err
+	}
+	last := row.Batch
+	var records []*connectorv1.Record
+	var rejects []*connectorv1.Reject
+	for _, p := range parcels {
+		if n := int64(p.records.GetBatch()); n > last {
+			records = append(records, p.records.GetRecords()...)
+			rejects = append(rejects, p.records.GetRejects()...)
+			last = n
+		}
+	}
+	if last == row.Batch {
+		return nil
+	}
+	if err := g.Intake.Take(tx, intake.Batch{
+		Tenant: agent.Tenant, System: parcels[0].records.GetSystem(), Cycle: int64(parcels[0].records.GetJob()), Records: records, Rejects: rejects,
+	}); err != nil {
+		return err
+	}
+	return tx.TakeBatch(agent.Tenant, agent.ID, last)
+}

@@ -1,0 +1,257 @@
+// Package gateway holds the agents' streams: it sends what is theirs to do and
+// commits what they send. It keeps nothing that must survive; which jobs there
+// are is jobs', what records mean intake's, who may connect enroll's.
+//
+// A stream, after its Hello was taken and answered by Welcome:
+//
+//	receive ──records, results──► committer ──one transaction──► Committed ─┐
+//	   │                          (all streams)                             ▼
+//	   └──health, changed, refused──► store                                send ──► stream
+//	store signals ──systems, queued jobs within the window────────────────►─┘
+//
+// What may go wrong:
+//
+//	a stream breaks               what was sent and has no result is sent again after the next Hello
+//	the coordinator is killed     what was not confirmed comes again; jobs and batches are known by their numbers
+//	a transaction fails           each part of it is tried alone; the stream whose part fails is cut, and repeats it
+//	an agent is revoked           its stream is cut at once
+//	an agent connects twice       the later stream stays
+//	a frame of an unknown kind    it is skipped
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
+	"github.com/drawbridge-id/drawbridge/coordinator/intake"
+	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	"github.com/drawbridge-id/drawbridge/proto/identity"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+)
+
+// Protocol is the highest version of the link contract that the gateway speaks.
+const Protocol = 1
+
+const (
+	greetWait   = 30 * time.Second // for the agent's Hello
+	frameBytes  = 16 << 20         // largest frame taken
+	streamBytes = 1 << 20          // flow-control window
+)
+
+// systems gives the compiled document of a row.
+type systems interface {
+	Get(store.System) (*mapping.System, error)
+}
+
+// changes is told that a watched system may hold something new.
+type changes interface {
+	Changed(ctx context.Context, tenant, system string) error
+}
+
+// Parts are what a Gateway is made of. All are required.
+type Parts struct {
+	Store   *store.Store
+	Queue   *jobs.Queue
+	Intake  *intake.Intake
+	Systems systems
+	Changes changes
+	Version string // of the coordinator, SemVer
+	Log     *slog.Logger
+}
+
+// A Gateway is the LinkService. Streams wait until [Gateway.Run] runs.
+type Gateway struct {
+	linkv1.UnimplementedLinkServiceServer
+	Parts
+
+	parcels chan parcel // to the committer
+
+	mu      sync.Mutex
+	streams map[identity.Agent]*stream
+	closing chan struct{}
+}
+
+// New makes a gateway.
+func New(parts Parts) *Gateway {
+	return &Gateway{Parts: parts, parcels: make(chan parcel, 64), streams: map[identity.Agent]*stream{}, closing: make(chan struct{})}
+}
+
+// ServerOptions are what a gRPC server of a gateway needs besides its credentials: a dead agent is noticed within 30 s.
+func ServerOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 15 * time.Second, Timeout: 10 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
+		grpc.MaxRecvMsgSize(frameBytes),
+		grpc.InitialWindowSize(streamBytes),
+		grpc.InitialConnWindowSize(streamBytes),
+		grpc.SharedWriteBuffer(true),
+	}
+}
+
+// Depart asks every agent to hang up and come back, for the reason, and lets no other in. It may be called once.
+func (g *Gateway) Depart() { close(g.closing) }
+
+// Connect implements linkv1.LinkServiceServer.
+func (g *Gateway) Connect(rpc grpc.BidiStreamingServer[linkv1.ConnectRequest, linkv1.ConnectResponse]) error {
+	agent, err := enroll.Caller(rpc.Context())
+	if err != nil {
+		return status.Error(codes.Unauthenticated, err.Error())
+	}
+	ctx, cancel := context.WithCancelCause(rpc.Context())
+	defer cancel(nil)
+	s := &stream{
+		Gateway: g, rpc: rpc, agent: agent, cancel: cancel, log: g.Log.With("agent", agent.ID, "site", agent.Site),
+		hello: make(chan *linkv1.Hello, 1), ready: make(chan struct{}), mail: make(chan struct{}, 1), open: map[uint64]struct{}{},
+	}
+	go func() { cancel(s.receive(ctx)) }() // it ends with the stream, which is when this handler has returned
+	err = g.serve(ctx, s)
+	if err == nil || errors.Is(err, context.Canceled) {
+		err = context.Cause(ctx)
+	}
+	cancel(err)
+	return s.verdict(err)
+}
+
+// serve lets the agent in, and serves it until it goes.
+func (g *Gateway) serve(ctx context.Context, s *stream) error {
+	var hello *linkv1.Hello
+	select {
+	case hello = <-s.hello:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(greetWait):
+		return status.Error(codes.DeadlineExceeded, "no Hello came")
+	}
+	if hello.GetProtocol() == 0 {
+		return status.Error(codes.InvalidArgument, "Hello tells no version of the contract")
+	}
+	if s.window = int(hello.GetWindow()); s.window == 0 {
+		s.window = 1
+	}
+	if err := s.admit(ctx, hello); err != nil {
+		return err
+	}
+	g.enter(s)
+	defer g.leave(ctx, s)
+	s.log.InfoContext(ctx, "Agent connected", "host", hello.GetHost(), "version", hello.GetVersion())
+	welcome := &linkv1.Welcome{Protocol: min(hello.GetProtocol(), Protocol), Clock: timestamppb.Now(), Version: g.Version}
+	if err := s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Welcome{Welcome: welcome}}); err != nil {
+		return err
+	}
+	close(s.ready)
+	return s.run(ctx)
+}
+
+// admit checks that the agent is let in, and notes what its Hello says.
+func (s *stream) admit(ctx context.Context, hello *linkv1.Hello) error {
+	connectors := "["
+	for i, c := range hello.GetConnectors() {
+		text, err := protojson.Marshal(c)
+		if err != nil {
+			return status.Error(codes.InvalidArgument, "Hello describes a connector that cannot be read: "+err.Error())
+		}
+		if i > 0 {
+			connectors += ","
+		}
+		connectors += string(text)
+	}
+	return s.Store.Write(ctx, func(tx *store.Tx) error {
+		if err := enroll.Admitted(tx, s.agent); err != nil {
+			return err
+		}
+		if err := tx.ConnectAgent(store.Agent{
+			Tenant: s.agent.Tenant, ID: s.agent.ID, Host: hello.GetHost(), Version: hello.GetVersion(), Platform: hello.GetPlatform(),
+			Spool: hello.GetSpool(), Connectors: connectors + "]",
+		}); err != nil {
+			return err
+		}
+		s.since = tx.Now
+		return nil
+	})
+}
+
+// enter registers the stream as its agent's; an older one goes.
+func (g *Gateway) enter(s *stream) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if old := g.streams[s.agent]; old != nil {
+		old.cancel(status.Error(codes.Aborted, "the agent has connected anew"))
+		s.log.Warn("Agent had another stream; the older one is cut: if this repeats, two hosts use one identity")
+	}
+	g.streams[s.agent] = s
+}
+
+func (g *Gateway) leave(ctx context.Context, s *stream) {
+	g.mu.Lock()
+	if g.streams[s.agent] == s {
+		delete(g.streams, s.agent)
+	}
+	g.mu.Unlock()
+	s.log.InfoContext(ctx, "Agent disconnected", "cause", context.Cause(ctx))
+	err := g.Store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		return tx.DisconnectAgent(s.agent.Tenant, s.agent.ID, s.since)
+	})
+	if err != nil {
+		s.log.ErrorContext(ctx, "Agent's going not noted", "err", err)
+	}
+}
+
+// verdict is what the agent is told of a stream's end.
+func (s *stream) verdict(err error) error {
+	if errors.Is(err, errHungUp) {
+		return nil
+	}
+	if _, told := status.FromError(err); told { // a refusal among them
+		return err
+	}
+	s.log.Error("Stream ended", "err", err)
+	return status.Error(codes.Unavailable, "the coordinator cannot go on now; come back")
+}
+
+// depart tells the agent to hang up and come back.
+func (s *stream) depart() error {
+	return s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Depart{Depart: &linkv1.Depart{
+		Reason: "the coordinator is restarting", ComeBackAfter: durationpb.New(2 * time.Second),
+	}}})
+}
+
+// systemsFrame gives the systems of the agent's site, and the sum of their revisions by name.
+func (s *stream) systemsFrame(ctx context.Context) (*linkv1.Systems, string, error) {
+	frame := &linkv1.Systems{}
+	version := ""
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.SystemsOfSite(s.agent.Tenant, s.agent.Site)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			system, err := s.Systems.Get(row)
+			if err != nil {
+				s.log.ErrorContext(ctx, "Stored document cannot be used", "system", row.Name, "err", err)
+				continue
+			}
+			version += fmt.Sprintf("%s %d\n", row.Name, row.Revision)
+			frame.Systems = append(frame.Systems, &linkv1.System{
+				Name: row.Name, Connector: row.Connector, Settings: string(system.Settings), Revision: uint64(row.Revision),
+				Watch: system.Read.Watch, Attributes: system.Attributes(),
+			})
+		}
+		return nil
+	})
+	return frame, version, err
+}

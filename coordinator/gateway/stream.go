@@ -1,0 +1,306 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	"github.com/drawbridge-id/drawbridge/proto/identity"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+)
+
+const (
+	jobsFrame = 256              // jobs claimed in a transaction and sent in a frame
+	safety    = 10 * time.Second // how long a stream waits at most before it looks by itself
+	seenEvery = time.Minute      // how often it is noted that an agent is still here
+)
+
+// A stream is one agent's, from Hello to loss.
+type stream struct {
+	*Gateway
+	rpc    grpc.BidiStreamingServer[linkv1.ConnectRequest, linkv1.ConnectResponse]
+	agent  identity.Agent
+	cancel context.CancelCauseFunc
+	log    *slog.Logger
+
+	window int
+	since  store.Instant // connected
+	hello  chan *linkv1.Hello
+	ready  chan struct{} // closed once Hello was taken
+	mail   chan struct{} // holds one: committed or open has changed
+
+	systems string // version of the frame last sent; the sender's alone
+
+	mu        sync.Mutex
+	open      map[uint64]struct{}
+	committed linkv1.Committed
+}
+
+// errHungUp ends a stream that the agent has ended.
+var errHungUp = errors.New("the agent hung up")
+
+// receive sorts what the agent sends. It blocks while the committer lags
+// behind, and with it, by flow control, the agent.
+func (s *stream) receive(ctx context.Context) error {
+	greeted := false
+	for {
+		frame, err := s.rpc.Recv()
+		if errors.Is(err, io.EOF) {
+			return errHungUp
+		}
+		if err != nil {
+			return err
+		}
+		if hello := frame.GetHello(); hello != nil && !greeted {
+			greeted = true
+			s.hello <- hello
+			select {
+			case <-s.ready:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+			continue
+		}
+		if frame.GetFrame() != nil && !greeted {
+			return status.Error(codes.FailedPrecondition, "the first frame must be Hello")
+		}
+		if err := s.take(ctx, frame); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *stream) take(ctx context.Context, frame *linkv1.ConnectRequest) error {
+	switch f := frame.GetFrame().(type) {
+	case *linkv1.ConnectRequest_Records:
+		return s.hand(ctx, parcel{stream: s, records: f.Records})
+	case *linkv1.ConnectRequest_Results:
+		return s.hand(ctx, parcel{stream: s, results: f.Results.GetResults()})
+	case *linkv1.ConnectRequest_Accepted:
+		if refused := f.Accepted.GetRefused(); len(refused) > 0 {
+			s.log.WarnContext(ctx, "Agent refused jobs", "jobs", len(refused), "cause", f.Accepted.GetFault().GetCause(), "next_step", f.Accepted.GetFault().GetNextStep())
+			if err := s.Queue.Refuse(ctx, s.agent.Tenant, s.agent.ID, refused); err != nil {
+				return err
+			}
+			s.closed(refused)
+		}
+	case *linkv1.ConnectRequest_Changed:
+		err := s.Changes.Changed(ctx, s.agent.Tenant, f.Changed.GetSystem())
+		if err != nil && !errors.Is(err, store.ErrNone) {
+			return err
+		}
+	case *linkv1.ConnectRequest_Health:
+		return s.Store.Write(ctx, func(tx *store.Tx) error {
+			for _, h := range f.Health.GetSystems() {
+				text, err := protojson.Marshal(h)
+				if err != nil {
+					continue
+				}
+				if err := tx.SetHealth(s.agent.Tenant, h.GetSystem(), string(text)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	default:
+		s.log.DebugContext(ctx, "Frame of an unknown kind skipped")
+	}
+	return nil
+}
+
+func (s *stream) hand(ctx context.Context, p parcel) error {
+	select {
+	case s.parcels <- p:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// confirm has the agent told what is in the store.
+func (s *stream) confirm(jobs []uint64, batch uint64) {
+	s.mu.Lock()
+	s.committed.Jobs = append(s.committed.Jobs, jobs...)
+	s.committed.Batch = max(s.committed.Batch, batch)
+	for _, id := range jobs {
+		delete(s.open, id)
+	}
+	s.mu.Unlock()
+	s.wake()
+}
+
+// closed makes room in the window for jobs that the agent has not got any more.
+func (s *stream) closed(jobs []uint64) {
+	s.mu.Lock()
+	for _, id := range jobs {
+		delete(s.open, id)
+	}
+	s.mu.Unlock()
+	s.wake()
+}
+
+func (s *stream) wake() {
+	select {
+	case s.mail <- struct{}{}:
+	default:
+	}
+}
+
+func (s *stream) send(frame *linkv1.ConnectResponse) error {
+	err := s.rpc.Send(frame)
+	if errors.Is(err, io.EOF) {
+		err = status.Error(codes.Unavailable, "the agent is gone")
+	}
+	return err
+}
+
+// run is the only sender. It sends what there is, then waits for more.
+func (s *stream) run(ctx context.Context) error {
+	if err := s.sendSystems(ctx); err != nil {
+		return err
+	}
+	if err := s.resend(ctx); err != nil {
+		return err
+	}
+	seen := time.Now()
+	for {
+		// Before looking: nothing in between is missed.
+		queued, applied, agents := s.Store.Jobs.Next(), s.Store.Systems.Next(), s.Store.Agents.Next()
+		wait, err := s.round(ctx)
+		if err != nil {
+			return err
+		}
+		if time.Since(seen) > seenEvery {
+			seen = time.Now()
+			if err := s.Store.Write(ctx, func(tx *store.Tx) error { return tx.SeenAgent(s.agent.Tenant, s.agent.ID) }); err != nil {
+				return err
+			}
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		case <-s.closing:
+			if err = s.depart(); err == nil {
+				err = status.Error(codes.Unavailable, "the coordinator is restarting")
+			}
+		case <-queued:
+		case <-applied:
+		case <-agents:
+			err = s.Store.Read(ctx, func(tx *store.Tx) error { return enroll.Admitted(tx, s.agent) })
+		case <-s.mail:
+		case <-timer.C:
+			err = s.Store.Read(ctx, func(tx *store.Tx) error { return enroll.Admitted(tx, s.agent) })
+		}
+		timer.Stop()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// round sends what there is, and tells how long there will be nothing if nobody signals.
+func (s *stream) round(ctx context.Context) (time.Duration, error) {
+	if err := s.sendCommitted(); err != nil {
+		return 0, err
+	}
+	if err := s.sendSystems(ctx); err != nil {
+		return 0, err
+	}
+	for {
+		room := s.room()
+		if room <= 0 {
+			return safety, nil
+		}
+		wait, err := s.Queue.Waiting(ctx, s.agent.Tenant, s.agent.Site, safety)
+		if err != nil || wait > 0 {
+			return wait, err
+		}
+		jobs, err := s.Queue.Claim(ctx, s.agent.Tenant, s.agent.Site, s.agent.ID, min(room, jobsFrame))
+		if err != nil || len(jobs) == 0 {
+			return safety, err
+		}
+		if err := s.sendJobs(ctx, jobs); err != nil {
+			return 0, err
+		}
+		if err := s.sendCommitted(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// room is how many jobs the agent can be sent now: none while that would be a
+// trickle, because a transaction costs the same for one as for many.
+func (s *stream) room() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	room := s.window - len(s.open)
+	if len(s.open) > 0 && room < min(s.window/8, jobsFrame/2) {
+		return 0
+	}
+	return room
+}
+
+func (s *stream) sendJobs(ctx context.Context, jobs []*linkv1.Job) error {
+	s.mu.Lock()
+	for _, j := range jobs {
+		s.open[j.GetId()] = struct{}{}
+	}
+	s.mu.Unlock()
+	for _, j := range jobs {
+		if j.GetApply() == nil { // it may come from a document that the agent has not got yet
+			if err := s.sendSystems(ctx); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	return s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Jobs{Jobs: &linkv1.Jobs{Jobs: jobs}}})
+}
+
+// resend sends what the agent was sent before and has not ended: it knows those it has.
+func (s *stream) resend(ctx context.Context) error {
+	for last := uint64(0); ; {
+		jobs, err := s.Queue.Resend(ctx, s.agent.Tenant, s.agent.ID, last, jobsFrame)
+		if err != nil || len(jobs) == 0 {
+			return err
+		}
+		last = jobs[len(jobs)-1].GetId()
+		if err := s.sendJobs(ctx, jobs); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *stream) sendSystems(ctx context.Context) error {
+	frame, version, err := s.systemsFrame(ctx)
+	if err != nil || version == s.systems && s.systems != "" {
+		return err
+	}
+	if err := s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Systems{Systems: frame}}); err != nil {
+		return err
+	}
+	s.systems = version + "sent"
+	return nil
+}
+
+func (s *stream) sendCommitted() error {
+	s.mu.Lock()
+	jobs, batch := s.committed.Jobs, s.committed.Batch
+	s.committed.Jobs, s.committed.Batch = nil, 0
+	s.mu.Unlock()
+	if len(jobs) == 0 && batch == 0 {
+		return nil
+	}
+	return s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Committed{Committed: &linkv1.Committed{Jobs: jobs, Batch: batch}}})
+}
