@@ -20,9 +20,10 @@ func (s *session) add(body string) result {
 		return malformed(err)
 	}
 	d := s.dir
-	o := &object{attrs: make([]attribute, 0, 24)}
+	attrs, values := count(list)
+	o := &object{attrs: make([]attribute, 0, attrs+4)} // complete adds a few
 	var classes []string
-	vals := make([]string, 0, 32) // one array holds the values of the whole entry
+	vals := make([]string, 0, values) // one array holds the values of the whole entry
 	for list != "" {
 		var one, attr, set string
 		if one, list, err = ber.Expect(list, ber.Sequence); err != nil {
@@ -57,6 +58,30 @@ func (s *session) add(body string) result {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return s.insert(name, classes, o)
+}
+
+// count tells how many attributes and values the list of an AddRequest has, so
+// that the entry takes no more memory than it needs. It stops where the list
+// is malformed.
+func count(list string) (attrs, values int) {
+	for list != "" {
+		_, one, rest, err := ber.Read(list)
+		if err != nil {
+			return attrs, values
+		}
+		attrs++
+		if _, _, set, err := ber.Read(one); err == nil {
+			_, set, _, _ = ber.Read(set)
+			for set != "" {
+				if _, _, set, err = ber.Read(set); err != nil {
+					break
+				}
+				values++
+			}
+		}
+		list = rest
+	}
+	return attrs, values
 }
 
 // insert places a decoded entry.

@@ -24,7 +24,6 @@ type directory struct {
 	domain       *object // heads of the naming contexts
 	config       *object
 	schemaHead   *object
-	heads        map[string]*object  // by folded DN
 	deletedIn    map[*object]*object // head → its Deleted Objects
 	domainSID    string
 	dnsName      string // corp.example.test

@@ -155,16 +155,6 @@ func (l *linkSet) drop(to *object) {
 	}
 }
 
-func (l *linkSet) live() int {
-	n := 0
-	for i := range l.links {
-		if !l.links[i].gone {
-			n++
-		}
-	}
-	return n
-}
-
 func (o *object) backSet(def *schema.Attribute) *backSet {
 	for i := range o.back {
 		if o.back[i].def == def {

@@ -46,7 +46,7 @@ func (s *session) rename(body string) result {
 	}
 	parent := o.parent
 	if superior != "" {
-		if parent, best, ok = d.lookup(superior); !ok {
+		if parent, _, ok = d.lookup(superior); !ok {
 			return badDN()
 		}
 		if parent == nil || parent.deleted {

@@ -63,7 +63,8 @@ func (d *Domain) prepare(tmpl *template, opt Options) error {
 }
 
 // smbConf leaves out file and print sharing, DNS and winbind: nobody asks
-// this domain for them.
+// this domain for them. Kerberos over TLS needs no signing on top, as on
+// Windows; passwords still need TLS.
 func (d *Domain) smbConf() string {
 	return strings.ReplaceAll(`[global]
 	netbios name = DC1
@@ -87,6 +88,7 @@ func (d *Domain) smbConf() string {
 	tls keyfile = DIR/tls/key.pem
 	tls certfile = DIR/tls/cert.pem
 	tls cafile = DIR/tls/ca.pem
+	ldap server require strong auth = allow_sasl_over_tls
 	idmap_ldb:use rfc2307 = yes
 
 [sysvol]
