@@ -14,16 +14,16 @@ import (
 // Watch tells when there is a new file, or new content, that has settled. It
 // watches the folder, so that a file renamed into place is seen, and looks by
 // itself every poll interval besides: a share does not tell of changes, nor
-// does a folder that is itself replaced.
+// does a folder that is itself replaced. A file that is there at the beginning
+// is told of: it may have changed while nobody watched.
 func (s *System) Watch(ctx context.Context, changed func()) error {
 	var listening sync.WaitGroup
 	defer listening.Wait()
 	events := s.events(ctx, &listening)
 	poll := time.NewTicker(s.settings.Poll)
 	defer poll.Stop()
-	told := s.look() // content that the agent knows of, or reads at its start
-	pending := told  // content that has been seen since when
-	since := time.Now()
+	var told, pending []fs.FileInfo // content that the agent knows of; that was seen since
+	var since time.Time
 	settle := time.NewTimer(0)
 	defer settle.Stop()
 	for {

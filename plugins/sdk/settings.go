@@ -144,7 +144,7 @@ func jsonType(t reflect.Type, inner *settingsSchema) map[string]any {
 	case t == secretType:
 		return map[string]any{"type": "string"}
 	case t == durationType:
-		return map[string]any{"type": "string", "format": "duration"}
+		return map[string]any{"type": "string", "pattern": "^([0-9.]+(ms|s|m|h))+$"} // "duration" is ISO 8601
 	}
 	switch t.Kind() {
 	case reflect.Bool:
