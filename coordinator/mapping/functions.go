@@ -29,10 +29,9 @@ type function struct {
 
 // Signatures.
 type (
-	textToText     = func(string) string
-	textToBool     = func(string) bool
-	textsToText    = func(string, ...string) string
-	textListToText = func([]string) string
+	textToText  = func(string) string
+	textToBool  = func(string) bool
+	textsToText = func(string, ...string) string
 )
 
 var sign = struct {

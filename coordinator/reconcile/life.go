@@ -10,16 +10,6 @@ import (
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
-// createInScope plans a new account where the target is for the person.
-func (p *planner) createInScope(enableAt time.Time) {
-	switch in, err := p.view.InScope(); {
-	case err != nil:
-		p.expression(err)
-	case in:
-		p.create(!p.in.Now.Before(enableAt))
-	}
-}
-
 // create plans a new account. A problem with what it cannot do without stops
 // it; any other attribute that has one is left out.
 func (p *planner) create(enabled bool) {
@@ -107,20 +97,20 @@ func (p *planner) wasLeaver(t directory.Tenure) bool {
 }
 
 // leave plans for the account of a leaver: locked first, then out of its
-// groups, then out of the way; and gone when it is time. end is zero where it
-// is not to be deleted by time.
-func (p *planner) leave(end time.Time, why mapping.Reason, returns bool) {
-	leave := p.t.Lifecycle.Leave
-	if leave.Delete != nil && !end.IsZero() && !returns {
-		at := leave.Delete.After(end)
-		if !p.in.Now.Before(at) && !(leave.Disable && p.told && p.enabled) {
+// groups, then out of the way; and gone when it is time.
+func (p *planner) leave(gone departure) {
+	leave, why := p.t.Lifecycle.Leave, gone.why
+	open := p.told && p.enabled
+	if leave.Delete != nil && !gone.since.IsZero() {
+		at := leave.Delete.After(gone.since)
+		if !p.in.Now.Before(at) && !(leave.Disable && open) {
 			why.Attribute, why.Note = "account", "delete "+leave.Delete.String()
 			p.op("delete", true, letsIn, &connectorv1.Operation{Verb: &connectorv1.Operation_Delete{Delete: &connectorv1.Delete{}}}, why)
 			return
 		}
 		p.alarm(at, "the account is deleted "+leave.Delete.String())
 	}
-	if leave.Disable && p.told && p.enabled {
+	if leave.Disable && open {
 		disable := why
 		disable.Attribute, disable.Before, disable.After = "enabled", []string{"true"}, []string{"false"}
 		p.op("disable", true, locksOut, &connectorv1.Operation{Verb: &connectorv1.Operation_SetEnabled{SetEnabled: &connectorv1.SetEnabled{}}}, disable)

@@ -58,53 +58,59 @@ func (p *planner) run() {
 	p.alarm(enableAt, "the account is enabled "+life.Enable.String())
 	p.alarm(leaveAt, "the person leaves")
 
-	left, end, why := p.left(tenure, leaveAt, enableAt)
-	if left && p.account == nil {
-		if createAt := life.Create.After(tenure.Start); !tenure.Earlier.IsZero() && !tenure.Ended && !p.in.Now.Before(createAt) {
-			p.createInScope(enableAt)
-		} else if !tenure.Ended {
-			p.alarm(createAt, "the account is made")
-		}
-		return
-	}
-	if left {
-		p.leave(end, why, !tenure.Earlier.IsZero())
-		return
-	}
-	if p.account == nil {
-		if createAt := life.Create.After(tenure.Start); p.in.Now.Before(createAt) {
+	createAt := life.Create.After(tenure.Start)
+	gone := p.gone(tenure, leaveAt, enableAt)
+	switch {
+	case p.account == nil && (gone == nil || gone.returns):
+		if p.in.Now.Before(createAt) {
 			p.alarm(createAt, "the account is made "+life.Create.String())
 			return
 		}
-		p.createInScope(enableAt)
-		return
-	}
-	in, err := p.view.InScope()
-	switch {
-	case err != nil:
-		p.expression(err)
-	case in:
+		if p.inScope() {
+			p.create(!p.in.Now.Before(enableAt))
+		}
+	case p.account == nil:
+	case p.out.Join != "" && !p.inScope():
+		p.out.Join = "" // not ours to touch
+	case gone != nil:
+		p.leave(*gone)
+	case p.inScope():
 		p.keep(tenure, enableAt)
-	case !life.IgnoreOutOfScope:
-		p.leave(time.Time{}, mapping.Reason{Rule: "out of scope: " + p.t.Scope.Text(), Line: p.t.Scope.Line(), From: p.view.Inputs(p.t.Scope)}, false)
+	case p.out.Problem == nil && !life.IgnoreOutOfScope:
+		p.leave(departure{why: mapping.Reason{Rule: "out of scope: " + p.t.Scope.Text(), Line: p.t.Scope.Line(), From: p.view.Inputs(p.t.Scope)}})
 	}
 }
 
-// left tells whether the person's account is that of a leaver, since when, and
-// why; a zero end is not known.
-func (p *planner) left(t directory.Tenure, leaveAt, enableAt time.Time) (bool, time.Time, mapping.Reason) {
+// inScope tells whether the target is for the person; not where that cannot be told.
+func (p *planner) inScope() bool {
+	in, err := p.view.InScope()
+	if err != nil {
+		p.expression(err)
+	}
+	return err == nil && in
+}
+
+// A departure is why an account is that of a leaver.
+type departure struct {
+	since   time.Time // zero: the account is not deleted by time
+	returns bool      // on a day ahead
+	why     mapping.Reason
+}
+
+// gone gives the departure of somebody who has left, else nil.
+func (p *planner) gone(t directory.Tenure, leaveAt, enableAt time.Time) *departure {
 	now, leave := p.in.Now, p.t.Lifecycle.Leave.At
 	switch {
-	case !p.in.Person.HasSource:
-		return true, p.in.Person.Changed, mapping.Reason{Rule: "left: no source has a record of the person any more"}
 	case !leaveAt.IsZero() && !now.Before(leaveAt):
-		return true, t.End, mapping.Reason{Rule: "left: leave " + leave.String(), From: p.attribute("endDate")}
+		return &departure{since: t.End, why: mapping.Reason{Rule: "left: leave " + leave.String(), From: p.attribute("endDate")}}
+	case !p.in.Person.HasSource:
+		return &departure{since: p.in.Person.Changed, why: mapping.Reason{Rule: "left: no source has a record of the person any more"}}
 	case t.Ended:
-		return true, p.in.Person.Changed, mapping.Reason{Rule: "left: the person is not active", From: p.attribute("active")}
+		return &departure{since: p.in.Person.Changed, why: mapping.Reason{Rule: "left: the person is not active", From: p.attribute("active")}}
 	case !t.Earlier.IsZero() && now.Before(enableAt) && !now.Before(leave.After(t.Earlier)):
-		return true, t.Earlier, mapping.Reason{Rule: "left, and comes back on a day ahead", From: append(p.attribute("endDate"), p.attribute("startDate")...)}
+		return &departure{returns: true, why: mapping.Reason{Rule: "left, and comes back on a day ahead", From: append(p.attribute("endDate"), p.attribute("startDate")...)}}
 	}
-	return false, time.Time{}, mapping.Reason{}
+	return nil
 }
 
 // attribute gives one of the person's attributes as a reason's input.

@@ -91,6 +91,10 @@ func TestPlan_join(t *testing.T) {
 
 	out = d.plan(ad.Target, erika.with("hire_date", "2026-07-01").person(t, hr, now), now, *old.account())
 	expect(t, "a start ahead does not lock out who works already", out, "move", "modify", "membership")
+	out = d.plan(ad.Target, erika.with("department", "Contractors").person(t, hr, now), now, *old.account())
+	if expect(t, "out of scope", out); out.Join != "" {
+		t.Error("the account of somebody out of scope was joined")
+	}
 	lost := erika.person(t, hr, now)
 	lost.HasSource = false
 	expect(t, "a leaver's account is joined and locked", d.plan(ad.Target, lost, now, *old.account()), "disable", "move")
