@@ -1,0 +1,202 @@
+// Package openldap is a rig: it runs a private slapd with a schema that looks
+// like Active Directory's to a reader (user, sAMAccountName, objectGUID and so
+// on), for benchmarks that need a fast server written in C. It is no domain
+// controller: there is no DirSync, no password policy, no computed attribute;
+// those are in packages double and samba.
+//
+// How it may fail: slapd not installed ([ErrNotInstalled]), or a server that
+// ends or does not answer in time (the tail of its log is in the error).
+package openldap
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/double/ca"
+)
+
+// ErrNotInstalled says which package the rig wants.
+var ErrNotInstalled = errors.New("slapd not installed: apt-get install --no-install-recommends slapd ldap-utils")
+
+// Options say what server to run. The zero value is good.
+type Options struct {
+	Base string        // "" means DC=corp,DC=example,DC=test
+	LDIF string        // file to load before the start, with slapadd; "" means only the base
+	Wait time.Duration // for the server to answer; 0 means 30 s
+}
+
+// A Server is a running slapd.
+type Server struct {
+	LDAP     string // ldap://127.0.0.1:PORT
+	LDAPS    string // ldaps://127.0.0.1:PORT
+	CAFile   string
+	CA       *x509.CertPool
+	Base     string
+	AdminDN  string
+	Password string
+
+	dir    string
+	cmd    *exec.Cmd
+	exited chan struct{}
+}
+
+// Start runs a server and returns once it answers; [Server.Stop] ends it.
+func Start(ctx context.Context, opt Options) (*Server, error) {
+	slapd, err := lookPath("slapd")
+	if err != nil {
+		return nil, ErrNotInstalled
+	}
+	if opt.Base == "" {
+		opt.Base = "DC=corp,DC=example,DC=test"
+	}
+	if opt.Wait == 0 {
+		opt.Wait = 30 * time.Second
+	}
+	s := &Server{Base: opt.Base, AdminDN: "cn=admin," + opt.Base, Password: "secret", exited: make(chan struct{})}
+	if s.dir, err = os.MkdirTemp("", "openldap-"); err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx, opt); err != nil {
+		return nil, errors.Join(fmt.Errorf("prepare slapd: %w", err), s.Stop())
+	}
+	if err := s.run(ctx, slapd, opt.Wait); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+// StartTest is [Start] for a test: it stops the server when the test ends, and
+// skips where slapd is missing unless TEST_REQUIRE names openldap or CI is set.
+func StartTest(t testing.TB, opt Options) *Server {
+	t.Helper()
+	s, err := Start(t.Context(), opt)
+	required := os.Getenv("CI") == "true" || strings.Contains(os.Getenv("TEST_REQUIRE"), "openldap")
+	if errors.Is(err, ErrNotInstalled) && !required {
+		t.Skipf("LEFT OUT: openldap: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Errorf("stop slapd: %v", err)
+		}
+	})
+	return s
+}
+
+// Stop ends the server and removes its folder.
+func (s *Server) Stop() error {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Kill() // it may have ended by itself
+		<-s.exited
+		s.cmd = nil
+	}
+	return os.RemoveAll(s.dir)
+}
+
+func (s *Server) prepare(ctx context.Context, opt Options) error {
+	authority, _, err := ca.Write(s.dir, "OpenLDAP rig", "127.0.0.1")
+	if err != nil {
+		return err
+	}
+	s.CA, s.CAFile = authority.Pool(), filepath.Join(s.dir, "ca.pem")
+	if err := os.Mkdir(filepath.Join(s.dir, "db"), 0o700); err != nil {
+		return err
+	}
+	conf := strings.NewReplacer("DIR", s.dir, "BASE", opt.Base, "ADMIN", s.AdminDN, "SECRET", s.Password).Replace(config)
+	if err := os.WriteFile(filepath.Join(s.dir, "slapd.conf"), []byte(conf), 0o600); err != nil {
+		return err
+	}
+	first, _, _ := strings.Cut(opt.Base, ",")
+	_, label, _ := strings.Cut(first, "=")
+	ldif := "dn: " + opt.Base + "\nobjectClass: top\nobjectClass: dcObject\nobjectClass: organization\no: " + label + "\ndc: " + label + "\n\n"
+	if opt.LDIF != "" {
+		more, err := os.ReadFile(opt.LDIF)
+		if err != nil {
+			return err
+		}
+		ldif += string(more)
+	}
+	slapadd, err := lookPath("slapadd")
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, slapadd, "-q", "-f", filepath.Join(s.dir, "slapd.conf"))
+	cmd.Stdin = strings.NewReader(ldif)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("slapadd: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func (s *Server) run(ctx context.Context, slapd string, wait time.Duration) error {
+	plain, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	sealed, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	s.LDAP, s.LDAPS = "ldap://"+plain, "ldaps://"+sealed
+	log, err := os.Create(filepath.Join(s.dir, "log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(slapd, "-d", "0", "-f", filepath.Join(s.dir, "slapd.conf"), "-h", s.LDAP+" "+s.LDAPS)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := start(cmd, s.exited); err != nil {
+		return fmt.Errorf("start slapd: %w", err)
+	}
+	s.cmd = cmd
+	ctx, cancel := context.WithTimeoutCause(ctx, wait, fmt.Errorf("no answer within %s", wait))
+	defer cancel()
+	for {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", sealed)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-s.exited:
+			return fmt.Errorf("slapd ended while starting: %s", s.logTail())
+		case <-ctx.Done():
+			return fmt.Errorf("slapd: %w: %s", context.Cause(ctx), s.logTail())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (s *Server) logTail() []byte {
+	data, err := os.ReadFile(filepath.Join(s.dir, "log"))
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return bytes.TrimSpace(data[max(0, len(data)-2000):])
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+func lookPath(prog string) (string, error) {
+	if p, err := exec.LookPath(prog); err == nil {
+		return p, nil
+	}
+	return exec.LookPath("/usr/sbin/" + prog)
+}
