@@ -1,0 +1,267 @@
+// Package rehearsal plays agents and systems in memory against a real store,
+// for tests of the coordinator's own half: planning, approval, explanation,
+// API and command line. Everything of the coordinator is real; only the link
+// and what lies behind it are not: reads are given by [World.Read], operations
+// are carried out on a map. The whole path is tested in installer/e2e.
+package rehearsal
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/intake"
+	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/plan"
+	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+)
+
+// Tenant is whose everything is, Site where the systems are, Agent who serves it.
+const (
+	Tenant = "default"
+	Site   = "hq"
+	Agent  = "agent-1"
+)
+
+// A World is a coordinator without link, and systems in memory. It is for one goroutine.
+type World struct {
+	Store    *store.Store
+	Planner  *plan.Planner
+	Schedule *schedule.Scheduler
+	Intake   *intake.Intake
+	Queue    *jobs.Queue
+	// Objects are what the targets hold, by native id.
+	Objects map[string]*connectorv1.Object
+	// Refuse, where set, may refuse an operation: its fault and outcome are the result.
+	Refuse func(*connectorv1.Operation) (connectorv1.Outcome, *connectorv1.Fault)
+
+	t  testing.TB
+	id int
+}
+
+// New makes a world whose store goes with the test.
+func New(t testing.TB) *World {
+	t.Helper()
+	ctx := context.Background()
+	st, err := store.Open(ctx, filepath.Join(t.TempDir(), "store.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	w := &World{Store: st, Planner: plan.New(st, log), Objects: map[string]*connectorv1.Object{}, t: t}
+	w.Schedule = schedule.New(st, &w.Planner.Alarms, log)
+	w.Intake = &intake.Intake{Store: st, Systems: plan.NewSystems(), Log: log}
+	w.Queue = &jobs.Queue{Store: st, Intake: w.Intake, Systems: plan.NewSystems(), Log: log}
+	w.Write(func(tx *store.Tx) error {
+		if err := tx.PutTenant(Tenant); err != nil {
+			return err
+		}
+		return tx.AddAgent(store.Agent{Tenant: Tenant, ID: Agent, Site: Site, Host: "dc-host", Version: "1.0.0", Enrolled: tx.Now,
+			CertSerial: "1", CertExpires: tx.Now.Add(1e15), Connected: tx.Now, Seen: tx.Now,
+			Connectors: `[{"name":"csv","version":"1.0.0"},{"name":"activedirectory","version":"1.0.0"}]`})
+	})
+	return w
+}
+
+// Write runs do in a transaction that must succeed.
+func (w *World) Write(do func(*store.Tx) error) {
+	w.t.Helper()
+	if err := w.Store.Write(context.Background(), do); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Apply stores documents as systems that were read before, and found empty.
+func (w *World) Apply(documents string) {
+	w.t.Helper()
+	systems, err := mapping.ParseFile("test.yaml", []byte(documents))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Write(func(tx *store.Tx) error {
+		for _, s := range systems {
+			revision, err := tx.ApplySystem(store.System{Tenant: Tenant, Name: s.Name, Site: s.Site, Connector: s.Connector, Document: s.Document})
+			if err != nil {
+				return err
+			}
+			if err := tx.SetReadAs(Tenant, s.Name, revision); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Read takes objects of a system, as if it had been read.
+func (w *World) Read(system string, objects ...*connectorv1.Object) {
+	w.t.Helper()
+	records := make([]*connectorv1.Record, len(objects))
+	for i, o := range objects {
+		records[i] = record(o)
+	}
+	w.Write(func(tx *store.Tx) error {
+		return w.Intake.Take(tx, intake.Batch{Tenant: Tenant, System: system, Cycle: 1, Records: records})
+	})
+}
+
+// Object makes an object of pairs of attribute and value; an empty value is known to be empty.
+func Object(class, id, address string, pairs ...string) *connectorv1.Object {
+	o := &connectorv1.Object{Class: class, Id: id, Address: address}
+	for i := 0; i < len(pairs); i += 2 {
+		set(o, pairs[i], strings.Fields(pairs[i+1]))
+		if strings.Contains(pairs[i+1], " ") {
+			set(o, pairs[i], []string{pairs[i+1]})
+		}
+	}
+	return o
+}
+
+func set(o *connectorv1.Object, name string, values []string) {
+	i := slices.IndexFunc(o.Attributes, func(a *connectorv1.Attribute) bool { return strings.EqualFold(a.GetName(), name) })
+	if i < 0 {
+		o.Attributes = append(o.Attributes, &connectorv1.Attribute{Name: name, Values: values})
+		slices.SortFunc(o.Attributes, func(a, b *connectorv1.Attribute) int { return strings.Compare(a.GetName(), b.GetName()) })
+		return
+	}
+	o.Attributes[i].Values = values
+}
+
+func record(o *connectorv1.Object) *connectorv1.Record {
+	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(o)
+	if err != nil {
+		panic(err) // an object made here always has a form
+	}
+	return &connectorv1.Record{Id: o.GetId(), Object: text}
+}
+
+// Plan plans whoever is due, and carries nothing out.
+func (w *World) Plan() {
+	w.t.Helper()
+	for {
+		n, err := w.Planner.Step(context.Background())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if n == 0 {
+			return
+		}
+	}
+}
+
+// Settle plans and carries out until nothing is left to do. It returns how many operations were carried out.
+func (w *World) Settle() (done int) {
+	w.t.Helper()
+	for range 100 {
+		w.Plan()
+		n := w.Work(1000)
+		if n == 0 {
+			return done
+		}
+		done += n
+	}
+	w.t.Fatal("there is always something left to do")
+	return 0
+}
+
+// Work carries out up to limit queued operations.
+func (w *World) Work(limit int) int {
+	w.t.Helper()
+	claimed, err := w.Queue.Claim(context.Background(), Tenant, Site, Agent, limit)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	results := make([]*linkv1.Result, 0, len(claimed))
+	for _, j := range claimed {
+		results = append(results, w.result(j))
+	}
+	w.Write(func(tx *store.Tx) error { return w.Queue.Finish(tx, Tenant, results) })
+	return len(claimed)
+}
+
+func (w *World) result(j *linkv1.Job) *linkv1.Result {
+	r := &linkv1.Result{Job: j.GetId(), Outcome: connectorv1.Outcome_OUTCOME_DONE, Server: "dc1.corp.example"}
+	op := j.GetApply()
+	if op == nil {
+		return r
+	}
+	if w.Refuse != nil {
+		if outcome, fault := w.Refuse(op); outcome != connectorv1.Outcome_OUTCOME_UNSPECIFIED {
+			r.Outcome, r.Fault = outcome, fault
+			return r
+		}
+	}
+	if o := w.apply(op); o != nil {
+		r.Object = record(o)
+	}
+	return r
+}
+
+// apply carries an operation out.
+func (w *World) apply(op *connectorv1.Operation) *connectorv1.Object {
+	o := w.Objects[op.GetId()]
+	switch verb := op.GetVerb().(type) {
+	case *connectorv1.Operation_Create:
+		w.id++
+		o = &connectorv1.Object{Class: op.GetClass(), Id: fmt.Sprintf("guid-%04d", w.id), Address: "CN=" + verb.Create.GetName() + "," + verb.Create.GetContainer()}
+		for _, a := range verb.Create.GetAttributes() {
+			set(o, a.GetName(), a.GetValues())
+		}
+		set(o, "cn", []string{verb.Create.GetName()})
+		set(o, "enabled", []string{fmt.Sprint(verb.Create.GetEnabled())})
+		w.Objects[o.GetId()] = o
+	case *connectorv1.Operation_Modify:
+		for _, c := range verb.Modify.GetChanges() {
+			set(o, c.GetName(), c.GetWant())
+		}
+	case *connectorv1.Operation_Move:
+		o.Address = "CN=" + verb.Move.GetName() + "," + verb.Move.GetContainer()
+		set(o, "cn", []string{verb.Move.GetName()})
+	case *connectorv1.Operation_SetEnabled:
+		set(o, "enabled", []string{fmt.Sprint(verb.SetEnabled.GetEnabled())})
+	case *connectorv1.Operation_Delete:
+		delete(w.Objects, op.GetId())
+		return nil
+	}
+	return o
+}
+
+// Addresses gives where the targets' objects are, in order.
+func (w *World) Addresses() []string {
+	var out []string
+	for _, o := range w.Objects {
+		out = append(out, o.GetAddress())
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Value gives the first value of an attribute of the object at an address, "" where there is none.
+func (w *World) Value(address, attribute string) string {
+	for _, id := range slices.Sorted(maps.Keys(w.Objects)) {
+		if o := w.Objects[id]; strings.EqualFold(o.GetAddress(), address) {
+			for _, a := range o.GetAttributes() {
+				if strings.EqualFold(a.GetName(), attribute) && len(a.GetValues()) > 0 {
+					return a.GetValues()[0]
+				}
+			}
+		}
+	}
+	return ""
+}
