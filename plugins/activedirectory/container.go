@@ -3,6 +3,7 @@ package activedirectory
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dc"
@@ -18,7 +19,7 @@ func noContainer(r *wire.Result) bool {
 	case wire.NoSuchObject:
 		return true
 	case wire.OperationsError, wire.NamingViolation, wire.Other, wire.UnwillingToPerform:
-		return strings.Contains(r.Message, "No superior") || windowsCode(r) == "0000208D" || windowsCode(r) == "00002089"
+		return strings.Contains(r.Message, "No superior") || slices.Contains([]string{"0000208D", "00002089", "00002095"}, windowsCode(r))
 	}
 	return false
 }

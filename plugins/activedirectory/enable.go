@@ -2,6 +2,7 @@ package activedirectory
 
 import (
 	"context"
+	"encoding/binary"
 	"strconv"
 
 	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dn"
@@ -19,7 +20,7 @@ func (s *System) SetEnabled(ctx context.Context, t sdk.Target, enabled bool) (sd
 	}
 	const attempts = 5
 	for attempt := 0; ; attempt++ {
-		e, c, err := s.readOne(ctx, target, []string{"userAccountControl", "pwdLastSet"})
+		e, c, err := s.readOne(ctx, target, []string{"userAccountControl", "pwdLastSet", "replPropertyMetaData"})
 		if err != nil {
 			return sdk.Result{}, err
 		}
@@ -35,9 +36,9 @@ func (s *System) SetEnabled(ctx context.Context, t sdk.Target, enabled bool) (sd
 		if (old&accountDisabled == 0) == enabled {
 			return s.after(ctx, t, target, sdk.Result{Server: c.Root.Name, Unchanged: true}), nil
 		}
-		if enabled && old&passwordNotRequired != 0 && e.Value("pwdLastSet") == "0" {
-			return sdk.Result{Server: c.Root.Name}, sdk.Invalid("the account may do without a password and has none; it is not enabled",
-				"Give it a password, and take bit 0x20 off its userAccountControl.").On(address).At("userAccountControl")
+		if enabled && hasNoPassword(e) {
+			return sdk.Result{Server: c.Root.Name}, sdk.Invalid("the account has no password; it is not enabled",
+				"Give it a password first.").On(address).At("userAccountControl")
 		}
 		result, c, err := s.write(ctx, wire.Modify{DN: target, Changes: []wire.Change{
 			{Kind: wire.ChangeDelete, Attribute: wire.Attribute{Name: "userAccountControl", Values: []string{e.Value("userAccountControl")}}},
@@ -59,4 +60,26 @@ func (s *System) SetEnabled(ctx context.Context, t sdk.Target, enabled bool) (sd
 			right: "the right to write userAccountControl", attribute: "userAccountControl",
 		})
 	}
+}
+
+// hasNoPassword tells whether the account never got a password. Windows refuses
+// to enable such a one, unless the policy allows empty passwords; Samba never
+// refuses. pwdLastSet is 0 also where the person must choose another, so the
+// record of what was ever written decides (MS-ADTS 3.1.1.1.9): a password
+// leaves supplementalCredentials.
+func hasNoPassword(e *wire.Entry) bool {
+	const supplementalCredentials, header, record = 0x9007d, 16, 48
+	if last := e.Value("pwdLastSet"); last != "0" && last != "" {
+		return false
+	}
+	written := []byte(e.Value("replPropertyMetaData"))
+	if len(written) < header {
+		return false // may not be read: the server decides
+	}
+	for written = written[header:]; len(written) >= record; written = written[record:] {
+		if binary.LittleEndian.Uint32(written) == supplementalCredentials {
+			return false
+		}
+	}
+	return true
 }

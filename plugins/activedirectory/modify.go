@@ -18,6 +18,9 @@ type change struct {
 	remove, add  []string // on the wire
 }
 
+// danglingReference is the Windows code where a reference leads to nothing.
+const danglingReference = "000020B5"
+
 // Modify writes all changes in one request that deletes the values that were
 // seen and adds the new ones: the server refuses it as a whole if somebody
 // changed them meanwhile. Of an attribute with many values that is not enough,
@@ -44,9 +47,13 @@ func (s *System) Modify(ctx context.Context, t sdk.Target, changes []*connectorv
 			return sdk.Result{}, err
 		}
 		r := sdk.Result{Server: c.Root.Name}
-		switch result.Code {
-		case wire.Success:
+		switch {
+		case result.Code == wire.Success:
 			return s.after(ctx, t, target, r), nil
+		case result.Code == wire.NoSuchObject, windowsCode(result) == danglingReference:
+			return r, s.missing(ctx, t, target, todo)
+		}
+		switch result.Code {
 		case wire.NoSuchAttribute, wire.AttributeOrValueExists, wire.ConstraintViolation, wire.EntryAlreadyExists:
 			left, now, err := s.compare(ctx, t, target, todo)
 			if err != nil || len(left) == 0 {
@@ -63,8 +70,6 @@ func (s *System) Modify(ctx context.Context, t sdk.Target, changes []*connectorv
 				}
 				return r, err
 			}
-		case wire.NoSuchObject:
-			return r, s.missing(ctx, t, target, todo)
 		}
 		return r, s.fault(result.Err(), about{
 			server: c.Root.Server, doing: "change the object", object: target,
