@@ -1,0 +1,150 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/drawbridge-id/drawbridge/coordinator"
+)
+
+// config is what users write.
+type config struct {
+	Data            string        `yaml:"data"`
+	Link            string        `yaml:"link"`
+	API             string        `yaml:"api"`
+	APITLS          bool          `yaml:"api_tls"`
+	Names           []string      `yaml:"names"`
+	Tenant          string        `yaml:"tenant"`
+	CertificateLife time.Duration `yaml:"certificate_life"`
+	LogLevel        string        `yaml:"log_level"`
+	LogFormat       string        `yaml:"log_format"`
+}
+
+var defaults = config{
+	Data: "/var/lib/drawbridge/coordinator", Link: ":8443", API: "127.0.0.1:8080", Tenant: "default",
+	CertificateLife: 30 * 24 * time.Hour, LogLevel: "info", LogFormat: "text",
+}
+
+// A setting can be given by environment and flag.
+type setting struct {
+	name, env, help string
+	set             func(*config, string) error
+}
+
+var settings = []setting{
+	{"data", "DRAWBRIDGE_DATA", "`folder` for everything that must survive (default " + defaults.Data + ")",
+		func(c *config, v string) error { c.Data = v; return nil }},
+	{"link", "DRAWBRIDGE_LINK", "`address` that agents dial (default " + defaults.Link + ")",
+		func(c *config, v string) error { c.Link = v; return nil }},
+	{"api", "DRAWBRIDGE_API", "`address` of the HTTP API (default " + defaults.API + ")",
+		func(c *config, v string) error { c.API = v; return nil }},
+	{"api-tls", "DRAWBRIDGE_API_TLS", "`true` serves the API with a certificate of the coordinator's own authority (default false)",
+		func(c *config, v string) (err error) { c.APITLS, err = strconv.ParseBool(v); return err }},
+	{"names", "DRAWBRIDGE_NAMES", "host `names` and addresses under which it is reached, with commas (default: this host's name)",
+		func(c *config, v string) error { c.Names = strings.Split(v, ","); return nil }},
+	{"tenant", "DRAWBRIDGE_TENANT", "`tenant` to make at the first start (default " + defaults.Tenant + ")",
+		func(c *config, v string) error { c.Tenant = v; return nil }},
+	{"certificate-life", "DRAWBRIDGE_CERTIFICATE_LIFE", "how `long` an agent's certificate is good (default 720h)",
+		func(c *config, v string) (err error) { c.CertificateLife, err = time.ParseDuration(v); return err }},
+	{"log-level", "DRAWBRIDGE_LOG_LEVEL", "`debug`, info, warn or error (default info)",
+		func(c *config, v string) error { c.LogLevel = v; return nil }},
+	{"log-format", "DRAWBRIDGE_LOG_FORMAT", "`text` or json (default text)",
+		func(c *config, v string) error { c.LogFormat = v; return nil }},
+}
+
+// parse gives the settings that hold; the error names everything wrong with them.
+func parse(args []string, out io.Writer, env func(string) string) (config, error) {
+	c := defaults
+	flags := flag.NewFlagSet("drawbridge-coordinator", flag.ContinueOnError)
+	flags.SetOutput(out)
+	file := flags.String("config", env("DRAWBRIDGE_CONFIG"), "YAML `file` with these settings, - written as _")
+	var given []func(*config) error
+	for _, s := range settings {
+		flags.Func(s.name, s.help+" ["+s.env+"]", func(v string) error {
+			given = append(given, func(c *config) error { return s.set(c, v) })
+			return s.set(new(config), v)
+		})
+	}
+	if err := flags.Parse(args); err != nil {
+		return c, err
+	}
+	if flags.NArg() > 0 {
+		return c, fmt.Errorf("%q is no flag: see drawbridge-coordinator help", flags.Arg(0))
+	}
+	if *file != "" {
+		if err := c.read(*file); err != nil {
+			return c, err
+		}
+	}
+	var errs []error
+	for _, s := range settings {
+		if v := env(s.env); v != "" {
+			if err := s.set(&c, v); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", s.env, err))
+			}
+		}
+	}
+	for _, set := range given {
+		errs = append(errs, set(&c))
+	}
+	if len(c.Names) == 0 {
+		if host, err := os.Hostname(); err == nil {
+			c.Names = []string{host}
+		}
+	}
+	return c, errors.Join(append(errs, c.validate()...)...)
+}
+
+// read takes the settings of a file; a key that it does not know is an error with its line.
+func (c *config) read(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	if err := yaml.UnmarshalWithOptions(text, c, yaml.Strict()); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("configuration %s: %w", path, err)
+	}
+	return nil
+}
+
+func (c *config) validate() (errs []error) {
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Data == "" {
+		fault("data: give a folder")
+	}
+	for _, a := range []struct{ name, value string }{{"link", c.Link}, {"api", c.API}} {
+		if _, _, err := net.SplitHostPort(a.value); err != nil {
+			fault("%s: %q is no address: write host:port, or :port for every address of this host", a.name, a.value)
+		}
+	}
+	if c.CertificateLife < time.Hour {
+		fault("certificate_life: %s is shorter than an hour, in which no agent could renew in time", c.CertificateLife)
+	}
+	if err := new(slog.Level).UnmarshalText([]byte(c.LogLevel)); err != nil {
+		fault("log_level: %q is not one of debug, info, warn, error", c.LogLevel)
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		fault("log_format: %q is neither text nor json", c.LogFormat)
+	}
+	return errs
+}
+
+func (c config) level() slog.Level {
+	var l slog.Level
+	_ = l.UnmarshalText([]byte(c.LogLevel)) // validated
+	return l
+}
+
+func (c config) options() coordinator.Options {
+	return coordinator.Options{Data: c.Data, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/drawbridge-id/drawbridge/coordinator"
+)
+
+const usage = `drawbridge-coordinator [run] [flags]   serve agents and the HTTP API
+drawbridge-coordinator version         say which release this is
+drawbridge-coordinator help            this
+
+Each setting is taken from, the later winning: its default, the file given with
+--config, the environment, the flag.
+
+`
+
+// Run does what args say until it is done or ctx ends. env looks up an environment variable.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer, env func(string) string) error {
+	verb := "run"
+	if len(args) > 0 && len(args[0]) > 0 && args[0][0] != '-' {
+		verb, args = args[0], args[1:]
+	}
+	switch verb {
+	case "version":
+		_, err := fmt.Fprintln(stdout, coordinator.Version)
+		return err
+	case "help":
+		fmt.Fprint(stdout, usage)
+		_, err := parse([]string{"-h"}, stdout, env)
+		return err
+	case "run":
+	default:
+		return fmt.Errorf("there is no verb %q: see drawbridge-coordinator help", verb)
+	}
+	conf, err := parse(args, stderr, env)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	log := conf.logger(stderr)
+	first := false
+	if _, err := os.Stat(filepath.Join(conf.Data, "coordinator.db")); errors.Is(err, os.ErrNotExist) {
+		first = true
+	}
+	c, err := coordinator.New(ctx, conf.options(), log)
+	if err != nil {
+		return err
+	}
+	if first {
+		scheme := "http"
+		if conf.APITLS {
+			scheme = "https"
+		}
+		fmt.Fprintf(stdout, `First start. Everything is kept in %s: back it up, above all authority.pem.
+
+An API token for this host's admin is in %s; the command line takes it so:
+  export DRAWBRIDGE_URL=%s://%s DRAWBRIDGE_TOKEN=$(cat %s)
+  drawbridge status
+Let the first agent in:
+  drawbridge token create --site hq
+`, conf.Data, filepath.Join(conf.Data, "admin-token"), scheme, c.API(), filepath.Join(conf.Data, "admin-token"))
+	}
+	return c.Run(ctx)
+}
+
+func (c config) logger(to io.Writer) *slog.Logger {
+	opt := &slog.HandlerOptions{Level: c.level()}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(to, opt))
+	}
+	return slog.New(slog.NewTextHandler(to, opt))
+}

@@ -1,0 +1,208 @@
+// Package coordinator puts the parts of a coordinator together: [New] is the
+// only place where they meet, [Coordinator.Run] runs them. What each does is
+// said in its package; DESIGN.md shows how they work together.
+//
+// The data folder holds everything that must survive:
+//
+//	coordinator.db   the store, with its -wal and -shm beside it
+//	authority.pem    the authority of all certificates, with its key; lost, every agent must enrol anew
+//	admin-token      an API token for the admin of this host
+package coordinator
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/api"
+	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
+	"github.com/drawbridge-id/drawbridge/coordinator/gateway"
+	"github.com/drawbridge-id/drawbridge/coordinator/intake"
+	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
+	"github.com/drawbridge-id/drawbridge/coordinator/plan"
+	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	"github.com/drawbridge-id/drawbridge/proto/identity"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+)
+
+// Version of the coordinator, SemVer.
+const Version = "0.1.0"
+
+// stopWait is how long a stopping coordinator waits for agents and requests.
+const stopWait = 5 * time.Second
+
+// Options say where a coordinator is and what it serves.
+type Options struct {
+	Data            string        // folder; made if absent
+	Link            string        // address that agents dial, such as ":8443"
+	API             string        // address of the HTTP API, such as "127.0.0.1:8080"
+	APITLS          bool          // the API is served with the authority's certificate
+	Names           []string      // host names and addresses under which it is reached, for its certificate
+	Tenant          string        // made at the first start
+	CertificateLife time.Duration // of agents; 0 means 30 days
+}
+
+// A Coordinator holds its store and its two listeners.
+type Coordinator struct {
+	log   *slog.Logger
+	store *store.Store
+
+	gateway  *gateway.Gateway
+	intake   *intake.Intake
+	queue    *jobs.Queue
+	planner  *plan.Planner
+	schedule *schedule.Scheduler
+
+	link     net.Listener
+	linkServ *grpc.Server
+	api      net.Listener
+	apiServ  *http.Server
+}
+
+// New opens the data folder and both listeners. [Coordinator.Run] must follow: it releases them.
+func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, err error) {
+	if err := os.MkdirAll(opt.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	c := &Coordinator{log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.release())
+		}
+	}()
+	authority, err := enroll.OpenAuthority(filepath.Join(opt.Data, "authority.pem"))
+	if err != nil {
+		return nil, err
+	}
+	if c.link, err = net.Listen("tcp", opt.Link); err != nil {
+		return nil, fmt.Errorf("listen for agents: %w", err)
+	}
+	if c.api, err = net.Listen("tcp", opt.API); err != nil {
+		return nil, fmt.Errorf("listen for the API: %w", err)
+	}
+	if c.store, err = store.Open(ctx, filepath.Join(opt.Data, "coordinator.db")); err != nil {
+		return nil, err
+	}
+	err = c.store.Write(ctx, func(tx *store.Tx) error {
+		return errors.Join(tx.PutTenant(opt.Tenant), tx.DisconnectAll())
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := api.LocalToken(ctx, c.store, opt.Tenant, filepath.Join(opt.Data, "admin-token")); err != nil {
+		return nil, err
+	}
+
+	systems := plan.NewSystems()
+	enrolment := &enroll.Service{Store: c.store, Authority: authority, CertificateLife: opt.CertificateLife, Log: log}
+	c.intake = &intake.Intake{Store: c.store, Systems: systems, Log: log}
+	c.queue = &jobs.Queue{Store: c.store, Intake: c.intake, Systems: systems, Log: log}
+	c.planner = plan.New(c.store, log)
+	c.schedule = schedule.New(c.store, &c.planner.Alarms, log)
+	c.gateway = gateway.New(gateway.Parts{
+		Store: c.store, Queue: c.queue, Intake: c.intake, Systems: systems, Changes: c.schedule, Version: Version, Log: log,
+	})
+
+	certificate := enroll.NewServer(authority, opt.Names)
+	c.linkServ = grpc.NewServer(append(gateway.ServerOptions(),
+		grpc.Creds(credentials.NewTLS(identity.ServerTLS(certificate.Current, authority.Pool()))))...)
+	linkv1.RegisterEnrollmentServiceServer(c.linkServ, enrolment)
+	linkv1.RegisterLinkServiceServer(c.linkServ, c.gateway)
+	server := &api.Server{Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Version: Version, Log: log}
+	c.apiServ = &http.Server{Handler: server.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	if opt.APITLS {
+		c.api = tls.NewListener(c.api, &tls.Config{
+			MinVersion:     tls.VersionTLS12,
+			NextProtos:     []string{"h2", "http/1.1"},
+			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate.Current() },
+		})
+	}
+	return c, nil
+}
+
+// release gives back what New has opened.
+func (c *Coordinator) release() error {
+	var errs []error
+	for _, l := range []net.Listener{c.link, c.api} {
+		if l != nil {
+			if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	if c.store != nil {
+		errs = append(errs, c.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Link is the address that agents dial, API that of the HTTP API.
+func (c *Coordinator) Link() net.Addr { return c.link.Addr() }
+
+// API is the address of the HTTP API.
+func (c *Coordinator) API() net.Addr { return c.api.Addr() }
+
+// Run serves until ctx ends or a part fails, and releases everything. Agents
+// are asked to come back; requests under way are finished.
+func (c *Coordinator) Run(ctx context.Context) error {
+	working, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	group, failed := errgroup.WithContext(working)
+	for _, loop := range []func(context.Context) error{c.gateway.Run, c.intake.Run, c.queue.Run, c.planner.Run, c.schedule.Run} {
+		group.Go(func() error { return loop(failed) })
+	}
+	group.Go(func() error { return c.linkServ.Serve(c.link) })
+	group.Go(func() error {
+		if err := c.apiServ.Serve(c.api); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	c.log.InfoContext(ctx, "Coordinator started", "version", Version, "link", c.Link().String(), "api", c.API().String())
+	select {
+	case <-ctx.Done():
+	case <-failed.Done():
+	}
+	c.stop(ctx)
+	stop(errStopped)
+	err := group.Wait()
+	if errors.Is(err, errStopped) {
+		err = nil
+	}
+	return errors.Join(err, c.release())
+}
+
+var errStopped = errors.New("the coordinator was stopped")
+
+// stop ends both servers: what is under way is finished as long as stopWait allows.
+func (c *Coordinator) stop(ctx context.Context) {
+	c.log.InfoContext(ctx, "Coordinator stops")
+	c.gateway.Depart()
+	gone := make(chan struct{})
+	go func() {
+		c.linkServ.GracefulStop()
+		close(gone)
+	}()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait)
+	defer cancel()
+	if err := c.apiServ.Shutdown(ctx); err != nil {
+		_ = c.apiServ.Close() // the rest is cut
+	}
+	select {
+	case <-gone:
+	case <-ctx.Done():
+		c.linkServ.Stop()
+		<-gone
+	}
+}
