@@ -1,0 +1,249 @@
+// Package agent puts an agent together: every part is built here, in the order
+// of dependence, and stopped in the reverse one.
+//
+//	identity ─► link ◄─► spool ◄─► runner ─► host ─► connectors
+//	                                 └─► vault, snapshot
+//
+// What each part does is said in its own package. See README.md for the admin
+// of a host, DESIGN.md for why it is so.
+package agent
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/drawbridge-id/drawbridge/agent/config"
+	"github.com/drawbridge-id/drawbridge/agent/control"
+	"github.com/drawbridge-id/drawbridge/agent/host"
+	"github.com/drawbridge-id/drawbridge/agent/identity"
+	"github.com/drawbridge-id/drawbridge/agent/link"
+	"github.com/drawbridge-id/drawbridge/agent/runner"
+	"github.com/drawbridge-id/drawbridge/agent/settings"
+	"github.com/drawbridge-id/drawbridge/agent/spool"
+	"github.com/drawbridge-id/drawbridge/agent/vault"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+)
+
+const (
+	window    = 4096            // jobs held unfinished: enough for 100 ms of way there and back at tens of thousands a second
+	flushWait = 2 * time.Second // for results of the last moment to be sent
+)
+
+// An Agent is one running agent.
+type Agent struct {
+	config   *config.Config
+	version  string
+	log      *slog.Logger
+	identity *identity.Identity
+	spool    *spool.Spool
+	vault    *vault.Vault
+	host     *host.Host
+	runner   *runner.Runner
+	link     *link.Link
+	started  time.Time
+
+	mu    sync.Mutex
+	up    bool
+	since time.Time
+	err   error // why the last connection ended
+}
+
+// New opens everything the agent works with. version is SemVer. The caller
+// must [Agent.Run] it, which closes it again. Errors: those of agent/identity
+// and agent/spool, with what to do.
+func New(c *config.Config, version string, log *slog.Logger) (*Agent, error) {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("make data folder: %w", err)
+	}
+	a := &Agent{config: c, version: version, log: log, started: time.Now(), since: time.Now()}
+	var err error
+	if a.identity, err = identity.Load(c.Data); err != nil {
+		return nil, err
+	}
+	if a.vault, err = vault.Open(c.Data); err != nil {
+		return nil, err
+	}
+	if a.spool, err = spool.Open(filepath.Join(c.Data, "spool.db"), spool.Options{}); err != nil {
+		return nil, err
+	}
+	if d := a.spool.Damage(); d != nil {
+		log.Error("Spool was damaged; it was set aside and the coordinator sends its jobs again", "err", d, "kept", d.Kept)
+	}
+	if a.host, err = NewHost(c, log); err != nil {
+		return nil, errors.Join(err, a.spool.Close())
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		name = "unknown"
+	}
+	a.link = &link.Link{
+		Address: c.Coordinator,
+		TLS:     func() (*tls.Config, error) { return a.identity.TLS(), nil },
+		Version: version,
+		Host:    name,
+		Window:  window,
+		Spool:   a.spool,
+		Site:    site{a},
+		Log:     log.With("part", "link"),
+		Linked:  a.linked,
+	}
+	a.runner = &runner.Runner{
+		Spool:     a.spool,
+		Host:      a.host,
+		Vault:     a.vault,
+		Folders:   c.Folders,
+		Snapshots: filepath.Join(c.Data, "snapshots"),
+		Report:    a.link,
+		Log:       log.With("part", "runner"),
+	}
+	return a, nil
+}
+
+// NewHost returns the host of the configured connectors.
+func NewHost(c *config.Config, log *slog.Logger) (*host.Host, error) {
+	var executables []host.Executable
+	for _, e := range c.Connectors {
+		executables = append(executables, host.Executable{Path: e.Path, SHA256: e.SHA256, Serves: e.Serves})
+	}
+	return host.New(filepath.Join(c.Data, "run"), executables, host.Options{}, log.With("part", "host"))
+}
+
+// Run works until ctx ends, or a part fails that the agent cannot be without.
+// On stop it takes no new work, lets what is under way end, sends its results
+// as far as that is quick, and closes the spool.
+func (a *Agent) Run(ctx context.Context) error {
+	a.log.InfoContext(ctx, "Agent starts", "version", a.version, "agent", a.identity.Agent().ID,
+		"site", a.identity.Agent().Site, "coordinator", a.config.Coordinator, "data", a.config.Data)
+	remembered, err := a.spool.Systems()
+	if err != nil {
+		return errors.Join(err, a.spool.Close())
+	}
+	a.runner.SetSystems(remembered.GetSystems(), false)
+
+	sending, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer hangUp()
+	var sender errgroup.Group
+	sender.Go(func() error { return a.link.Run(sending) })
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.runner.Run(ctx) })
+	group.Go(func() error { return a.identity.Run(ctx, a.config.Coordinator, a.log.With("part", "identity")) })
+	group.Go(func() error { return control.Serve(ctx, a.config.Data, a) })
+	err = group.Wait()
+	a.flush(sending)
+	hangUp()
+	_ = sender.Wait() // it was told to end
+	if closeErr := a.spool.Close(); closeErr != nil {
+		return errors.Join(err, closeErr)
+	}
+	a.log.Info("Agent ends", "cause", err)
+	return err
+}
+
+// flush waits a moment for the results to be confirmed, if anybody listens.
+func (a *Agent) flush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, flushWait)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		a.mu.Lock()
+		up := a.up
+		a.mu.Unlock()
+		if results, _ := a.spool.Held(); !up || results == 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (a *Agent) linked(up bool, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if up != a.up {
+		a.since = time.Now()
+	}
+	a.up, a.err = up, err
+}
+
+// Status says how the agent is.
+func (a *Agent) Status() control.Status {
+	a.mu.Lock()
+	s := control.Status{
+		Version: a.version, PID: os.Getpid(), Started: a.started, Coordinator: a.config.Coordinator,
+		Agent: a.identity.Agent().ID, Site: a.identity.Agent().Site, CertEnds: a.identity.Certificate().NotAfter,
+		Connected: a.up, Since: a.since,
+	}
+	if a.err != nil {
+		s.LinkError = a.err.Error()
+	}
+	a.mu.Unlock()
+	s.Results, s.Records = a.spool.Held()
+	for _, h := range a.runner.States() {
+		system := control.System{
+			Name: h.GetSystem(), Ready: h.GetReady(), Cause: h.GetFault().GetCause(), NextStep: h.GetFault().GetNextStep(),
+			Concurrency: int(h.GetConcurrency()), Waiting: int(h.GetWaiting()), Connector: a.runner.System(h.GetSystem()).GetConnector(),
+		}
+		if h.GetNextTry() != nil {
+			system.NextTry = h.GetNextTry().AsTime()
+		}
+		s.Systems = append(s.Systems, system)
+	}
+	return s
+}
+
+// Secrets says which secrets a system takes and what they are bound to.
+func (a *Agent) Secrets(ctx context.Context, system string) (control.Secrets, error) {
+	return SecretsOf(ctx, a.host, a.runner.System(system), system)
+}
+
+// SecretsOf is [Agent.Secrets] for an agent that does not run.
+func SecretsOf(ctx context.Context, h *host.Host, s *linkv1.System, name string) (control.Secrets, error) {
+	if s == nil {
+		return control.Secrets{}, fmt.Errorf("system %q is not known on this host: apply it at the coordinator for this site first (`drawbridge system apply -f FILE`), and let the agent connect once", name)
+	}
+	d, err := h.Describe(ctx, s.GetConnector())
+	if err != nil {
+		return control.Secrets{}, err
+	}
+	schema, err := settings.ParseSchema(d.GetSettingsSchema())
+	if err != nil {
+		return control.Secrets{}, err
+	}
+	anchors, err := schema.Anchors(s.GetSettings())
+	return control.Secrets{Names: schema.Secrets(), Anchors: anchors}, err
+}
+
+// Retry has a system tried at once.
+func (a *Agent) Retry(system string) { a.runner.Retry(system) }
+
+// site is what the link hands the coordinator's word to.
+type site struct{ *Agent }
+
+func (s site) Connectors(ctx context.Context) []*connectorv1.DescribeResponse {
+	return s.host.Installed(ctx)
+}
+
+// Systems stores the systems before they are put to use, so that they are
+// known after a restart while the coordinator is away. Secrets of systems that
+// are gone are kept: nothing that the cloud says deletes what an admin gave.
+func (s site) Systems(ctx context.Context, systems *linkv1.Systems) error {
+	if err := s.spool.SetSystems(ctx, systems); err != nil {
+		return err
+	}
+	s.runner.SetSystems(systems.GetSystems(), true)
+	return nil
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/drawbridge-id/drawbridge/agent/config"
+	"github.com/drawbridge-id/drawbridge/agent/identity"
+	protoidentity "github.com/drawbridge-id/drawbridge/proto/identity"
+)
+
+// template is agent.yaml as enroll writes it where there is none.
+const template = `# Configuration of the Drawbridge agent; check it with: drawbridge-agent validate
+coordinator: %s
+
+# Executables that the agent may start, each pinned by its SHA-256:
+# connectors:
+#   - path: /usr/lib/drawbridge/drawbridge-connectors
+#     sha256: (64 hexadecimal digits; sha256sum prints them)
+#     serves: [activedirectory, csv]
+
+# The only folders whose files the settings of a system may name:
+# folders: [/srv/hr]
+`
+
+func (c *command) enroll() *cobra.Command {
+	var text, coordinator string
+	var again bool
+	cmd := &cobra.Command{
+		Use: "enroll --token TOKEN [--coordinator HOST:PORT]", Args: cobra.NoArgs,
+		Short: "Join this host to a coordinator with a join token",
+		Long: `enroll makes a key on this host and has the coordinator sign a certificate for
+it. The token, from ` + "`drawbridge token create`" + `, is good for one host and a short time.
+With --token - it is read from standard input, so that it is in no shell history.
+Where there is no agent.yaml, one is written; then --coordinator is needed.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			conf, err := c.configFor(coordinator)
+			if err != nil {
+				return err
+			}
+			if text == "-" {
+				if text, err = bufio.NewReader(c.stdin).ReadString('\n'); err != nil && !errors.Is(err, io.EOF) {
+					return fmt.Errorf("read token: %w", err)
+				}
+			}
+			if strings.TrimSpace(text) == "" {
+				return usageError{errors.New("a join token is needed: --token TOKEN, or --token - to give it on standard input; make one with `drawbridge token create`")}
+			}
+			token, err := protoidentity.ParseToken(text)
+			if err != nil {
+				return err
+			}
+			if err := os.MkdirAll(conf.Data, 0o700); err != nil {
+				return fmt.Errorf("make data folder: %w", err)
+			}
+			host, err := os.Hostname()
+			if err != nil {
+				return err
+			}
+			id, err := identity.Enroll(cmd.Context(), identity.Enrollment{
+				Token: token, Address: conf.Coordinator, Data: conf.Data, Host: host, Version: version(), Again: again,
+			})
+			if errors.Is(err, identity.ErrEnrolled) {
+				return fmt.Errorf("%w, or add --again", err)
+			}
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(c.stdout, "joined %s as agent %s at site %s; certificate until %s\n",
+				conf.Coordinator, id.Agent().ID, id.Agent().Site, local(id.Certificate().NotAfter))
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&text, "token", "", "join token, or - to read it from standard input")
+	cmd.Flags().StringVar(&coordinator, "coordinator", "", "host:port of the coordinator, if agent.yaml is not there yet")
+	cmd.Flags().BoolVar(&again, "again", false, "join anew although this host has joined")
+	return cmd
+}
+
+// configFor loads agent.yaml, or writes it where there is none.
+func (c *command) configFor(coordinator string) (*config.Config, error) {
+	conf, err := c.load()
+	switch {
+	case err == nil && coordinator != "" && coordinator != conf.Coordinator:
+		return nil, fmt.Errorf("%s names another coordinator, %s: change it there, or leave --coordinator out", c.path, conf.Coordinator)
+	case err == nil || !errors.Is(err, fs.ErrNotExist):
+		return conf, err
+	case coordinator == "":
+		return nil, usageError{fmt.Errorf("there is no %s yet, so --coordinator HOST:PORT is needed", c.path)}
+	}
+	text := fmt.Sprintf(template, coordinator)
+	if _, err := config.Parse(c.path, []byte(text)); err != nil {
+		return nil, usageError{fmt.Errorf("--coordinator: %q is not a name and port, such as drawbridge.example.com:8443", coordinator)}
+	}
+	if err := os.MkdirAll(filepath.Dir(c.path), 0o755); err != nil {
+		return nil, privileged(fmt.Errorf("make configuration folder: %w", err))
+	}
+	if err := os.WriteFile(c.path, []byte(text), 0o644); err != nil {
+		return nil, privileged(fmt.Errorf("write configuration: %w", err))
+	}
+	fmt.Fprintf(c.stdout, "wrote %s\n", c.path)
+	return c.load()
+}
+
+func writeJSON(to io.Writer, v any) error {
+	e := json.NewEncoder(to)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

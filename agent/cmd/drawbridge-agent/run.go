@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/drawbridge-id/drawbridge/agent"
+	"github.com/drawbridge-id/drawbridge/agent/control"
+	"github.com/drawbridge-id/drawbridge/agent/service"
+)
+
+const logFileBytes = 10 << 20
+
+func (c *command) run() *cobra.Command {
+	return &cobra.Command{
+		Use: "run", Args: cobra.NoArgs,
+		Short: "Run the agent, in a terminal or as a service",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return service.Run(cmd.Context(), func(ctx context.Context) error { return c.runAgent(ctx) })
+		},
+	}
+}
+
+// runAgent runs until ctx ends, which is no error.
+func (c *command) runAgent(ctx context.Context) error {
+	conf, err := c.load()
+	if err != nil {
+		return err
+	}
+	var to io.Writer = c.stderr
+	if service.Managed() {
+		file, err := service.OpenLogFile(filepath.Join(conf.Data, "log", "agent.log"), logFileBytes)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		to = file
+	}
+	log := logger(conf.Log, to)
+	a, err := agent.New(conf, version(), log)
+	if err == nil {
+		err = a.Run(ctx)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil && service.Managed(): // nobody sees what is printed
+		log.Error("Agent ends", "err", err)
+	}
+	return err
+}
+
+func (c *command) validate() *cobra.Command {
+	return &cobra.Command{
+		Use: "validate", Args: cobra.NoArgs,
+		Short: "Check agent.yaml and print every fault with its line",
+		RunE: func(*cobra.Command, []string) error {
+			if _, err := c.load(); err != nil {
+				return err
+			}
+			fmt.Fprintf(c.stdout, "%s is well-formed\n", c.path)
+			return nil
+		},
+	}
+}
+
+func (c *command) status() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "status", Args: cobra.NoArgs,
+		Short: "Show what the running agent does",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			conf, err := c.load()
+			if err != nil {
+				return err
+			}
+			s, err := control.NewClient(conf.Data).Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(c.stdout, s)
+			}
+			return c.printStatus(s)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// printStatus prints for people; it returns errUnwell if someone must act.
+func (c *command) printStatus(s control.Status) error {
+	well := s.Connected
+	state := "connected"
+	if !s.Connected {
+		state = "NOT connected"
+	}
+	w := tabwriter.NewWriter(c.stdout, 0, 8, 2, ' ', 0)
+	fmt.Fprintf(w, "agent\t%s at site %s, version %s, process %d\n", s.Agent, s.Site, s.Version, s.PID)
+	fmt.Fprintf(w, "running\tsince %s\n", local(s.Started))
+	fmt.Fprintf(w, "coordinator\t%s, %s since %s\n", s.Coordinator, state, local(s.Since))
+	if s.LinkError != "" {
+		fmt.Fprintf(w, "\t%s\n", s.LinkError)
+	}
+	fmt.Fprintf(w, "certificate\tends %s\n", local(s.CertEnds))
+	fmt.Fprintf(w, "unconfirmed\t%d results, %d bytes of records\n", s.Results, s.Records)
+	if len(s.Systems) > 0 {
+		fmt.Fprintf(w, "\nSYSTEM\tCONNECTOR\tSTATE\tWAITING\tAT A TIME\n")
+	}
+	for _, sys := range s.Systems {
+		state := "ready"
+		switch {
+		case sys.Cause != "":
+			state, well = "NOT ready", false
+		case !sys.Ready:
+			state = "not started"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\n", sys.Name, sys.Connector, state, sys.Waiting, sys.Concurrency)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, sys := range s.Systems {
+		if sys.Cause != "" {
+			fmt.Fprintf(c.stdout, "\n%s: %s\n  %s\n  tried again %s\n", sys.Name, sys.Cause, sys.NextStep, local(sys.NextTry))
+		}
+	}
+	if !well {
+		return errUnwell
+	}
+	return nil
+}
+
+func local(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+
+func (c *command) install() *cobra.Command {
+	var user string
+	cmd := &cobra.Command{
+		Use: "install", Args: cobra.NoArgs,
+		Short: "Make the agent a service of this host",
+		RunE: func(*cobra.Command, []string) error {
+			conf, err := c.load()
+			if err != nil {
+				return err
+			}
+			path, err := filepath.Abs(c.path)
+			if err != nil {
+				return err
+			}
+			if err := service.Install(service.Installation{Config: path, Data: conf.Data, User: user}); err != nil {
+				return privileged(err)
+			}
+			fmt.Fprintf(c.stdout, "service %s installed; start it with `drawbridge-agent start`\n", service.Name)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&user, "user", "", "account that the service runs as; it must own the data folder (default root or LocalSystem)")
+	return cmd
+}
+
+func (c *command) uninstall() *cobra.Command {
+	return c.serviceVerb("uninstall", "Stop the service and remove it; configuration and data stay", "removed", service.Uninstall)
+}
+
+func (c *command) start() *cobra.Command {
+	return c.serviceVerb("start", "Start the installed service", "started", service.Start)
+}
+
+func (c *command) stop() *cobra.Command {
+	return c.serviceVerb("stop", "Stop the service", "stopped", service.Stop)
+}
+
+func (c *command) serviceVerb(use, short, done string, do func() error) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if err := do(); err != nil {
+				return privileged(err)
+			}
+			fmt.Fprintf(c.stdout, "service %s %s\n", service.Name, done)
+			return nil
+		},
+	}
+}
+
+func privileged(err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("%w; run this as root or in an elevated prompt", err)
+	}
+	return err
+}
