@@ -40,6 +40,7 @@ type directory struct {
 	cnIndex map[string]posting // by folded RDN value
 
 	made       []constructed
+	zeros      []*schema.Attribute                     // 0 on every account at first
 	shown      []*schema.Attribute                     // constructed ones that a search for all attributes returns
 	backOf     map[*schema.Attribute]*schema.Attribute // forward link to its back link
 	guidSource *mrand.ChaCha8
@@ -345,6 +346,9 @@ func newDirectory(opt Options) (*directory, error) {
 	}
 	d.at = attributesByName(s)
 	d.made = d.constructedAttributes()
+	for _, name := range []string{"badPwdCount", "badPasswordTime", "codePage", "countryCode", "lastLogoff", "lastLogon", "logonCount"} {
+		d.zeros = append(d.zeros, s.Attribute(name))
+	}
 	d.backOf = map[*schema.Attribute]*schema.Attribute{}
 	forward := map[int]*schema.Attribute{}
 	for _, a := range s.Attributes {

@@ -141,9 +141,14 @@ func (s *session) changed(id int64, o *object, q *query, since uint64) bool {
 	}
 	if o.nameUSN > since {
 		for _, def := range []*schema.Attribute{d.at.name, o.class.RDN} {
-			if vals := d.values(o, def); len(vals) > 0 && q.wants(def) && (def != o.class.RDN || o.parent != nil) {
+			if vals := d.values(o, def); len(vals) > 0 && q.wants(def) && (def != o.class.RDN || o.parent != nil && d.flavor == Windows) {
 				body = appendValues(body, def.Name, vals)
 			}
+		}
+	}
+	for _, def := range d.zeros {
+		if fresh && !def.Local && q.wants(def) && d.startsZero(o, def) {
+			body = appendValues(body, def.Name, zero)
 		}
 	}
 	for i := range o.attrs {
@@ -167,7 +172,7 @@ func (s *session) changed(id int64, o *object, q *query, since uint64) bool {
 	}
 	body = appendValues(body, "objectGUID", []string{string(o.guid[:])})
 	body = appendValues(body, "instanceType", []string{instanceType(o)})
-	if o.nameUSN > since && o.parent != nil {
+	if parent := d.schema.Attribute("parentGUID"); o.nameUSN > since && o.parent != nil && q.wants(parent) {
 		body = appendValues(body, "parentGUID", []string{string(o.parent.guid[:])})
 	}
 	body = ber.End(body, list)
@@ -189,7 +194,7 @@ func (s *session) changedLinks(b []byte, set *linkSet, q *query, since uint64) [
 			added = append(added, s.name(l.to, &q.controls))
 		}
 	}
-	if !incremental || set.def.Single {
+	if !incremental {
 		if len(added) == 0 && since == 0 {
 			return b // never had one, as far as the client knows
 		}

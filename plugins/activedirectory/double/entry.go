@@ -20,6 +20,11 @@ func (s *session) entry(id int64, o *object, q *query) {
 		for _, def := range s.dir.shown {
 			b = s.appendAttribute(b, o, selected{def: def, name: def.Name, to: -1}, q)
 		}
+		for _, def := range s.dir.zeros {
+			if s.dir.startsZero(o, def) {
+				b = appendValues(b, def.Name, zero)
+			}
+		}
 		for i := range o.attrs {
 			if def := o.attrs[i].def; s.dir.made[def.ID] == nil {
 				b = s.appendAttribute(b, o, selected{def: def, name: def.Name, to: -1}, q)

@@ -158,6 +158,9 @@ func (dr *draft) current(def *schema.Attribute) []string {
 	if a := dr.o.attr(def); a != nil {
 		return a.vals
 	}
+	if dr.s.dir.startsZero(dr.o, def) {
+		return zero
+	}
 	return nil
 }
 

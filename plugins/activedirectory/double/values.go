@@ -107,7 +107,18 @@ func (d *directory) values(o *object, def *schema.Attribute) []string {
 	if a := o.attr(def); a != nil {
 		return a.vals
 	}
+	if d.startsZero(o, def) {
+		return zero
+	}
 	return nil
+}
+
+// zero is what the account manager gives an account in d.zeros; it is not
+// stored until it is something else.
+var zero = []string{"0"}
+
+func (d *directory) startsZero(o *object, def *schema.Attribute) bool {
+	return slices.Contains(d.zeros, def) && o.attr(def) == nil && o.class.May[d.at.userAccountControl] && !o.deleted
 }
 
 // backLinks returns the objects that point here, in order of creation.

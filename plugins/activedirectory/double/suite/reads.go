@@ -370,6 +370,44 @@ var deltas = []behaviour{
 		}
 		return shape(got[0])
 	}},
+	{name: "DirSync tells a manager as a value added", want: "manager;range=1-1=1", do: func(e *env) string {
+		dn, boss := e.user("A", nil), e.user("Boss", nil)
+		id := guid(e.get(dn, "objectGUID"))
+		_, cookie, err := e.dirSync(e.to.BaseDN, incremental, nil, "manager", "title")
+		e.must(err)
+		e.must(e.modify(dn, func(r *ldap.ModifyRequest) { r.Replace("manager", []string{boss}) }))
+		got, _, err := e.dirSync(e.to.BaseDN, incremental, cookie, "manager", "title")
+		e.must(err)
+		if got = of(got, id); len(got) != 1 {
+			return itoa(len(got)) + " entries"
+		}
+		return shape(got[0])
+	}},
+	{name: "DirSync tells a manager whole without incremental values", want: "manager=1", do: func(e *env) string {
+		dn, boss := e.user("A", nil), e.user("Boss", nil)
+		id := guid(e.get(dn, "objectGUID"))
+		_, cookie, err := e.dirSync(e.to.BaseDN, 0, nil, "manager", "title")
+		e.must(err)
+		e.must(e.modify(dn, func(r *ldap.ModifyRequest) { r.Replace("manager", []string{boss}) }))
+		got, _, err := e.dirSync(e.to.BaseDN, 0, cookie, "manager", "title")
+		e.must(err)
+		if got = of(got, id); len(got) != 1 {
+			return itoa(len(got)) + " entries"
+		}
+		return shape(got[0])
+	}},
+	{name: "counters of a new account are zero", want: "0 0 0 0", do: func(e *env) string {
+		en := e.get(e.user("A", nil), "*")
+		return strings.Join([]string{en.GetAttributeValue("badPwdCount"), en.GetAttributeValue("countryCode"), en.GetAttributeValue("codePage"), en.GetAttributeValue("logonCount")}, " ")
+	}},
+	{name: "modify swaps a zero that was never written", want: "0 49", do: func(e *env) string {
+		dn := e.user("A", nil)
+		err := e.modify(dn, func(r *ldap.ModifyRequest) {
+			r.Delete("countryCode", []string{"0"})
+			r.Add("countryCode", []string{"49"})
+		})
+		return result(err) + " " + e.value(dn, "countryCode")
+	}},
 	{name: "DirSync tells nothing when nothing changed", want: "0", do: func(e *env) string {
 		dn := e.user("A", nil)
 		id := guid(e.get(dn, "objectGUID"))
