@@ -91,7 +91,8 @@ func (s *Spool) commitLoop() {
 
 // commit carries out the requests of group in one transaction and leaves each its error.
 func (s *Spool) commit(group []*request) {
-	if err := s.reserve.fill(); err != nil {
+	// The file does not shrink: what is free within it serves results as well as the reserve.
+	if err := s.reserve.fill(); err != nil && s.db.Stats().FreePageN*pageSize < s.reserve.size {
 		group = s.refuse(group, err)
 	}
 	err := s.transact(group)

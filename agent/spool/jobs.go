@@ -40,35 +40,37 @@ const windowSize = 16
 // here but when the job is run: see [Spool.Fence].
 func (s *Spool) Accept(ctx context.Context, jobs []*linkv1.Job) (n int, err error) {
 	values := make([][]byte, 0, len(jobs))
-	var invalid error
+	var refused error
 	for _, job := range jobs {
 		value, err := encodeJob(job)
 		if err != nil {
-			invalid = err
+			refused = err
 			break
 		}
 		values = append(values, value)
 	}
-	if len(values) > 0 {
-		err = s.do(ctx, ordinary, func(t *txn) error {
-			n = 0
-			for i, value := range values {
-				if t.counts.allJobs >= uint64(s.opt.MaxJobs) {
-					return fmt.Errorf("%w: %d jobs are waiting", ErrFull, t.counts.allJobs)
-				}
-				if err := t.accept(jobs[i], value); err != nil {
-					return err
-				}
-				n++
-			}
-			return nil
-		})
-		if err != nil {
-			return n, fmt.Errorf("accept: %w", err)
-		}
-		s.noteExpiry(jobs[:n])
+	if len(values) == 0 {
+		return 0, refused
 	}
-	return n, invalid
+	err = s.do(ctx, ordinary, func(t *txn) error {
+		n = 0 // a transaction that failed is tried again
+		for i, value := range values {
+			if t.counts.allJobs >= uint64(s.opt.MaxJobs) {
+				refused = fmt.Errorf("%w: %d jobs are waiting", ErrFull, t.counts.allJobs)
+				return nil
+			}
+			if err := t.accept(jobs[i], value); err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("accept: %w", err)
+	}
+	s.noteExpiry(jobs[:n])
+	return n, refused
 }
 
 func (t *txn) accept(job *linkv1.Job, value []byte) error {

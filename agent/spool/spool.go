@@ -42,6 +42,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -55,6 +56,7 @@ import (
 const (
 	schema   = "1"
 	pageSize = 16 << 10 // of a new file: a page is a write, and a job of 1 KiB wastes less of a large one
+	newPages = 4        // bbolt begins a file with these
 )
 
 var (
@@ -210,6 +212,9 @@ func openDB(path string, wait time.Duration) (db *bbolt.DB, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	if err := checkSuspect(path, wait); err != nil {
 		return nil, err
+	}
+	if info, err := os.Stat(path); err == nil && info.Size() != 0 && info.Size() < newPages*pageSize {
+		return nil, fmt.Errorf("%w: the file has only %d bytes", ErrDamaged, info.Size())
 	}
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: wait, FreelistType: bbolt.FreelistMapType, PageSize: pageSize})
 	switch {
