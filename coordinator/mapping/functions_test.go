@@ -234,6 +234,32 @@ func TestSource_person(t *testing.T) {
 	}
 }
 
+// What came of one record stays when the next is evaluated in the same room.
+func TestSource_allValuesOfAColumn(t *testing.T) {
+	t.Parallel()
+	s, err := mapping.Parse("x.yaml", []byte("system: x\nsite: hq\nconnector: fake\nsource:\n  class: user\n  key: id\n  attributes:\n    roles: values(role)\n    emailAliases: role\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []directory.Attributes
+	for _, values := range [][]string{{"a", "b"}, {"c"}, {"d"}} {
+		b, err := proto.Marshal(&connectorv1.Object{Attributes: []*connectorv1.Attribute{{Name: "id", Values: []string{"1"}}, {Name: "role", Values: values}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, a, err := s.Source.Person(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, a)
+	}
+	for i, want := range []string{`{"emailAliases":["a"],"roles":["a","b"]}`, `{"emailAliases":["c"],"roles":["c"]}`, `{"emailAliases":["d"],"roles":["d"]}`} {
+		if got := string(all[i].AppendJSON(nil)); got != want {
+			t.Errorf("record %d: %s, want %s", i, got, want)
+		}
+	}
+}
+
 func TestASCII_isASCII(t *testing.T) {
 	t.Parallel()
 	s, err := ruled(`ascii(title) + sam(title) + local(title)`)

@@ -276,3 +276,52 @@ func TestPlan_settles(t *testing.T) {
 		}
 	})
 }
+
+// An account that cannot have a name is not made, and the problem says by which
+// rule and from what.
+func TestPlan_nameless(t *testing.T) {
+	t.Parallel()
+	app := parse(t, strings.Replace(small, "    title: title", "    login: firstUnique(lower(local(name.givenName)) + \"@x\")\n    title: title", 1))
+	p := directory.Person{Key: "k", HasSource: true}
+	p.Attributes.Set("employeeNumber", "k")
+	p.Attributes.Set("name.givenName", "李")
+	out := newDomain().plan(app.Target, p, now)
+	expect(t, "no login", out)
+	if out.Problem == nil || out.Problem.Fault.GetAttribute() != "login" || !strings.Contains(out.Problem.Fault.GetCause(), `name.givenName is "李"`) {
+		t.Errorf("problem %+v", out.Problem)
+	}
+}
+
+// Who has a number keeps it in another container, where the name is free.
+func TestPlan_numberMovesAlong(t *testing.T) {
+	t.Parallel()
+	hr, ad := system(t, "hr.yaml"), system(t, "corp-ad.yaml")
+	d := newDomain()
+	for _, key := range []string{"E1", "E2"} {
+		d.settle(t, ad.Target, zoe.with("employee_id", key).person(t, hr, now), now)
+	}
+	d.settle(t, ad.Target, zoe.with("employee_id", "E2", "department", "Service").person(t, hr, now), now)
+	if got, want := d.accounts["e2"].address, `CN=Zoë O'Brien\, Jr. 2,OU=Service,OU=Staff,DC=corp,DC=example`; got != want {
+		t.Errorf("moved to %s, want %s", got, want)
+	}
+}
+
+// A compiled document serves many goroutines at once.
+func TestPlan_concurrently(t *testing.T) {
+	t.Parallel()
+	hr, ad := system(t, "hr.yaml"), system(t, "corp-ad.yaml")
+	for i := range 8 {
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			for j := range 50 {
+				d := newDomain()
+				name := strings.Repeat("x", i+1)
+				p := zoe.with("last_name", name, "employee_id", name).person(t, hr, now.AddDate(0, 0, j))
+				d.settle(t, ad.Target, p, now)
+				if got := d.accounts[name].attributes["sn"]; len(got) != 1 || got[0] != name {
+					t.Fatalf("sn of %s is %q", name, got)
+				}
+			}
+		})
+	}
+}
