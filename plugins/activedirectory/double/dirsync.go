@@ -37,8 +37,7 @@ func (d *directory) parseCookie(s string) (usn uint64, ok bool) {
 	if s[4:20] != string(d.invocationID[:]) {
 		return 0, true
 	}
-	usn = binary.BigEndian.Uint64([]byte(s[20:]))
-	return usn, usn <= d.usn
+	return binary.BigEndian.Uint64([]byte(s[20:])), true
 }
 
 // dirSync answers a search with the DirSync control: what changed since the

@@ -370,6 +370,20 @@ var deltas = []behaviour{
 		}
 		return shape(got[0])
 	}},
+	{name: "DirSync tells a member removed", want: "member;range=0-0=1", do: func(e *env) string {
+		a := e.user("A", nil)
+		g := e.group("G", a, e.user("B", nil))
+		id := guid(e.get(g, "objectGUID"))
+		_, cookie, err := e.dirSync(e.to.BaseDN, incremental, nil, "cn", "member")
+		e.must(err)
+		e.must(e.modify(g, func(r *ldap.ModifyRequest) { r.Delete("member", []string{a}) }))
+		got, _, err := e.dirSync(e.to.BaseDN, incremental, cookie, "cn", "member")
+		e.must(err)
+		if got = of(got, id); len(got) != 1 {
+			return itoa(len(got)) + " entries"
+		}
+		return shape(got[0])
+	}},
 	{name: "DirSync tells a manager as a value added", want: "manager;range=1-1=1", do: func(e *env) string {
 		dn, boss := e.user("A", nil), e.user("Boss", nil)
 		id := guid(e.get(dn, "objectGUID"))
