@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 	"time"
@@ -250,8 +251,9 @@ func (s *System) tlsFault(step *dc.StepError) *sdk.Error {
 		return sdk.Denied("the certificate of "+at+" has a negative serial number, which RFC 5280 forbids and this agent refuses",
 			"Issue the controller's certificate anew; Samba makes another when tls/*.pem are removed, or takes one by \"tls certfile\".")
 	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return sdk.Unavailable(at+" does not speak TLS on this port", "For port 389 write ldap://, which means StartTLS; ldaps:// is for 636.")
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, io.EOF) && !step.Server.StartTLS {
+		return sdk.Unavailable(at+" does not speak TLS on this port, or has no certificate",
+			"For port 389 write ldap://, which means StartTLS; ldaps:// is for 636. A controller needs a certificate for either.")
 	}
 	return sdk.Unavailable("no TLS with "+at+": "+err.Error(), "Look whether the controller has a certificate, and whether a firewall lets the connection through.")
 }

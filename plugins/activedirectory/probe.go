@@ -133,6 +133,9 @@ func (s *System) probeRights(ctx context.Context, c *dc.Conn, base string, class
 	if e == nil {
 		return "", sdk.NotFound("the base is not in the directory", "Correct \"base\".").On(base)
 	}
+	if len(e.Values("allowedChildClassesEffective")) == 0 {
+		return "the server names nothing that may be created directly below " + base + "; rights on an OU below it are seen when it is used", nil
+	}
 	may := slices.ContainsFunc(e.Values("allowedChildClassesEffective"), func(name string) bool { return strings.EqualFold(name, class.name) })
 	if may {
 		return "may create them directly below " + base, nil

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -242,10 +241,28 @@ func value(o *connectorv1.Object, name string) string {
 	return ""
 }
 
-func asJSON(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(err)
+// settingKeys are the keys of the settings schema, with those of objects as
+// "outer.inner".
+func settingKeys(t testing.TB) []string {
+	t.Helper()
+	type property struct {
+		Properties map[string]json.RawMessage `json:"properties"`
 	}
-	return string(b)
+	var keys []string
+	var walk func(prefix string, raw []byte)
+	walk = func(prefix string, raw []byte) {
+		var p property
+		if err := json.Unmarshal(raw, &p); err != nil {
+			t.Fatal(err)
+		}
+		for key, inner := range p.Properties {
+			keys = append(keys, prefix+key)
+			walk(prefix+key+".", inner)
+		}
+	}
+	walk("", []byte(activedirectory.Connector().SettingsSchema()))
+	if len(keys) < 10 {
+		t.Fatalf("the schema has only the settings %q", keys)
+	}
+	return keys
 }
