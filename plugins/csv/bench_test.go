@@ -62,6 +62,10 @@ func BenchmarkRead(b *testing.B) {
 	if r, err := client.Open(b.Context(), &connectorv1.OpenRequest{Settings: fmt.Sprintf(`{"path": %q, "key": "id"}`, path)}); err != nil || r.GetFault() != nil {
 		b.Fatal(r, err)
 	}
+	idle, err := peakMemory(process.ID())
+	if err != nil {
+		b.Log(err)
+	}
 	for b.Loop() {
 		stream, err := client.Read(b.Context(), &connectorv1.ReadRequest{Classes: []string{"row"},
 			Attributes: []string{"given", "surname", "mail", "department", "title", "manager", "city", "hired", "status"}})
@@ -87,7 +91,8 @@ func BenchmarkRead(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N*rows)/b.Elapsed().Seconds(), "rows/s")
 	if peak, err := peakMemory(process.ID()); err == nil {
-		b.ReportMetric(peak, "MiB-connector")
+		b.ReportMetric(peak, "MiB-peak")
+		b.ReportMetric(idle, "MiB-idle")
 	}
 }
 

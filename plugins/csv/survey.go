@@ -20,6 +20,8 @@ const (
 	maxTwice = 10_000
 	// fewBad rows are set aside however few good ones there are.
 	fewBad = 10
+	// sampleRows show how many rows the file has.
+	sampleRows = 1000
 	// linesNamed of the lines that hold a key which is there more than once.
 	linesNamed = 5
 )
@@ -55,7 +57,8 @@ func (f *file) survey(ctx context.Context) (*survey, error) {
 	found := &survey{header: header, key: slices.Index(header, f.Key)}
 	var (
 		seed      = maphash.MakeSeed()
-		hashes    = make([]uint64, 0, f.info.Size()/64+1)
+		hashes    []uint64
+		sample    int // bytes of the first rows
 		firstBad  error
 		openQuote int // line
 		goodAfter bool
@@ -75,6 +78,9 @@ func (f *file) survey(ctx context.Context) (*survey, error) {
 		if err = found.check(r, err); err == nil {
 			goodAfter = true
 			hashes = append(hashes, maphash.Bytes(seed, r.fields[found.key]))
+			if sample += len(r.text); len(hashes) == sampleRows { // growing by halves would need twice the memory
+				hashes = slices.Grow(hashes, int(f.info.Size()*sampleRows/int64(sample+sampleRows)))
+			}
 			continue
 		}
 		if openQuote != 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -38,6 +39,9 @@ func Serve(connectors ...Connector) {
 		log.Error("Connector cannot be served", "err", err)
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // a connector streams: a fifth less memory for a twentieth more work
 	}
 	service := NewService(c, log)
 	alive := &lifeline{end: func(why string) {
