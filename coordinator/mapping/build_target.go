@@ -12,7 +12,8 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 )
 
-// knownLimits hold where no schema was read yet; limits of Active Directory.
+// knownLimits are those of Active Directory where its schema is wider than what
+// it takes, or was not read yet.
 var knownLimits = map[string]int{
 	"samaccountname": samLength, "cn": 64, "displayname": 256, "userprincipalname": 1024, "mail": 256,
 	"employeeid": 16, "company": 64, "department": 64, "title": 128, "telephonenumber": 64,
@@ -110,8 +111,26 @@ func (b *builder) target(n ast.Node) {
 		"lifecycle":  {false, func(n ast.Node) { b.lifecycle(t, n) }},
 		"thresholds": {false, func(n ast.Node) { b.thresholds(t, n) }},
 	})
+	b.reserved(t)
 	if len(t.Groups) > 0 || t.Lifecycle.Leave.Groups != KeepGroups {
 		t.MemberOf = "memberOf"
+	}
+}
+
+// reserved refuses rules for what other keys of the target decide.
+func (b *builder) reserved(t *Target) {
+	keys := map[string]string{"enabled": "lifecycle", "memberof": "groups", "unicodepwd": "password"}
+	name := "cn"
+	if t.Name != nil {
+		name = t.Name.Attribute
+	}
+	keys[strings.ToLower(name)] = "name"
+	for _, r := range slices.Concat(t.Rules, t.LeaverRules) {
+		if by, ok := keys[strings.ToLower(r.Attribute)]; ok {
+			f := r.key
+			f.Message, f.Hint = r.Attribute+" has no rule of its own", "it comes of the key "+by
+			b.faults = append(b.faults, f)
+		}
 	}
 }
 
@@ -121,7 +140,11 @@ func (b *builder) rule(attribute string, n ast.Node, want directory.Kind) *Rule 
 	if e == nil {
 		return nil
 	}
-	return &Rule{Attribute: attribute, MaxLength: knownLimits[strings.ToLower(attribute)], expression: e, key: b.place(n)}
+	r := &Rule{Attribute: attribute, expression: e, key: b.place(n)}
+	if b.sys.Connector == "activedirectory" {
+		r.MaxLength = knownLimits[strings.ToLower(attribute)]
+	}
+	return r
 }
 
 func (b *builder) place(n ast.Node) Fault {

@@ -254,6 +254,9 @@ func (v View) Eval(r *Rule) (Value, error) {
 	case nil:
 		return Value{Known: known}, nil
 	case string:
+		if strings.TrimSpace(x) == "" {
+			x = "" // no system holds blanks alone, and some refuse them
+		}
 		return Value{one: x, Known: true}, nil
 	case []string:
 		return Value{list: x, Known: true}, nil

@@ -194,6 +194,8 @@ func TestPlan_threeStates(t *testing.T) {
 		{"empty", "", map[string][]string{"title": {"Clerk"}, "note": {"Clerk"}, "mail": {"clerk@x"}, "first": {"x"}}, "mail title"},
 		{"value", "Boss", map[string][]string{"title": {"Clerk"}, "note": {"Clerk"}, "mail": {"clerk@x"}, "first": {"x"}}, "mail note title"},
 		{"value where nothing is", "Boss", map[string][]string{}, "first mail note title"},
+		{"outer space", " Clerk ", map[string][]string{"title": {"Clerk"}, "note": {"Clerk"}, "mail": {" clerk @x"}, "first": {"x"}}, ""},
+		{"blanks", "  ", map[string][]string{"title": {"Clerk"}, "note": {"Clerk"}, "mail": {"  @x"}, "first": {"x"}}, "title"},
 		{"other case", "CLERK", map[string][]string{"title": {"Clerk"}, "note": {"clerk"}, "mail": {"Clerk@x"}, "first": {"x"}}, "mail"},
 	} {
 		p := directory.Person{Key: "k", HasSource: true}

@@ -159,13 +159,15 @@ func kept(values, current []string, keep mapping.Keep) []string {
 	return out
 }
 
-// equal compares as the system does: text without regard to case unless the
-// rule is exact, in any order.
+// equal compares as directories do: text without regard to case and outer space
+// unless the rule is exact, values in any order.
 func equal(r *mapping.Rule, a, b []string) bool {
 	if len(a) != len(b) {
 		return false
 	}
-	same := strings.EqualFold
+	same := func(x, y string) bool {
+		return strings.EqualFold(x, y) || strings.EqualFold(strings.TrimSpace(x), strings.TrimSpace(y))
+	}
 	if r.Exact || r.Keep == mapping.KeepAlias || r.Type == connectorv1.Type_TYPE_BINARY {
 		same = func(x, y string) bool { return x == y }
 	}
