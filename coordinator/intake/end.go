@@ -71,14 +71,14 @@ func (in *Intake) EndRead(tx *store.Tx, job store.Job, result *linkv1.Result) er
 func (s *scope) gate(cycle *store.Cycle) error {
 	cycle.State = store.CycleApplied
 	gone, err := s.tx.CountMissing(s.tenant, s.name)
-	if err != nil || gone == 0 {
-		return err
-	}
-	known, err := s.tx.CountAccounts(s.tenant, s.name)
 	if err != nil {
 		return err
 	}
 	held, err := s.tx.CyclesIn(s.tenant, s.name, store.CycleHeld)
+	if err != nil || gone == 0 && len(held) == 0 {
+		return err
+	}
+	known, err := s.tx.CountAccounts(s.tenant, s.name)
 	if err != nil {
 		return err
 	}
