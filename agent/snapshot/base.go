@@ -18,13 +18,13 @@ import (
 // The base file, numbers little-endian, u varint:
 //
 //	magic        8 bytes, "DBSNAP1\n": the last digit is the schema
-//	block, …     128 entries (the last block: fewer) of key 16, fingerprint 16; then the ids in the same order: u length, bytes
+//	block, …     64 entries (the last block: fewer) of key 16, fingerprint 16; then the ids in the same order: u length, bytes
 //	index        for every block: the first 8 bytes of its first key (big-endian), its offset 8
 //	meta         generation 16; u count; u length, set; u length, cookie
 //	tail         offset of index 8, of meta 8, CRC-32C of all before 4, magic 8
 const (
 	magic     = "DBSNAP1\n"
-	perBlock  = 128
+	perBlock  = 64 // a word of Read.seen, and few bytes to read for a look-up
 	entrySize = 32
 	tailSize  = 8 + 8 + 4 + 8
 	maxID     = 1 << 16 // bytes of an id

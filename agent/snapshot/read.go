@@ -177,11 +177,7 @@ func (r *Read) unseen() iter.Seq2[string, error] {
 
 // allSeen says whether every entry of block i was seen.
 func (r *Read) allSeen(i int) bool {
-	seen := 0
-	for w := i * perBlock / 64; w < min((i+1)*perBlock/64, len(r.seen)); w++ {
-		seen += bits.OnesCount64(r.seen[w])
-	}
-	return seen == r.s.base.entries(i)
+	return bits.OnesCount64(r.seen[i]) == r.s.base.entries(i)
 }
 
 // Commit makes what was read the known state, and cookie the place to go on

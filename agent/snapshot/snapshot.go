@@ -13,9 +13,9 @@
 // forwarded is forwarded again the next time.
 //
 // Memory does not grow with the number of objects, but for one bit and a share
-// in an index of 16 bytes for every 128 of them. Two files hold a system:
+// in an index of 16 bytes for every 64 of them. Two files hold a system:
 //
-//	<name>.snap  the base, replaced as a whole: blocks of 128 entries in
+//	<name>.snap  the base, replaced as a whole: blocks of 64 entries in
 //	             ascending order of key, their ids, an index; see base.go
 //	<name>.log   what changed since, appended: small changes do not rewrite the
 //	             base; see log.go
