@@ -96,7 +96,7 @@ func TestEnroll_saysHowFarTheClockIsOff(t *testing.T) {
 	if !errors.As(err, &refusal) || refusal.Reason != identity.ClockOff || !strings.Contains(err.Error(), "3h0m0s slow") {
 		t.Errorf("Enroll() 3 h behind = %v; want a refusal that says 3h0m0s slow", err)
 	}
-	if off := refusal.Clock.Sub(time.Now()).Round(time.Minute); off != 3*time.Hour {
+	if off := time.Until(refusal.Clock).Round(time.Minute); off != 3*time.Hour {
 		t.Errorf("the refusal's clock is %v ahead; want 3h", off)
 	}
 	c.ahead.Store(0)
