@@ -89,7 +89,7 @@ func (s *Server) decideCycle(ctx context.Context, id int64, decide func(ctx cont
 }
 
 type runInput struct {
-	systemPath
+	SystemPath
 	Body client.Run
 }
 

@@ -26,20 +26,21 @@ func (s *Server) log(doc huma.API) {
 		Summary: "Follow the provisioning log"}, map[string]any{"entry": client.Entry{}}, s.followLog)
 }
 
-type logQuery struct {
+// LogQuery says which entries are wanted. It is exported for the same reason as SystemPath.
+type LogQuery struct {
 	System string `query:"system" doc:"Only of this system"`
 	Kind   string `query:"kind" doc:"Only of this kind"`
 	Person string `query:"person" doc:"Only of the person with this key"`
 }
 
 type listLogInput struct {
-	logQuery
+	LogQuery
 	Before int64 `query:"before" minimum:"0" doc:"Only with a lower number"`
 	Limit  int   `query:"limit" default:"20" minimum:"1" maximum:"10000" doc:"How many at most"`
 }
 
 type followInput struct {
-	logQuery
+	LogQuery
 	After int64 `query:"after" minimum:"0" doc:"Only with a higher number"`
 }
 
@@ -69,7 +70,7 @@ func (s *Server) listLog(ctx context.Context, in *listLogInput) (*items[client.E
 func (s *Server) followLog(ctx context.Context, in *followInput, send sse.Sender) {
 	after, alive := in.After, time.Now()
 	for {
-		list, last, err := s.entriesAfter(ctx, in.logQuery, after)
+		list, last, err := s.entriesAfter(ctx, in.LogQuery, after)
 		if err != nil {
 			return // the stream ends: the one who follows asks again, and is refused if need be
 		}
@@ -98,7 +99,7 @@ func (s *Server) followLog(ctx context.Context, in *followInput, send sse.Sender
 }
 
 // entriesAfter gives the next entries that match, and the number up to which was looked.
-func (s *Server) entriesAfter(ctx context.Context, q logQuery, after int64) (list []client.Entry, last int64, err error) {
+func (s *Server) entriesAfter(ctx context.Context, q LogQuery, after int64) (list []client.Entry, last int64, err error) {
 	err = s.read(ctx, func(tx *store.Tx, who caller) error {
 		person := ""
 		if q.Person != "" {

@@ -1,9 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -39,6 +42,9 @@ func (s *Server) listProblems(ctx context.Context, in *problemQuery) (*items[cli
 				list = append(list, history.ObstacleOf(r, people[r.Person]))
 			}
 		}
+		slices.SortFunc(list, func(a, b client.Obstacle) int {
+			return cmp.Or(strings.Compare(a.System, b.System), strings.Compare(a.Person, b.Person))
+		})
 		return err
 	})
 	return listed(list), err

@@ -38,7 +38,8 @@ type applyInput struct {
 	RawBody []byte `contentType:"application/yaml"`
 }
 
-type systemPath struct {
+// SystemPath names a system. It is exported because huma sees no fields of an embedded type that is not.
+type SystemPath struct {
 	Name string `path:"name" doc:"Name of the system"`
 }
 
@@ -231,7 +232,7 @@ func role(system *mapping.System) string {
 	return "target"
 }
 
-func (s *Server) getSystem(ctx context.Context, in *systemPath) (*body[client.SystemDetail], error) {
+func (s *Server) getSystem(ctx context.Context, in *SystemPath) (*body[client.SystemDetail], error) {
 	var out client.SystemDetail
 	err := s.read(ctx, func(tx *store.Tx, who caller) error {
 		row, err := systemRow(tx, who, in.Name)

@@ -305,6 +305,12 @@ func (v *valuer) add(view mapping.View, r *mapping.Rule, name string, held []str
 	}
 	for _, j := range v.jobs {
 		reason := j.of(name)
+		if reason == nil && name == address { // the reasons speak of its parts
+			reason = cmp.Or(j.of("container"), j.of(v.system.Target.Name.Attribute))
+		}
+		if reason == nil && name == enabled && lets(j.job) {
+			reason = &mapping.Reason{Rule: "lifecycle: enable " + v.system.Target.Lifecycle.Enable.String(), From: v.dates()}
+		}
 		if reason == nil {
 			continue
 		}
@@ -322,10 +328,28 @@ func (v *valuer) add(view mapping.View, r *mapping.Rule, name string, held []str
 			break
 		}
 	}
-	if v.account.ID == "" && out.Pending == "" {
+	switch {
+	case out.Pending != "":
+	case v.account.ID == "":
 		out.Pending = v.why()
+	case r != nil && r.Person && len(out.Values) == 0 && len(v.account.Waits) > 0:
+		out.Pending = "waits for the account of " + strings.Join(v.account.Waits, ", ")
 	}
 	v.account.Values = append(v.account.Values, out)
+}
+
+// lets tells whether a job decides, without a reason of its own, whether the account may be used.
+func lets(j store.Job) bool { return j.Class == "create" || j.Class == "enable" || j.Class == "disable" }
+
+// dates gives what the lifecycle looks at.
+func (v *valuer) dates() []mapping.Input {
+	var inputs []mapping.Input
+	for _, path := range []string{"startDate", "endDate", "active"} {
+		if value, known := v.person.Attributes.Get(path); known && value != nil {
+			inputs = append(inputs, mapping.Input{Name: path, Value: mapping.Text(value)})
+		}
+	}
+	return inputs
 }
 
 func (v *valuer) inputs(out *client.Value, inputs []mapping.Input) {

@@ -224,17 +224,13 @@ func (b *batch) note(t target, p *person, old *store.Problem, found *reconcile.P
 // drop drops open jobs that are not what is wanted any more.
 func (b *batch) drop(open []store.Job) error {
 	ids := make([]int64, len(open))
-	if b.dropped == nil {
-		b.dropped = map[int64]bool{}
-	}
 	for i, j := range open {
 		ids[i] = j.ID
-		b.dropped[j.ID] = true
 	}
 	if err := b.tx.EndJobs(ids, store.JobDropped, "planned anew", ""); err != nil {
 		return err
 	}
-	b.counted = append(b.counted, func() { b.planner.window.forget(ids) })
+	b.forget(ids...)
 	return nil
 }
 

@@ -75,16 +75,15 @@ func (b *batch) broken(t target, class string, taking map[string]int) (*connecto
 	if limit.None {
 		return nil, nil
 	}
-	n := 0
-	for _, c := range together(class) {
-		held, err := b.tx.CountHeld(b.tenant, t.row.Name, c)
-		if err != nil {
-			return nil, err
-		}
-		n += taking[c] + held + b.planner.window.count(b.tenant, t.row.Name, c, b.tx.Now, b.dropped)
+	n, err := b.taken(t, class, taking)
+	if err != nil || !limit.Holds(n, 0) {
+		return nil, err // within the number that is always allowed
 	}
-	if !limit.Holds(n, 0) {
-		return nil, nil // within the number that is always allowed
+	if err := b.correct(t, class); err != nil {
+		return nil, err
+	}
+	if n, err = b.taken(t, class, taking); err != nil {
+		return nil, err
 	}
 	managed, err := b.tx.CountManaged(b.tenant, t.row.Name)
 	if err != nil || !limit.Holds(n, managed) {
@@ -94,6 +93,46 @@ func (b *batch) broken(t target, class string, taking map[string]int) (*connecto
 		Cause:    fmt.Sprintf("%s within an hour would touch %d of %d accounts; the threshold is %s", class, n, managed, limitText(limit)),
 		NextStep: fmt.Sprintf("see whether the source is right, then let them go with: drawbridge held approve --system %s --class %s", t.row.Name, class),
 	}, nil
+}
+
+// taken gives how many jobs count for a class: those of the batch, the held ones, and those of the last hour.
+func (b *batch) taken(t target, class string, taking map[string]int) (n int, err error) {
+	for _, c := range together(class) {
+		held, err := b.tx.CountHeld(b.tenant, t.row.Name, c)
+		if err != nil {
+			return 0, err
+		}
+		n += taking[c] + held + b.planner.window.count(b.tenant, t.row.Name, c, b.tx.Now, b.dropped)
+	}
+	return n, nil
+}
+
+// correct takes jobs out of the window that were dropped since: somebody
+// rejected them, or a job before them failed.
+func (b *batch) correct(t target, class string) error {
+	for _, c := range together(class) {
+		rows, err := b.tx.Jobs(b.tenant, b.planner.window.ids(b.tenant, t.row.Name, c))
+		if err != nil {
+			return err
+		}
+		for _, j := range rows {
+			if j.State == store.JobDropped || j.State == store.JobHeld {
+				b.forget(j.ID)
+			}
+		}
+	}
+	return nil
+}
+
+// forget has a job no longer count, from now in the batch, and for good once that is committed.
+func (b *batch) forget(ids ...int64) {
+	if b.dropped == nil {
+		b.dropped = map[int64]bool{}
+	}
+	for _, id := range ids {
+		b.dropped[id] = true
+	}
+	b.counted = append(b.counted, func() { b.planner.window.forget(ids) })
 }
 
 func limitText(l mapping.Limit) string {
@@ -122,7 +161,7 @@ func (b *batch) holdQueued(t target, class string, fault *connectorv1.Fault) err
 			now = append(now, j.ID)
 		}
 	}
-	b.counted = append(b.counted, func() { b.planner.window.forget(now) })
+	b.forget(now...)
 	return nil
 }
 

@@ -161,7 +161,11 @@ func records(inputs []client.Input) []string {
 		} else {
 			place = at
 		}
-		lines = append(lines, fmt.Sprintf("%s%s → %s %s", at, terms(in.Origin.Inputs), in.Name, quoted(in.Value)))
+		line := fmt.Sprintf("%s%s → %s", at, terms(in.Origin.Inputs), in.Name)
+		if len(in.Origin.Inputs) != 1 || in.Origin.Inputs[0].Value != in.Value {
+			line += " " + quoted(in.Value)
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }

@@ -1,0 +1,46 @@
+package rehearsal
+
+import (
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/api"
+	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+)
+
+// API makes the server of the world's API.
+func (w *World) API() *api.Server {
+	w.t.Helper()
+	authority, err := enroll.OpenAuthority(filepath.Join(w.t.TempDir(), "authority.pem"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	return &api.Server{Store: w.Store, Enroll: &enroll.Service{Store: w.Store, Authority: authority, Log: log}, Schedule: w.Schedule,
+		Cycles: w.Intake, Version: "1.2.3", Log: log}
+}
+
+// Serve serves the API until the test ends, and gives its address.
+func (w *World) Serve() string {
+	w.t.Helper()
+	server := httptest.NewServer(w.API().Handler())
+	w.t.Cleanup(server.Close)
+	return server.URL
+}
+
+// Token makes an API token of a tenant.
+func (w *World) Token(tenant, name string) string {
+	w.t.Helper()
+	var text string
+	w.Write(func(tx *store.Tx) (err error) {
+		if err := tx.PutTenant(tenant); err != nil {
+			return err
+		}
+		text, _, err = api.NewToken(tx, tenant, name)
+		return err
+	})
+	return text
+}
