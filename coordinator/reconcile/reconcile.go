@@ -9,6 +9,7 @@
 //	account, employed            move, modify, groups, enable
 //	account, before the start    move, modify, groups; enabled or not stays as it is
 //	account, left                disable, groups, modify, move; delete when it is time
+//	account, out of scope        as left, but never deleted; one not joined yet is not touched
 //
 // Operations of one account are in the order in which they must be done, each
 // after the one before it is done. Later steps that need an earlier one's
@@ -109,7 +110,7 @@ type Alarm struct {
 
 // A Problem is what somebody must see to.
 type Problem struct {
-	// Kind is ambiguous, invalid, taken, expression, missing reference or by hand.
+	// Kind is ambiguous, invalid, taken, expression, missing reference, rehire or by hand.
 	Kind  string
 	Fault *connectorv1.Fault
 }
