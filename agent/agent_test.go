@@ -85,7 +85,7 @@ type coordinator struct {
 	mu       sync.Mutex
 	used     bool
 	systems  *linkv1.Systems
-	jobs     []*linkv1.Job // not accepted yet, in order
+	jobs     []*linkv1.Job // all, in order
 	accepted map[uint64]bool
 	results  map[uint64]*linkv1.Result
 	records  map[uint64]*linkv1.Records
@@ -201,15 +201,13 @@ func (c *coordinator) Connect(stream linkv1.LinkService_ConnectServer) error {
 	send <- &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Systems{Systems: c.systems}}
 	c.mu.Unlock()
 	go func() {
-		sent := make(map[uint64]bool)
-		for {
+		for sent := 0; ; {
 			c.mu.Lock()
 			news := c.news
 			var jobs []*linkv1.Job
-			for _, j := range c.jobs {
-				if !sent[j.GetId()] && !c.accepted[j.GetId()] && len(jobs) < 100 {
+			for ; sent < len(c.jobs) && len(jobs) < 100; sent++ {
+				if j := c.jobs[sent]; !c.accepted[j.GetId()] {
 					jobs = append(jobs, j)
-					sent[j.GetId()] = true
 				}
 			}
 			c.mu.Unlock()

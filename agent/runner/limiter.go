@@ -22,8 +22,8 @@ const (
 )
 
 // A limiter finds how many operations at a time a system serves fastest, by
-// climbing: it tries the next higher and lower power of two and goes where
-// more is completed per second. Some systems are fastest with one writer,
+// climbing: it tries twice, half and four times as many and goes where more is
+// completed per second. Some systems are fastest with one writer,
 // others with many; nobody has to know. It learns only while there is enough
 // to do, and once the neighbours are no better it looks again ever more seldom.
 //
@@ -101,7 +101,7 @@ func (l *limiter) sample(now time.Time, rate float64) {
 // beginTrial picks the next neighbour not yet known to be worse.
 func (l *limiter) beginTrial(now time.Time) {
 	clear(l.samples)
-	order := []int{l.base * 2, l.base / 2}
+	order := []int{l.base * 2, l.base / 2, l.base * 4} // four times: over a dip that was only noise
 	if !l.up {
 		order[0], order[1] = order[1], order[0]
 	}
@@ -111,18 +111,15 @@ func (l *limiter) beginTrial(now time.Time) {
 			return
 		}
 	}
-	// Both neighbours are worse: calm, then look at one of them again.
+	// All are worse: calm, then look in one direction again.
 	l.calm = min(max(2*l.calm, calmFirst), calmMost)
 	l.nextTrial = now.Add(l.calm)
-	l.up = !l.up
+	l.up = !l.up || l.base == 1
 	if l.up {
 		delete(l.worse, l.base*2)
+		delete(l.worse, l.base*4)
 	} else {
 		delete(l.worse, l.base/2)
-	}
-	if l.base == 1 {
-		l.up = true
-		delete(l.worse, 2)
 	}
 }
 
