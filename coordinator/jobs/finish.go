@@ -45,7 +45,12 @@ type finish struct {
 type findings struct {
 	records []*connectorv1.Record
 	owners  map[string]string
-	gone    []string
+	gone    map[string]bool // what was last told of an id
+}
+
+func (s *findings) add(r *connectorv1.Record) {
+	s.records = append(s.records, r)
+	delete(s.gone, r.GetId())
 }
 
 type failure struct {
@@ -115,7 +120,7 @@ func word(o connectorv1.Outcome) string { return strings.TrimPrefix(o.String(), 
 func (f *finish) of(system string) *findings {
 	s := f.found[system]
 	if s == nil {
-		s = &findings{owners: map[string]string{}}
+		s = &findings{owners: map[string]string{}, gone: map[string]bool{}}
 		f.found[system] = s
 	}
 	return s
@@ -130,7 +135,7 @@ func (f *finish) applied(j store.Job, r *linkv1.Result) error {
 	op := work.GetApply()
 	if record := r.GetObject(); record != nil && !record.GetDeleted() && len(record.GetObject()) > 0 {
 		s := f.of(j.System)
-		s.records = append(s.records, record)
+		s.add(record)
 		if j.Class == "create" && r.GetOutcome() == connectorv1.Outcome_OUTCOME_DONE {
 			s.owners[record.GetId()] = j.Person
 		}
@@ -140,7 +145,7 @@ func (f *finish) applied(j store.Job, r *linkv1.Result) error {
 		f.done = append(f.done, j.ID)
 		switch {
 		case j.Class == "delete":
-			f.of(j.System).gone = append(f.of(j.System).gone, op.GetId())
+			f.of(j.System).gone[op.GetId()] = true
 			f.people[j.ID] = j.Person
 		case r.GetObject() == nil:
 			f.Log.Warn("Connector did not show what it wrote", "system", j.System, "job", j.ID)
@@ -187,7 +192,7 @@ func (f *finish) refused(j store.Job, r *linkv1.Result, op *connectorv1.Operatio
 		if op.GetId() == "" || j.Class == "membership" { // what is missing is a container or a group
 			return f.problem(j, "invalid", fault)
 		}
-		f.of(j.System).gone = append(f.of(j.System).gone, op.GetId())
+		f.of(j.System).gone[op.GetId()] = true
 		f.again(j, 0)
 	case connectorv1.Outcome_OUTCOME_INVALID:
 		return f.problem(j, "invalid", fault)
@@ -295,7 +300,9 @@ func (f *finish) looked(j store.Job, r *linkv1.Result) {
 		return
 	}
 	s := f.of(j.System)
-	s.records = append(s.records, r.GetFound()...)
+	for _, record := range r.GetFound() {
+		s.add(record)
+	}
 	if len(r.GetFound()) == 1 && j.Person != "" {
 		s.owners[r.GetFound()[0].GetId()] = j.Person
 	}
@@ -350,7 +357,7 @@ func (f *finish) save() error {
 		if err := f.Intake.Take(f.tx, intake.Batch{Tenant: f.tenant, System: system, Records: s.records, Owners: s.owners}); err != nil {
 			return err
 		}
-		if err := f.Intake.Gone(f.tx, f.tenant, system, s.gone); err != nil {
+		if err := f.Intake.Gone(f.tx, f.tenant, system, slices.Sorted(maps.Keys(s.gone))); err != nil {
 			return err
 		}
 	}
