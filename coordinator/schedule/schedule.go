@@ -27,6 +27,8 @@ const (
 	safety = 30 * time.Second
 	// settle is how long a system must have been quiet since it said it changed.
 	settle = 200 * time.Millisecond
+	// patience is how long a system that goes on changing is waited for.
+	patience = 5 * time.Second
 	// busy is how long a read is put off while one of the same system is open.
 	busy = time.Second
 	// again is how long after a schema could not be read it is asked for again.
@@ -46,14 +48,14 @@ type Scheduler struct {
 	woken   store.Signal          // next_read of something was set
 	asked   map[key]store.Instant // when schemas were asked for; Step's alone
 	mu      sync.Mutex
-	changed map[key]bool // systems that said so and were not read since
+	changed map[key]store.Instant // when systems first said so that were not read since
 }
 
 type key struct{ tenant, system string }
 
 // New makes a scheduler. alarms is raised when an alarm was stored; see plan.Planner.
 func New(st *store.Store, alarms *store.Signal, log *slog.Logger) *Scheduler {
-	return &Scheduler{store: st, systems: plan.NewSystems(), alarms: alarms, log: log, changed: map[key]bool{},
+	return &Scheduler{store: st, systems: plan.NewSystems(), alarms: alarms, log: log, changed: map[key]store.Instant{},
 		asked: map[key]store.Instant{}}
 }
 
@@ -127,25 +129,29 @@ func (s *Scheduler) Changed(ctx context.Context, tenant, system string) error {
 		if err != nil {
 			return err
 		}
-		if at := tx.Now.Add(settle); row.NextRead == 0 || row.NextRead > at || s.waiting(tenant, system) {
-			return tx.SetNextRead(tenant, system, at)
+		at := s.quietAt(tenant, system, tx.Now)
+		if row.NextRead != 0 && row.NextRead < tx.Now {
+			return nil // due already
 		}
-		return nil
+		return tx.SetNextRead(tenant, system, at)
 	})
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	s.changed[key{tenant, system}] = true
-	s.mu.Unlock()
 	s.woken.Raise()
 	return nil
 }
 
-func (s *Scheduler) waiting(tenant, system string) bool {
+// quietAt notes a change, and gives when the system is read for it: when it has
+// been quiet for settle, but not later than patience after the first change.
+func (s *Scheduler) quietAt(tenant, system string, now store.Instant) store.Instant {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.changed[key{tenant, system}]
+	k := key{tenant, system}
+	if s.changed[k] == 0 {
+		s.changed[k] = now
+	}
+	return min(now.Add(settle), s.changed[k].Add(patience))
 }
 
 // cause takes why a system is read now.
@@ -153,7 +159,7 @@ func (s *Scheduler) cause(tenant, system string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := key{tenant, system}
-	if s.changed[k] {
+	if s.changed[k] != 0 {
 		delete(s.changed, k)
 		return Changed
 	}

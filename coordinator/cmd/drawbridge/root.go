@@ -97,7 +97,7 @@ func (s *session) connect(cmd *cobra.Command) error {
 		return usageError{cmd, fmt.Errorf("--output %s: want table or json", s.output)}
 	}
 	s.api = &client.Client{
-		URL:   cmp.Or(s.url, os.Getenv("DRAWBRIDGE_URL"), "http://127.0.0.1:7443"),
+		URL:   cmp.Or(s.url, os.Getenv("DRAWBRIDGE_URL"), "http://127.0.0.1:8080"),
 		Token: cmp.Or(s.token, os.Getenv("DRAWBRIDGE_TOKEN")),
 	}
 	if s.api.Token == "" && needsCoordinator(cmd) {
@@ -146,7 +146,7 @@ func defaultTokenFile() string {
 	if runtime.GOOS == "windows" {
 		return filepath.Join(cmp.Or(os.Getenv("ProgramData"), `C:\ProgramData`), "Drawbridge", "coordinator", "admin-token")
 	}
-	return "/var/lib/drawbridge-coordinator/admin-token"
+	return "/var/lib/drawbridge/coordinator/admin-token"
 }
 
 // show prints v as JSON when asked for, else what table prints.
