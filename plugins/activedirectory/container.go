@@ -43,7 +43,7 @@ func (s *System) addAgain(ctx context.Context, n *creation, result *wire.Result,
 // container makes sure that name is there, and tells whether it was missing.
 // Only organizational units are made.
 func (s *System) container(ctx context.Context, name string, make bool) (missing bool, err error) {
-	e, c, err := s.readOne(ctx, name, []string{"1.1"})
+	e, _, err := s.readOne(ctx, name, []string{"1.1"})
 	if err != nil || e != nil {
 		return false, err
 	}

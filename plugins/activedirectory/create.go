@@ -54,7 +54,7 @@ func (s *System) Create(ctx context.Context, t sdk.Target, create *connectorv1.C
 			return sdk.Result{Server: c.Root.Name}, err
 		}
 	}
-	if result.Code == wire.UnwillingToPerform && n.password != nil && windowsCode(result) != "0000052D" {
+	if takesNoPassword(result) && n.password != nil {
 		return s.inSteps(ctx, n)
 	}
 	if result.Code != wire.Success {
@@ -258,6 +258,12 @@ func (s *System) made(ctx context.Context, n *creation, c *dc.Conn) (sdk.Result,
 		return r, sdk.Unknown("the object was created and could not be read back", "Nothing: it is looked for by its anchor.").On(n.dn).From(err)
 	}
 	return r, nil
+}
+
+// takesNoPassword tells whether the add may have failed because a password was
+// in it; a password that is too weak, or comes unencrypted, is no better later.
+func takesNoPassword(r *wire.Result) bool {
+	return r.Code == wire.UnwillingToPerform && windowsCode(r) != "0000052D" && windowsCode(r) != "0000001F"
 }
 
 // inSteps creates the account disabled, gives it its password and enables it,
