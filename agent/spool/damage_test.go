@@ -153,3 +153,28 @@ func overwrite(t *testing.T, path string, value []byte) {
 		t.Fatal(err)
 	}
 }
+
+// Whoever looks must not change what there is, nor wait for the agent that holds it.
+func TestInspect_changesNothing(t *testing.T) {
+	t.Parallel()
+	s, path := newSpool(t, spool.Options{})
+	accept(t, s, job(1, 0), job(2, 0), job(3, 0))
+	finish(t, s, job(2, 0))
+	if _, err := spool.Inspect(path); !errors.Is(err, spool.ErrInUse) {
+		t.Errorf("Inspect(in use) = %v; want ErrInUse", err)
+	}
+	closeSpool(t, s)
+	want := spool.Summary{ID: s.ID(), Jobs: 2, Results: 1}
+	if got, err := spool.Inspect(path); got != want || err != nil {
+		t.Errorf("Inspect() = %+v, %v; want %+v", got, err, want)
+	}
+	if err := os.Truncate(path, 40<<10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := spool.Inspect(path); !errors.Is(err, spool.ErrDamaged) {
+		t.Errorf("Inspect(cut off) = %v; want ErrDamaged", err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() != 40<<10 {
+		t.Errorf("Inspect() did not leave the damaged file alone: %v", err)
+	}
+}
