@@ -22,12 +22,13 @@ const (
 
 // A demo is the stage and what happened on it.
 type demo struct {
-	out   io.Writer
-	count int
-	stage *stage.Stage
-	began time.Time // of the present act: when its HR file was saved
-	tally tally
-	cases []trace
+	out     io.Writer
+	watched bool // out is a terminal
+	count   int
+	stage   *stage.Stage
+	began   time.Time // of the present act: when its HR file was saved
+	tally   tally
+	cases   []trace
 }
 
 func (d *demo) close() {

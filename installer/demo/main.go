@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/term"
 )
 
 func main() {
@@ -40,7 +42,7 @@ func run(ctx context.Context, domain string, once bool, count int, bin, dir stri
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	d := &demo{out: os.Stdout, count: max(count, 200)}
+	d := &demo{out: os.Stdout, watched: term.IsTerminal(int(os.Stdout.Fd())), count: max(count, 200)}
 	defer d.close()
 	if err := d.set(ctx, domain, bin, dir); err != nil {
 		return err

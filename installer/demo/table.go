@@ -33,8 +33,12 @@ func (d *demo) follow(what string, w workers.Worker) {
 	d.cases = append(d.cases, trace{what, w, d.began})
 }
 
-// progress rewrites one line with how far things are, until ctx ends.
+// progress rewrites one line with how far things are, until ctx ends. Where
+// nobody watches, nothing is printed.
 func (d *demo) progress(ctx context.Context) {
+	if !d.watched {
+		return
+	}
 	ticker := time.NewTicker(200 * time.Millisecond)
 	defer ticker.Stop()
 	for {

@@ -225,10 +225,20 @@ func (s *Stage) Apply(ctx context.Context, name, documents string) error {
 	return err
 }
 
-// SetSecret gives the agent a secret on its own host.
+// SetSecret gives the agent a secret on its own host, as soon as the agent has
+// heard of the system.
 func (s *Stage) SetSecret(ctx context.Context, system, name, value string) error {
-	_, err := s.run(ctx, []byte(value+"\n"), "drawbridge-agent", "secret", "set", system, name, "--config", s.config())
-	return err
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		_, err := s.run(ctx, []byte(value+"\n"), "drawbridge-agent", "secret", "set", system, name, "--config", s.config())
+		if err == nil || !strings.Contains(err.Error(), "not known on this host") {
+			return err
+		}
+		if pause(ctx, 100*time.Millisecond) != nil {
+			return err
+		}
+	}
 }
 
 // CLI runs the command line and returns what it prints.
