@@ -2,6 +2,7 @@ package csv_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -219,6 +220,8 @@ func TestRead_aFileIsNotTaken(t *testing.T) {
 		{"cut off within quotes", "id,n\n1,a\n2,\"b\nc", nil, unavailable, "quoted field that begins in line 3"},
 		{"cut off within quotes at a line end", "id,n\n1,a\n2,\"b\n", nil, unavailable, "quoted field that begins in line 3"},
 		{"cut off within quotes after more lines", "id,n\n1,a\n2,\"b\nc\nd\n", nil, unavailable, "quoted field that begins in line 3"},
+		{"cut off within quotes before what is no row", "id,n\n1,a\n2,\"b\nc,d,e\n3,f\n", nil, unavailable, "quoted field that begins in line 3"},
+		{"half a character of utf-16 at its end", "\xFF\xFEi\x00d\x00,\x00n\x00\n\x00\n", settings{"encoding": "utf-16"}, unavailable, "no line end"},
 		{"no trailer", "id,n\n1,a\n", settings{"trailer": "#END"}, unavailable, "#END"},
 		{"trailer of another count", "id,n\n1,a\n#END,2\n", settings{"trailer": "#END"}, unavailable, "counts 2 rows, but it has 1"},
 		{"rows after the trailer", "id,n\n#END\n1,a\n", settings{"trailer": "#END"}, unavailable, "line 3 comes after"},
@@ -268,6 +271,17 @@ func TestRead_aFileIsTaken(t *testing.T) {
 			}
 		})
 	}
+	t.Run("not with the marker of another day", func(t *testing.T) {
+		t.Parallel()
+		s := with(t, "id,n\n1,a\n", settings{"done_marker": ".done"})
+		marker, old := s["path"].(string)+".done", time.Now().Add(-24*time.Hour)
+		if err := errors.Join(os.WriteFile(marker, nil, 0o600), os.Chtimes(marker, old, old)); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, s, "n"); got.End.GetOutcome() != unavailable {
+			t.Errorf("read = %v; want UNAVAILABLE", got.End)
+		}
+	})
 	t.Run("with its marker", func(t *testing.T) {
 		t.Parallel()
 		s := with(t, "id,n\n1,a\n", settings{"done_marker": ".done"})
@@ -326,6 +340,37 @@ func TestRead_aFileBeingWrittenIsNotTaken(t *testing.T) {
 	}
 	if r := read(t, s, "n"); r.End.GetOutcome() != done {
 		t.Errorf("read after it was written = %v; want DONE", r.End)
+	}
+}
+
+// What changed while it was read is not complete, so nothing may be taken as
+// gone from it.
+func TestRead_aFileChangedWhileItIsReadIsNotComplete(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	text.WriteString("id,n\n")
+	for i := range 100_000 { // far more than fits into the window
+		fmt.Fprintf(&text, "%d,%0100d\n", i, i)
+	}
+	s := with(t, text.String(), nil)
+	stream, err := connkit.Open(t, csv.New(), s, nil).Read(t.Context(), &connectorv1.ReadRequest{Classes: []string{"row"}, Attributes: []string{"n"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := stream.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(s["path"].(string), time.Now(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for response.GetEnd() == nil {
+		if response, err = stream.Recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if end := response.GetEnd(); end.GetOutcome() != unavailable || !strings.Contains(end.GetFault().GetCause(), "changed while it was read") {
+		t.Errorf("read ended %v; want UNAVAILABLE, changed", end)
 	}
 }
 

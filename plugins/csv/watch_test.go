@@ -79,6 +79,25 @@ func TestWatch(t *testing.T) {
 	wantNone(t, noticed, "the file was removed")
 }
 
+// A file that grows is told of once, when it has been left alone.
+func TestWatch_waitsUntilTheFileHasSettled(t *testing.T) {
+	t.Parallel()
+	s := with(t, "id,n\n1,a\n", settings{"settle": "1s", "poll": "1h"})
+	noticed := watch(t, s)
+	wantNotice(t, noticed, "it is there")
+	for i := range 10 {
+		if err := os.WriteFile(s["path"].(string), make([]byte, i), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-noticed:
+			t.Fatal("a file being written was told of")
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	wantNotice(t, noticed, "it has settled")
+}
+
 // A share tells nothing, and neither does a folder that is not there yet.
 func TestWatch_byPolling(t *testing.T) {
 	t.Parallel()
