@@ -227,6 +227,15 @@ func SecretsOf(ctx context.Context, h *host.Host, s *linkv1.System, name string)
 	return control.Secrets{Names: schema.Secrets(), Anchors: anchors}, err
 }
 
+// Probe has a system's connector try every step to it.
+func (a *Agent) Probe(ctx context.Context, system string) (*connectorv1.ProbeResponse, error) {
+	s := a.runner.System(system)
+	if s == nil {
+		return nil, fmt.Errorf("system %q is not configured for this site", system)
+	}
+	return a.runner.Probe(ctx, s)
+}
+
 // Retry has a system tried at once.
 func (a *Agent) Retry(system string) { a.runner.Retry(system) }
 

@@ -5,6 +5,7 @@
 //	GET  /status                 what runs, how it is
 //	GET  /systems/{name}         which secrets a system takes, and where they go
 //	POST /systems/{name}/retry   try a system at once, as its secrets were given
+//	POST /systems/{name}/probe   have its connector try every step to the system
 //
 // What the answers hold is the agent's; no secret passes here.
 package control
@@ -20,12 +21,18 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
 const (
 	longestPath = 100 // of a socket, on all systems
 	answerWait  = 10 * time.Second
+	probeWait   = 3 * time.Minute // a probe may wait for time limits on the way
 )
 
 // ErrNotRunning says that no agent answers on this host.
@@ -71,6 +78,7 @@ type agent interface {
 	Status() Status
 	Secrets(ctx context.Context, system string) (Secrets, error)
 	Retry(system string)
+	Probe(ctx context.Context, system string) (*connectorv1.ProbeResponse, error)
 }
 
 // Path returns where the socket is.
@@ -116,6 +124,19 @@ func handler(a agent) http.Handler {
 		a.Retry(r.PathValue("name"))
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.HandleFunc("POST /systems/{name}/probe", func(w http.ResponseWriter, r *http.Request) {
+		probe, err := a.Probe(r.Context(), r.PathValue("name"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		text, err := protojson.Marshal(probe)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		answer(w, json.RawMessage(text))
+	})
 	return mux
 }
 
@@ -130,7 +151,7 @@ type Client struct{ http *http.Client }
 // NewClient returns a client; it connects when it is used.
 func NewClient(data string) *Client {
 	return &Client{&http.Client{
-		Timeout: answerWait,
+		Timeout: probeWait,
 		Transport: &http.Transport{
 			DisableKeepAlives: true,
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -155,6 +176,19 @@ func (c *Client) Retry(ctx context.Context, system string) error {
 	return c.do(ctx, http.MethodPost, "/systems/"+url.PathEscape(system)+"/retry", nil)
 }
 
+// Probe has a system's connector try every step to it.
+func (c *Client) Probe(ctx context.Context, system string) (*connectorv1.ProbeResponse, error) {
+	var text json.RawMessage
+	if err := c.do(ctx, http.MethodPost, "/systems/"+url.PathEscape(system)+"/probe", &text); err != nil {
+		return nil, err
+	}
+	probe := new(connectorv1.ProbeResponse)
+	if err := protojson.Unmarshal(text, probe); err != nil {
+		return nil, fmt.Errorf("read the agent's answer: %w", err)
+	}
+	return probe, nil
+}
+
 func (c *Client) do(ctx context.Context, method, path string, into any) error {
 	request, err := http.NewRequestWithContext(ctx, method, "http://agent"+path, nil)
 	if err != nil {
@@ -171,7 +205,7 @@ func (c *Client) do(ctx context.Context, method, path string, into any) error {
 	defer response.Body.Close()
 	if response.StatusCode >= http.StatusBadRequest {
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 4096))
-		return errors.New(string(text))
+		return errors.New(strings.TrimSpace(string(text)))
 	}
 	if into == nil {
 		return nil

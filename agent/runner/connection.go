@@ -51,7 +51,7 @@ func (l *lane) open(ctx context.Context) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.openIn(ctx, process); err != nil {
+	if err := l.openIn(ctx, l.system, process); err != nil {
 		process.Kill()
 		return nil, err
 	}
@@ -65,27 +65,27 @@ func (l *lane) open(ctx context.Context) (*connection, error) {
 
 // openIn checks the settings against what the host's admin allows, adds the
 // secrets, and hands both to the process.
-func (l *lane) openIn(ctx context.Context, process *host.Process) error {
-	name := l.system.GetName()
+func (r *Runner) openIn(ctx context.Context, system *linkv1.System, process *host.Process) error {
+	name := system.GetName()
 	schema, err := settings.ParseSchema(process.Description().GetSettingsSchema())
 	if err != nil {
-		return fmt.Errorf("connector %q: %w", l.system.GetConnector(), err)
+		return fmt.Errorf("connector %q: %w", system.GetConnector(), err)
 	}
-	if err := schema.CheckPaths(l.system.GetSettings(), l.Folders); err != nil {
+	if err := schema.CheckPaths(system.GetSettings(), r.Folders); err != nil {
 		return &badSettings{&connectorv1.Fault{
 			Cause:    fmt.Sprintf("the settings of system %q do not serve: %v", name, err),
 			NextStep: "Change the setting, or add the folder to folders in agent.yaml on the agent's host.",
 		}}
 	}
-	anchors, err := schema.Anchors(l.system.GetSettings())
+	anchors, err := schema.Anchors(system.GetSettings())
 	if err != nil {
 		return &badSettings{&connectorv1.Fault{Cause: err.Error(), NextStep: "Correct the settings of the system."}}
 	}
-	plain, err := l.secrets(schema, anchors)
+	plain, err := r.secrets(name, schema, anchors)
 	if err != nil {
 		return err
 	}
-	fault, err := process.Open(ctx, l.system.GetSettings(), plain)
+	fault, err := process.Open(ctx, system.GetSettings(), plain)
 	if fault != nil {
 		return &badSettings{fault}
 	}
@@ -93,16 +93,16 @@ func (l *lane) openIn(ctx context.Context, process *host.Process) error {
 }
 
 // secrets returns those that were given. What is missing, the connector says.
-func (l *lane) secrets(schema *settings.Schema, anchors vault.Anchors) (map[string]string, error) {
+func (r *Runner) secrets(system string, schema *settings.Schema, anchors vault.Anchors) (map[string]string, error) {
 	plain := make(map[string]string)
 	for _, name := range schema.Secrets() {
-		secret, err := l.Vault.Get(l.system.GetName(), name, anchors)
+		secret, err := r.Vault.Get(system, name, anchors)
 		switch {
 		case errors.Is(err, vault.ErrMissing):
 		case errors.Is(err, vault.ErrAnchors):
 			return nil, &badSettings{&connectorv1.Fault{
-				Cause:    fmt.Sprintf("the secret %q of system %q is locked: %v", name, l.system.GetName(), err),
-				NextStep: fmt.Sprintf("If the change is wanted, give it again on the agent's host with `drawbridge-agent secret set %s %s`.", l.system.GetName(), name),
+				Cause:    fmt.Sprintf("the secret %q of system %q is locked: %v", name, system, err),
+				NextStep: fmt.Sprintf("If the change is wanted, give it again on the agent's host with `drawbridge-agent secret set %s %s`.", system, name),
 			}}
 		case err != nil:
 			return nil, err
@@ -111,6 +111,28 @@ func (l *lane) secrets(schema *settings.Schema, anchors vault.Anchors) (map[stri
 		}
 	}
 	return plain, nil
+}
+
+// Probe has a connector process of its own try the way to a system, apart from
+// the lane. It works also on a runner that does not run, of which Host, Vault
+// and Folders are set.
+func (r *Runner) Probe(ctx context.Context, system *linkv1.System) (*connectorv1.ProbeResponse, error) {
+	process, err := r.Host.Start(ctx, system.GetConnector())
+	if err != nil {
+		return nil, err
+	}
+	defer process.Kill()
+	err = r.openIn(ctx, system, process)
+	var bad *badSettings
+	if errors.As(err, &bad) {
+		return &connectorv1.ProbeResponse{Steps: []*connectorv1.ProbeStep{{
+			Name: "take the settings", Outcome: connectorv1.Outcome_OUTCOME_INVALID, Fault: bad.fault,
+		}}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return process.Probe(ctx, nil)
 }
 
 // watch tells the coordinator of changes until ctx or the process ends.
