@@ -247,8 +247,8 @@ func TestApply(t *testing.T) {
 		case "same":
 			return sdk.Result{Unchanged: true, Object: object}, nil
 		case "panic":
-			var none map[string]int
-			none["x"] = 1
+			none := make([]int, 0, len(target.ID))
+			none[len(target.ID)]++
 		case "taken":
 			e := sdk.Conflict("it is taken \xff", "Try another.").On("CN=x").At("mail")
 			e.Taken, e.RetryAfter = true, time.Second
@@ -266,7 +266,7 @@ func TestApply(t *testing.T) {
 		outcome connectorv1.Outcome
 		cause   string
 	}{
-		1: {sdk.OutcomeDone, ""}, 2: {sdk.OutcomeDone, ""}, 3: {sdk.OutcomeUnknown, "assignment to entry in nil map"},
+		1: {sdk.OutcomeDone, ""}, 2: {sdk.OutcomeDone, ""}, 3: {sdk.OutcomeUnknown, "index out of range"},
 		4: {sdk.OutcomeConflict, "it is taken \uFFFD"}, 5: {sdk.OutcomeUnknown, "connection reset"},
 		6: {sdk.OutcomeInvalid, "cannot carry out a create"}, 7: {sdk.OutcomeInvalid, "names no class or no object"},
 	} {
