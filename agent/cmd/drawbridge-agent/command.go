@@ -84,6 +84,7 @@ Exit status: 0 done, 1 failed, 2 wrong command line, 3 wrong agent.yaml,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetArgs(args)
@@ -96,13 +97,8 @@ Exit status: 0 done, 1 failed, 2 wrong command line, 3 wrong agent.yaml,
 	root.PersistentFlags().StringVar(&c.path, "config", c.lookup("DRAWBRIDGE_AGENT_CONFIG", config.DefaultPath()), "configuration file")
 	root.AddCommand(c.enroll(), c.run(), c.status(), c.doctor(), c.validate(), c.secret(),
 		c.install(), c.uninstall(), c.start(), c.stop())
-	for _, sub := range root.Commands() {
-		checkArgs(sub)
-	}
+	checkArgs(root)
 	err := root.ExecuteContext(ctx)
-	if err != nil && strings.HasPrefix(err.Error(), "unknown command") {
-		err = usageError{err}
-	}
 	if err != nil && !errors.Is(err, errUnwell) {
 		fmt.Fprintln(stderr, "drawbridge-agent:", strings.TrimSpace(err.Error()))
 	}
