@@ -154,6 +154,9 @@ func TestRenew_keepsTheOldUntilTheNewWorks(t *testing.T) {
 	if got := load(t, data).Certificate().SerialNumber; got.Cmp(before) != 0 {
 		t.Errorf("Load() = %v; want still %v", got, before)
 	}
+	if _, err := os.Stat(next(data)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("next.pem that was refused: %v; want none", err)
+	}
 	c.distrustNew.Store(false)
 	if err := id.Renew(t.Context(), c.address); err != nil {
 		t.Errorf("Renew() later = %v; want nil", err)

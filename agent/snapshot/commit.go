@@ -14,7 +14,7 @@ import (
 // commit makes the outcome of r known: nothing is written when nothing changed,
 // few changes go to the log, many into a new base.
 func (s *Snapshot) commit(r *Read, set, cookie []byte, dropUnseen bool) error {
-	if len(r.pending.runs) > 0 || len(s.overlay)+len(r.pending.latest) > maxOverlay {
+	if len(r.pending.runs) > 0 || len(s.overlay)+len(r.pending.latest) > s.maxOverlay {
 		return s.rebase(r, set, cookie, dropUnseen)
 	}
 	r.pending.settle()
@@ -25,7 +25,7 @@ func (s *Snapshot) commit(r *Read, set, cookie []byte, dropUnseen bool) error {
 				return err
 			}
 			fr.entries = append(fr.entries, entry{key: digestOf(id), id: id, gone: true})
-			if len(s.overlay)+len(fr.entries) > maxOverlay {
+			if len(s.overlay)+len(fr.entries) > s.maxOverlay {
 				return s.rebase(r, set, cookie, dropUnseen)
 			}
 		}

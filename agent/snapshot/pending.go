@@ -16,6 +16,7 @@ const perRun = 32 << 10
 // ones as sorted runs in a temporary file.
 type pending struct {
 	path   string
+	perRun int
 	latest []entry
 	file   *os.File
 	runs   []int64 // where each ends
@@ -23,7 +24,7 @@ type pending struct {
 }
 
 func (p *pending) add(e entry) error {
-	if len(p.latest) == perRun {
+	if len(p.latest) == p.perRun {
 		if err := p.spill(); err != nil {
 			return err
 		}

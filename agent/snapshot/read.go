@@ -39,7 +39,7 @@ func (s *Snapshot) Begin(set []byte, opt Options) (*Read, error) {
 	s.reading = true
 	r := &Read{
 		s: s, opt: opt, set: set, known: s.known,
-		touched: map[digest]bool{}, pending: &pending{path: s.path + ".runs"},
+		touched: map[digest]bool{}, pending: &pending{path: s.path + ".runs", perRun: s.perRun},
 	}
 	if opt.Full {
 		r.seen = make([]uint64, (s.base.count+63)/64)
@@ -77,7 +77,7 @@ func (r *Read) look(rec *connectorv1.Record) (forward bool, err error) {
 		return false, err
 	}
 	if rec.GetDeleted() {
-		if !known && !r.touched[key] && len(r.touched) < perRun {
+		if !known && !r.touched[key] && len(r.touched) < r.s.perRun {
 			return false, nil
 		}
 		r.deleted++
@@ -98,7 +98,7 @@ func (r *Read) look(rec *connectorv1.Record) (forward bool, err error) {
 }
 
 func (r *Read) remember(e entry) error {
-	if !r.opt.Full && len(r.touched) < perRun {
+	if !r.opt.Full && len(r.touched) < r.s.perRun {
 		r.touched[e.key] = true
 	}
 	return r.pending.add(e)
@@ -108,7 +108,7 @@ func (r *Read) remember(e entry) error {
 // in this read: then what is known no longer tells whether it changed.
 func (r *Read) mark(key digest, at int, over *change) (again bool) {
 	if !r.opt.Full {
-		return r.touched[key] || len(r.touched) == perRun
+		return r.touched[key] || len(r.touched) == r.s.perRun
 	}
 	if at >= 0 {
 		again = r.seen[at/64]&(1<<(at%64)) != 0

@@ -75,6 +75,8 @@ type Snapshot struct {
 	set     []byte
 	cookie  []byte
 	reading bool
+
+	maxOverlay, perRun int // the constants, but in tests
 }
 
 // Open opens the snapshot of system in dir, empty if there is none. After
@@ -83,7 +85,7 @@ type Snapshot struct {
 // meanwhile can no longer be named. It returns [ErrSchema], changing nothing,
 // if it does not know the files' layout.
 func Open(dir, system string) (*Snapshot, error) {
-	s := &Snapshot{path: filepath.Join(dir, FileName(system))}
+	s := &Snapshot{path: filepath.Join(dir, FileName(system)), maxOverlay: maxOverlay, perRun: perRun}
 	if err := s.load(); err != nil {
 		s.Close()
 		if errors.Is(err, ErrDamaged) {

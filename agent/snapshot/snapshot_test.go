@@ -62,6 +62,7 @@ func (m *model) open() {
 	if m.snap, err = snapshot.Open(m.dir, system); err != nil {
 		m.t.Fatal(err)
 	}
+	m.snap.SetLimits(150, 60)
 }
 
 func (m *model) change(t *rapid.T) {
@@ -166,7 +167,8 @@ func (m *model) filter(t *rapid.T, r *snapshot.Read, recs []*connectorv1.Record)
 				delete(sent, id)
 				continue
 			}
-			if sent[id] == v && !came[id] { // one that comes twice may be sent twice
+			// One that comes twice may be sent twice, and much of what comes in a large delta.
+			if sent[id] == v && !came[id] && len(recs) < 60 {
 				t.Fatalf("Filter() forwarded %s, which the coordinator has as %s", id, v)
 			}
 			sent[id], came[id] = v, true
@@ -270,6 +272,50 @@ func TestSnapshot_isRebased(t *testing.T) {
 	delete(value, 27)
 	read(0, 1)
 	read(0, 0)
+}
+
+// A log that outlived its base, because a crash came before it was removed, is contained in the new one and must not be applied to it.
+func TestOpen_ignoresTheLogOfAnEarlierBase(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	read := func(value string, n int) {
+		t.Helper()
+		s, r := begin(t, dir)
+		defer s.Close()
+		s.SetLimits(10, 10)
+		for i := range n {
+			if _, err := r.Filter([]*connectorv1.Record{object(fmt.Sprint(i), value)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, err := range r.Gone() {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := r.Commit(nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(dir, strings.TrimSuffix(snapshot.FileName(system), ".snap")+".log")
+	read("a", 8)
+	old, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read("b", 30)
+	if _, err := os.Stat(path); err == nil {
+		t.Fatal("the log is there after the base was made anew")
+	}
+	if err := os.WriteFile(path, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, r := begin(t, dir)
+	defer s.Close()
+	changed, err := r.Filter([]*connectorv1.Record{object("1", "b")})
+	if err != nil || len(changed) != 0 || s.Known() != 30 {
+		t.Errorf("object 1 counts as changed: %v, %v; %d known, want 30", changed, err, s.Known())
+	}
 }
 
 // stat returns size and time of every file.

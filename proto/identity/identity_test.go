@@ -119,7 +119,8 @@ func TestClientTLS_refusesOtherServers(t *testing.T) {
 	a, b := newAuthority(t), newAuthority(t)
 	me := a.agent(t, now, time.Hour)
 	plain := a.issue(t, nil, x509.ExtKeyUsageServerAuth, now, time.Hour)
-	for name, server := range map[string]source{"agent": a.agent(t, now, time.Hour), "other authority": b.coordinator(t, now, time.Hour), "no coordinator's name": plain} {
+	client := a.issue(t, identity.Coordinator(), x509.ExtKeyUsageClientAuth, now, time.Hour)
+	for name, server := range map[string]source{"client by usage": client, "agent": a.agent(t, now, time.Hour), "other authority": b.coordinator(t, now, time.Hour), "no coordinator's name": plain} {
 		for what, cfg := range map[string]*tls.Config{"ClientTLS": identity.ClientTLS(me, a.cert), "EnrollTLS": identity.EnrollTLS(identity.Fingerprint(a.cert))} {
 			_, err, _ := handshake(t, identity.ServerTLS(server, a.pool()), cfg)
 			var foreign *identity.AuthorityError
