@@ -28,6 +28,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -115,7 +116,7 @@ func newCoordinator(t testing.TB, systems *linkv1.Systems) *coordinator {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaf := c.sign(t, identity.Coordinator(), x509.ExtKeyUsageServerAuth, &leafKey.PublicKey)
+	leaf := c.sign(identity.Coordinator(), x509.ExtKeyUsageServerAuth, &leafKey.PublicKey)
 	pool := x509.NewCertPool()
 	pool.AddCert(c.authority)
 	conf := identity.ServerTLS(func() (*tls.Certificate, error) {
@@ -135,7 +136,7 @@ func newCoordinator(t testing.TB, systems *linkv1.Systems) *coordinator {
 	return c
 }
 
-func (c *coordinator) sign(t testing.TB, name *url.URL, usage x509.ExtKeyUsage, pub any) []byte {
+func (c *coordinator) sign(name *url.URL, usage x509.ExtKeyUsage, pub any) []byte {
 	serial, _ := rand.Int(rand.Reader, big.NewInt(1<<60))
 	leaf := &x509.Certificate{SerialNumber: serial, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(20 * time.Hour),
 		URIs: []*url.URL{name}, ExtKeyUsage: []x509.ExtKeyUsage{usage}}
@@ -163,9 +164,26 @@ func (c *coordinator) Enroll(_ context.Context, r *linkv1.EnrollRequest) (*linkv
 	c.used = true
 	agent := identity.Agent{Tenant: "t", Site: "hq", ID: "agent-1"}
 	return &linkv1.EnrollResponse{
-		Chain:     [][]byte{c.sign(nil, agent.URI(), x509.ExtKeyUsageClientAuth, csr.PublicKey), c.authority.Raw},
+		Chain:     [][]byte{c.sign(agent.URI(), x509.ExtKeyUsageClientAuth, csr.PublicKey), c.authority.Raw},
 		Authority: c.authority.Raw, Agent: agent.ID, Site: agent.Site,
 	}, nil
+}
+
+func (c *coordinator) Renew(ctx context.Context, r *linkv1.RenewRequest) (*linkv1.RenewResponse, error) {
+	caller, _ := peer.FromContext(ctx)
+	info, ok := caller.AuthInfo.(credentials.TLSInfo)
+	if !ok {
+		return nil, status.Error(codes.Unauthenticated, "no TLS")
+	}
+	agent, err := identity.Peer(info.State)
+	if err != nil {
+		return nil, status.Error(codes.Unauthenticated, err.Error())
+	}
+	csr, err := x509.ParseCertificateRequest(r.GetCsr())
+	if err != nil {
+		return nil, &identity.Refusal{Reason: identity.BadRequest, Message: err.Error(), Clock: time.Now()}
+	}
+	return &linkv1.RenewResponse{Chain: [][]byte{c.sign(agent.URI(), x509.ExtKeyUsageClientAuth, csr.PublicKey), c.authority.Raw}}, nil
 }
 
 func (c *coordinator) Connect(stream linkv1.LinkService_ConnectServer) error {
