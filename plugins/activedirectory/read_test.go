@@ -119,6 +119,21 @@ func readThenChanges(t *testing.T, d domain) {
 	}
 }
 
+// Who asks for memberOf alone is told of who came into a group, too.
+func readMembershipAlone(t *testing.T, d domain) {
+	ou := d.ou(t, "Alone")
+	c := d.open(t, scope(ou))
+	request := &connectorv1.ReadRequest{Classes: []string{"user"}, Attributes: []string{"memberOf"}}
+	ann := c.object(c.done(create(ou, "Ann", "ann.alone"))).GetId()
+	g := c.object(c.done(group(ou, "g.alone"))).GetId()
+	request.Cookie = connkit.Read(t, c, request).End.GetCookie()
+	c.done(membership(ann, []string{g}, nil))
+	r := connkit.Read(t, c, request)
+	if len(r.Objects) != 1 || value(r.Objects[0], "memberOf") != g {
+		t.Errorf("changes = %v, end %v; want ann, member of %s", r.Objects, r.End, g)
+	}
+}
+
 // What is no cookie of this question means that everything must be read.
 func readCookieRefused(t *testing.T, d domain) {
 	ou := d.ou(t, "Cookie")

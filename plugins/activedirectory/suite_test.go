@@ -33,6 +33,7 @@ func TestConnector(t *testing.T) {
 				"moved meanwhile":            moveElsewhereMeanwhile,
 				"delete":                     deleteLeaf,
 				"read, then changes":         readThenChanges,
+				"membership alone":           readMembershipAlone,
 				"cookie refused":             readCookieRefused,
 				"large group":                readLargeGroup,
 				"find many":                  findManyValues,

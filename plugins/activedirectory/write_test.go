@@ -231,6 +231,11 @@ func setEnabledTouchesOneBit(t *testing.T, d domain) {
 			t.Errorf("SetEnabled(%v) again was not Unchanged", want.enabled)
 		}
 	}
+	flags := create(ou, "Flags", "flags.enable", "userAccountControl", "66050") // disabled, and password never expires
+	flags.ReturnAttributes = []string{"userAccountControl"}
+	if got := value(c.object(c.done(flags)), "userAccountControl"); got != "66048" {
+		t.Errorf("created enabled with flags 66050: %s; want 66048", got)
+	}
 	op := create(ou, "Bob", "bob.enable")
 	op.GetCreate().Enabled, op.GetCreate().Password = false, nil
 	bob := c.object(c.done(op))

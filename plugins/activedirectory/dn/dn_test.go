@@ -41,6 +41,17 @@ func TestJoin_readBack(t *testing.T) {
 	})
 }
 
+func TestEscape(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"Ann": "Ann", "#1": `\#1`, "a#1": "a#1", " a ": `\ a\ `, "a, b": `a\, b`, "a=b;": `a\=b\;`, "Zoë": "Zoë", "a\nb": `a\0Ab`, `"\`: `\"\\`,
+	} {
+		if got := dn.Escape(value); got != want {
+			t.Errorf("Escape(%q) = %q; want %q", value, got, want)
+		}
+	}
+}
+
 func TestEqual(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
