@@ -318,6 +318,37 @@ func TestOpen_ignoresTheLogOfAnEarlierBase(t *testing.T) {
 	}
 }
 
+// What only the log knew, and a read that makes a new base did not see, is not carried over.
+func TestCommit_dropsUnseenOfTheLog(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	read := func(value string, from, to int) {
+		t.Helper()
+		s, r := begin(t, dir)
+		defer s.Close()
+		s.SetLimits(10, 10)
+		for i := from; i < to; i++ {
+			if _, err := r.Filter([]*connectorv1.Record{object(fmt.Sprint(i), value)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, err := range r.Gone() {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := r.Commit(nil); err != nil {
+			t.Fatal(err)
+		}
+		if s.Known() != to-from {
+			t.Errorf("Known() = %d; want %d", s.Known(), to-from)
+		}
+	}
+	read("a", 0, 50)
+	read("a", 0, 55)
+	read("b", 0, 52)
+}
+
 // stat returns size and time of every file.
 func stat(t *testing.T, dir string) (out []string) {
 	t.Helper()
