@@ -180,6 +180,28 @@ func TestStep_holdsTheClassThatBreaksItsThreshold(t *testing.T) {
 }
 
 // Five of ten percent and more than five: five leavers go without asking.
+// A held move does not keep the rest of its object's changes waiting.
+func TestStep_goesOnBesideWhatIsHeld(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	w.Read("hr", rehearsal.Workers(40)...)
+	w.Settle()
+	w.Read("hr", rehearsal.Workers(40, "department", "Sales")...)
+	w.Settle()
+	got := tally(jobs(t, w, store.JobFilter{}))
+	if got["move held"] != 40 || got["modify done"] != 40 {
+		t.Fatalf("jobs = %v; want 40 moves held and 40 modifies done", got)
+	}
+	w.Write(func(tx *store.Tx) error {
+		_, err := plan.Approve(tx, rehearsal.Tenant, "tester", store.HeldFilter{Class: "move"})
+		return err
+	})
+	w.Settle()
+	if got := tally(jobs(t, w, store.JobFilter{})); got["move done"] != 40 || got["move held"] != 0 {
+		t.Errorf("after approval: jobs = %v; want 40 moves done", got)
+	}
+}
+
 func TestStep_letsAFewLeaversGo(t *testing.T) {
 	t.Parallel()
 	w := world(t)

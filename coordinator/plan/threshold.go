@@ -199,12 +199,15 @@ func (b *batch) makeJobs(t target, plans []*plan, held map[string]*connectorv1.F
 			} else if op.Takes {
 				b.count(job)
 			}
+			if job.State != store.JobHeld || leaving(op.Class) {
+				after = id
+			}
 			if i > 0 {
 				entry.Text += "; "
 			}
 			entry.Text += history.Operation(op.Operation)
 			pl.jobs = append(pl.jobs, job)
-			after, id = id, id+1
+			id++
 		}
 		b.history = append(b.history, entry)
 	}
@@ -217,10 +220,14 @@ func (b *batch) count(j store.Job) {
 	})
 }
 
+// leaving tells whether what follows an operation of the class is a consequence
+// of it, and waits with it where it is held. What follows another goes on.
+func leaving(class string) bool { return class == "disable" || class == "delete" }
+
 // urgency puts leavers before everything, and what a person asked for before the rest.
 func urgency(pl *plan) int64 {
 	for _, op := range pl.ops {
-		if op.Class == "disable" || op.Class == "delete" {
+		if leaving(op.Class) {
 			return 20
 		}
 	}

@@ -1,9 +1,26 @@
 package store
 
-// HoldJobs makes queued jobs held, for the given reason, a connectorv1.Fault in
-// JSON; those already sent are not touched. It returns how many there were.
+import "slices"
+
+// HoldJobs holds those of the jobs that have not been sent, and returns how many
+// that were. What followed a job in its chain goes on without it: only the class
+// that is held waits.
 func (tx *Tx) HoldJobs(ids []int64, fault string) (int, error) {
-	return tx.exec("UPDATE job SET state = 'held', fault = ? WHERE id IN (SELECT value FROM json_each(?)) AND state = 'queued'", fault, list(ids))
+	n, err := tx.exec("UPDATE job SET state = 'held', fault = ? WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('queued','waiting')", fault, list(ids))
+	if err != nil || n == 0 {
+		return n, err
+	}
+	for bridged := 1; bridged > 0; { // once for each held job in a row
+		if bridged, err = tx.exec(`UPDATE job SET after = (SELECT h.after FROM job h WHERE h.id = job.after) WHERE state = 'waiting'
+			AND after IN (SELECT h.id FROM job h WHERE h.id IN (SELECT value FROM json_each(?)) AND h.state = 'held'
+			AND h.class NOT IN ('disable','delete'))`, list(ids)); err != nil {
+			return n, err
+		}
+	}
+	_, err = tx.exec(`UPDATE job SET state = 'queued' WHERE state = 'waiting'
+		AND (tenant, system, object) IN (SELECT tenant, system, object FROM job h WHERE h.id IN (SELECT value FROM json_each(?)))
+		AND NOT EXISTS (SELECT 1 FROM job p WHERE p.id = job.after AND p.state IN ('held','queued','waiting','sent'))`, list(ids))
+	return n, err
 }
 
 // HeldFilter says which held jobs are meant: those that match every field set.
@@ -30,7 +47,8 @@ func (tx *Tx) HeldJobs(tenant string, f HeldFilter, limit int) ([]Job, error) {
 	return query[Job](tx, "SELECT "+jobColumns+" FROM job WHERE "+where+" ORDER BY id LIMIT ?", append(args, limit)...)
 }
 
-// ApproveJobs lets held jobs go: at once, or after the jobs before them.
+// ApproveJobs lets held jobs go: at once, or after what else is still to be
+// done to their objects.
 func (tx *Tx) ApproveJobs(ids []int64, notAfter map[int64]Instant) error {
 	tx.raise(&tx.store.Jobs)
 	for id, until := range notAfter { // what was held for days must not be stale the moment it is let go
@@ -38,10 +56,16 @@ func (tx *Tx) ApproveJobs(ids []int64, notAfter map[int64]Instant) error {
 			return err
 		}
 	}
-	_, err := tx.exec(`UPDATE job SET fault = '', state = CASE WHEN after <> 0 AND EXISTS (SELECT 1 FROM job p WHERE p.id = job.after
-		AND p.state IN ('held','queued','waiting','sent')) THEN 'waiting' ELSE 'queued' END
-		WHERE id IN (SELECT value FROM json_each(?)) AND state = 'held'`, list(ids))
-	return err
+	for _, id := range slices.Sorted(slices.Values(ids)) { // one by one: each becomes the end of its object's chain
+		_, err := tx.exec(`UPDATE job SET fault = '', (after, state) = (SELECT coalesce(max(p.id), 0), CASE WHEN max(p.id) IS NULL THEN 'queued' ELSE 'waiting' END
+			FROM job p WHERE p.tenant = job.tenant AND p.system = job.system AND p.object = job.object AND p.state IN ('queued','waiting','sent') AND p.after <> job.id
+			AND NOT EXISTS (SELECT 1 FROM job q WHERE q.after = p.id AND q.after <> 0 AND q.state = 'waiting'))
+			WHERE id = ? AND state = 'held'`, id)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A HeldClass is what is held of a class in a system.

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
-	"unicode/utf16"
 
 	"github.com/go-ldap/ldap/v3"
 	"golang.org/x/sync/errgroup"
@@ -36,7 +34,7 @@ func accounts(d stage.Domain) ([]*ldap.AddRequest, error) {
 				add.Attribute(a.Name, a.Values)
 			}
 		}
-		add.Attribute("unicodePwd", []string{quoted("Bare-go-ldap 4711 " + e.DN[:8])})
+		add.Attribute("unicodePwd", []string{stage.Quoted("Bare-go-ldap 4711 " + e.DN[:8])})
 		adds = append(adds, add)
 	}
 	return adds, nil
@@ -116,13 +114,4 @@ func parent(dn string) string {
 		}
 	}
 	return ""
-}
-
-// quoted is a password as Active Directory takes it: UTF-16LE within quotes.
-func quoted(password string) string {
-	var out []byte
-	for _, unit := range utf16.Encode([]rune(`"` + password + `"`)) {
-		out = binary.LittleEndian.AppendUint16(out, unit)
-	}
-	return string(out)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/drawbridge-id/drawbridge/installer/stage"
@@ -74,7 +75,32 @@ func (d *demo) firstDay(ctx context.Context) error {
 		return err
 	}
 	d.follow("hired", d.stage.File.Get(workers.ID(7)))
-	return nil
+	return d.approve(ctx)
+}
+
+// approve lets go what the thresholds hold of the first day: the accounts that
+// were there before are many of those known, and all of them are to move.
+func (d *demo) approve(ctx context.Context) error {
+	status, err := d.stage.Status(ctx)
+	if err != nil {
+		return err
+	}
+	for _, held := range status.Held {
+		d.say("  held: %d × %s in %s: %s", held.Count, held.Class, held.System, held.Reason)
+		d.began = time.Now()
+		out, err := d.stage.CLI(ctx, "held", "approve", "--system", held.System, "--class", held.Class)
+		if err != nil {
+			return err
+		}
+		d.say("  $ drawbridge held approve --system %s --class %s\n  %s", held.System, held.Class, strings.TrimSpace(string(out)))
+	}
+	if len(status.Held) == 0 {
+		return nil
+	}
+	if err := d.stage.Settle(ctx, time.Time{}); err != nil {
+		return err
+	}
+	return d.countAct(ctx)
 }
 
 // anotherDay: people move, marry, leave; some of those who left come back.

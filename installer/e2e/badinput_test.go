@@ -139,7 +139,7 @@ func expectProblem(t *testing.T, s *stage.Stage, person string, words ...string)
 		t.Fatal(err)
 	}
 	for _, p := range problems {
-		if p.Person != person {
+		if !strings.EqualFold(p.Person, person) {
 			continue
 		}
 		text := p.Fault.Cause + " " + p.Fault.Object + " " + p.Fault.Attribute + " " + p.Fault.NextStep

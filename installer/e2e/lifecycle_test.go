@@ -74,7 +74,7 @@ func hire(t *testing.T, s *stage.Stage) {
 		t.Errorf("a contractor, out of scope, has the account %s", e.DN)
 	}
 	problems, err := s.CLI(t.Context(), "problem", "list")
-	if err != nil || !strings.Contains(string(problems), "E8") || !strings.Contains(string(problems), "ambiguous") {
+	if err != nil || !strings.Contains(strings.ToUpper(string(problems)), "E8") || !strings.Contains(string(problems), "ambiguous") {
 		t.Errorf("problem list = %s, %v; want E8 as ambiguous", problems, err)
 	}
 	for i := range 20 {

@@ -2,11 +2,13 @@ package stage
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -86,7 +88,7 @@ type Existing struct {
 	Name, SAM, EmployeeID string
 }
 
-// Seed makes accounts in the container for users, enabled and without a password of use.
+// Seed makes accounts in the container for users, enabled and with a password.
 func (s *Stage) Seed(accounts ...Existing) error {
 	conn, err := s.Domain.Dial()
 	if err != nil {
@@ -98,10 +100,20 @@ func (s *Stage) Seed(accounts ...Existing) error {
 		add.Attribute("objectClass", []string{"top", "person", "organizationalPerson", "user"})
 		add.Attribute("sAMAccountName", []string{a.SAM})
 		add.Attribute("employeeID", []string{a.EmployeeID})
-		add.Attribute("userAccountControl", []string{"514"})
+		add.Attribute("userAccountControl", []string{"512"})
+		add.Attribute("unicodePwd", []string{Quoted("Before-4711 " + a.SAM)})
 		if err := conn.Add(add); err != nil {
 			return fmt.Errorf("make account %s: %w", a.Name, err)
 		}
 	}
 	return nil
+}
+
+// Quoted is a password as Active Directory takes it: UTF-16LE within quotes.
+func Quoted(password string) string {
+	var out []byte
+	for _, unit := range utf16.Encode([]rune(`"` + password + `"`)) {
+		out = binary.LittleEndian.AppendUint16(out, unit)
+	}
+	return string(out)
 }
