@@ -37,9 +37,6 @@ import (
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
 
-// Version of the coordinator, SemVer.
-const Version = "0.1.0"
-
 // stopWait is how long a stopping coordinator waits for agents and requests.
 const stopWait = 5 * time.Second
 
@@ -52,12 +49,14 @@ type Options struct {
 	Names           []string      // host names and addresses under which it is reached, for its certificate
 	Tenant          string        // made at the first start
 	CertificateLife time.Duration // of agents; 0 means 30 days
+	Version         string        // of the coordinator, SemVer
 }
 
 // A Coordinator holds its store and its two listeners.
 type Coordinator struct {
-	log   *slog.Logger
-	store *store.Store
+	version string
+	log     *slog.Logger
+	store   *store.Store
 
 	gateway  *gateway.Gateway
 	intake   *intake.Intake
@@ -76,7 +75,7 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 	if err := os.MkdirAll(opt.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	c := &Coordinator{log: log}
+	c := &Coordinator{version: opt.Version, log: log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.release())
@@ -112,7 +111,7 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 	c.planner = plan.New(c.store, log)
 	c.schedule = schedule.New(c.store, &c.planner.Alarms, log)
 	c.gateway = gateway.New(gateway.Parts{
-		Store: c.store, Queue: c.queue, Intake: c.intake, Systems: systems, Changes: c.schedule, Version: Version, Log: log,
+		Store: c.store, Queue: c.queue, Intake: c.intake, Systems: systems, Changes: c.schedule, Version: opt.Version, Log: log,
 	})
 
 	certificate := enroll.NewServer(authority, opt.Names)
@@ -120,7 +119,7 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 		grpc.Creds(credentials.NewTLS(identity.ServerTLS(certificate.Current, authority.Pool()))))...)
 	linkv1.RegisterEnrollmentServiceServer(c.linkServ, enrolment)
 	linkv1.RegisterLinkServiceServer(c.linkServ, c.gateway)
-	server := &api.Server{Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Version: Version, Log: log}
+	server := &api.Server{Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Version: opt.Version, Log: log}
 	c.apiServ = &http.Server{Handler: server.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	if opt.APITLS {
 		c.api = tls.NewListener(c.api, &tls.Config{
@@ -169,7 +168,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		}
 		return nil
 	})
-	c.log.InfoContext(ctx, "Coordinator started", "version", Version, "link", c.Link().String(), "api", c.API().String())
+	c.log.InfoContext(ctx, "Coordinator started", "version", c.version, "link", c.Link().String(), "api", c.API().String())
 	select {
 	case <-ctx.Done():
 	case <-failed.Done():

@@ -128,7 +128,7 @@ func (g *Gateway) Connect(rpc grpc.BidiStreamingServer[linkv1.ConnectRequest, li
 }
 
 // serve lets the agent in, and serves it until it goes.
-func (g *Gateway) serve(ctx context.Context, s *stream) error {
+func (g *Gateway) serve(ctx context.Context, s *stream) (err error) {
 	var hello *linkv1.Hello
 	select {
 	case hello = <-s.hello:
@@ -147,7 +147,7 @@ func (g *Gateway) serve(ctx context.Context, s *stream) error {
 		return err
 	}
 	g.enter(s)
-	defer g.leave(ctx, s)
+	defer func() { g.leave(ctx, s, err) }()
 	s.log.InfoContext(ctx, "Agent connected", "host", hello.GetHost(), "version", hello.GetVersion())
 	welcome := &linkv1.Welcome{Protocol: min(hello.GetProtocol(), Protocol), Clock: timestamppb.Now(), Version: g.Version}
 	if err := s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Welcome{Welcome: welcome}}); err != nil {
@@ -196,13 +196,14 @@ func (g *Gateway) enter(s *stream) {
 	g.streams[s.agent] = s
 }
 
-func (g *Gateway) leave(ctx context.Context, s *stream) {
+// leave notes that the stream has ended, and why.
+func (g *Gateway) leave(ctx context.Context, s *stream, cause error) {
 	g.mu.Lock()
 	if g.streams[s.agent] == s {
 		delete(g.streams, s.agent)
 	}
 	g.mu.Unlock()
-	s.log.InfoContext(ctx, "Agent disconnected", "cause", context.Cause(ctx))
+	s.log.InfoContext(ctx, "Agent disconnected", "cause", cause)
 	err := g.Store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		return tx.DisconnectAgent(s.agent.Tenant, s.agent.ID, s.since)
 	})

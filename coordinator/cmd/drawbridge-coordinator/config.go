@@ -146,5 +146,5 @@ func (c config) level() slog.Level {
 }
 
 func (c config) options() coordinator.Options {
-	return coordinator.Options{Data: c.Data, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife}
+	return coordinator.Options{Data: c.Data, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, Version: version}
 }

@@ -11,6 +11,9 @@ import (
 	"syscall"
 )
 
+// version is set by the build.
+var version = "0.0.0-dev"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

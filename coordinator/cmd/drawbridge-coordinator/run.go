@@ -30,7 +30,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, env func(
 	}
 	switch verb {
 	case "version":
-		_, err := fmt.Fprintln(stdout, coordinator.Version)
+		_, err := fmt.Fprintln(stdout, version)
 		return err
 	case "help":
 		fmt.Fprint(stdout, usage)
