@@ -8,13 +8,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/drawbridge-id/drawbridge/agent/host"
 )
 
-func freeze(t *testing.T, p *host.Process) {
+// stop freezes a process.
+func stop(t *testing.T, pid int) {
 	t.Helper()
-	if err := syscall.Kill(p.PID(), syscall.SIGSTOP); err != nil {
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -4,11 +4,9 @@ import (
 	"testing"
 
 	"golang.org/x/sys/windows"
-
-	"github.com/drawbridge-id/drawbridge/agent/host"
 )
 
-func freeze(t *testing.T, _ *host.Process) { t.Skip("no SIGSTOP") }
+func stop(t *testing.T, _ int) { t.Skip("no SIGSTOP") }
 
 func alive(pid int) bool {
 	p, err := windows.OpenProcess(windows.SYNCHRONIZE, false, uint32(pid))
