@@ -34,7 +34,7 @@ func accounts(d stage.Domain) ([]*ldap.AddRequest, error) {
 				add.Attribute(a.Name, a.Values)
 			}
 		}
-		add.Attribute("unicodePwd", []string{stage.Quoted("Bare-go-ldap 4711 " + e.DN[:8])})
+		add.Attribute("unicodePwd", []string{stage.Quoted("Qx9-Vintage-4711")})
 		adds = append(adds, add)
 	}
 	return adds, nil

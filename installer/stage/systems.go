@@ -101,7 +101,7 @@ func (s *Stage) Seed(accounts ...Existing) error {
 		add.Attribute("sAMAccountName", []string{a.SAM})
 		add.Attribute("employeeID", []string{a.EmployeeID})
 		add.Attribute("userAccountControl", []string{"512"})
-		add.Attribute("unicodePwd", []string{Quoted("Before-4711 " + a.SAM)})
+		add.Attribute("unicodePwd", []string{Quoted("Qx9-Vintage-4711")})
 		if err := conn.Add(add); err != nil {
 			return fmt.Errorf("make account %s: %w", a.Name, err)
 		}
