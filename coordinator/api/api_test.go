@@ -16,11 +16,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/api"
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
 func send(t *testing.T, method, address, token string, body string) (int, string) {
@@ -159,6 +161,50 @@ func TestApply_tellsEveryFault(t *testing.T) {
 	var systems []client.System
 	if err := c.Items(t.Context(), "/v1/systems", nil, &systems); err != nil || len(systems) != 0 {
 		t.Errorf("%d systems stored, %v; want none", len(systems), err)
+	}
+}
+
+// What the system does not have is told before anything is stored, where its schema is known.
+func TestApply_checksTheSchema(t *testing.T) {
+	t.Parallel()
+	w := rehearsal.New(t)
+	w.Apply(rehearsal.Documents)
+	schema := &connectorv1.SchemaResponse{Classes: []*connectorv1.Class{{Name: "user", Attributes: []*connectorv1.AttributeType{
+		{Name: "cn", Type: connectorv1.Type_TYPE_STRING}, {Name: "department", Type: connectorv1.Type_TYPE_STRING},
+	}}}}
+	w.Write(func(tx *store.Tx) error {
+		text, err := proto.Marshal(schema)
+		if err != nil {
+			return err
+		}
+		return tx.SetSchema(rehearsal.Tenant, "corp-ad", text)
+	})
+	c := connect(t, w)
+	text := strings.Replace(rehearsal.Documents, "    department: department\n    title: title\n    manager: {", "    departmnt: department\n    title: title\n    manager: {", 1)
+	_, err := c.Apply(t.Context(), "all.yaml", []byte(text), false)
+	var p *client.Problem
+	if !errors.As(err, &p) {
+		t.Fatalf("Apply() = %v; want a problem with faults", err)
+	}
+	found := false
+	for _, f := range p.Errors {
+		found = found || strings.Contains(f.Text, "departmnt:") && strings.Contains(f.NextStep+f.Message, "department")
+	}
+	if !found {
+		t.Errorf("faults = %+v; want one at the line of departmnt that suggests department", p.Errors)
+	}
+}
+
+// A decision about nothing in particular is not one about everything.
+func TestDecide_wantsToKnowWhat(t *testing.T) {
+	t.Parallel()
+	w := populated(t)
+	c := connect(t, w)
+	for _, path := range []string{"/v1/held/approve", "/v1/held/reject"} {
+		var p *client.Problem
+		if err := c.Post(t.Context(), path, client.Decision{}, nil); !errors.As(err, &p) || p.Status != http.StatusUnprocessableEntity {
+			t.Errorf("%s of nothing = %v; want it refused", path, err)
+		}
 	}
 }
 

@@ -141,7 +141,9 @@ func TestChanged_readsOnceWhenQuiet(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Schedule.Run(ctx) }()
+	var last time.Time
 	for range 5 {
+		last = time.Now()
 		if err := w.Schedule.Changed(ctx, rehearsal.Tenant, "hr"); err != nil {
 			t.Fatal(err)
 		}
@@ -165,6 +167,9 @@ func TestChanged_readsOnceWhenQuiet(t *testing.T) {
 		cycles, err = tx.ListCycles(rehearsal.Tenant, "hr", "", 10)
 		return err
 	})
+	if len(cycles) == 1 && cycles[0].Began.Time().Before(last) {
+		t.Errorf("read began %v before the last change; want it to be quiet first", last.Sub(cycles[0].Began.Time()))
+	}
 	if len(cycles) != 1 || cycles[0].Cause != "changed, everything" {
 		t.Errorf("cycles = %+v; want one that says it changed", cycles)
 	}

@@ -27,8 +27,6 @@ type session struct {
 	url, token, tokenFile, ca, output string
 
 	api *client.Client
-	// documents are the files sent, by name: faults are shown in them.
-	documents map[string][]byte
 }
 
 func newRoot(s *session) *cobra.Command {
