@@ -143,6 +143,9 @@ func want(t *testing.T, s *stage.Stage, employee string, values map[string]strin
 		switch name {
 		case "dn":
 			got = strings.TrimSuffix(entry.DN, ","+s.Domain.Base)
+			if sameDN(got, value) { // servers escape more than they must
+				continue
+			}
 		case "enabled":
 			got = fmt.Sprint(stage.Enabled(entry))
 		case "groups":
@@ -158,6 +161,15 @@ func want(t *testing.T, s *stage.Stage, employee string, values map[string]strin
 			t.Errorf("%s of %s = %q; want %q", name, employee, got, value)
 		}
 	}
+}
+
+func sameDN(a, b string) bool {
+	x, err := ldap.ParseDN(a)
+	if err != nil {
+		return false
+	}
+	y, err := ldap.ParseDN(b)
+	return err == nil && x.EqualFold(y)
 }
 
 func groups(entry *ldap.Entry) string {
