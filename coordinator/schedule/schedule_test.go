@@ -94,9 +94,12 @@ func TestStep_readsWhatIsDue(t *testing.T) {
 func TestStep_neverPilesUpReads(t *testing.T) {
 	t.Parallel()
 	w := world(t)
-	for range 3 {
+	for i := range 3 {
 		nextRead(w, "hr", now)
-		step(t, w)
+		next := step(t, w)
+		if in := time.Until(next); i > 0 && in > time.Second {
+			t.Errorf("next look in %v while a read is open; want a moment", in)
+		}
 	}
 	if _, states := reads(t, w, "hr"); len(states) != 1 {
 		t.Errorf("reads = %q; want one", states)
