@@ -14,6 +14,7 @@
 //	a stream breaks               what was sent and has no result is sent again after the next Hello
 //	the coordinator is killed     what was not confirmed comes again; jobs and batches are known by their numbers
 //	a transaction fails           each part of it is tried alone; the stream whose part fails is cut, and repeats it
+//	an agent was away             its watched systems are read when it is back
 //	an agent is revoked           its stream is cut at once
 //	an agent connects twice       the later stream stays
 //	a frame of an unknown kind    it is skipped

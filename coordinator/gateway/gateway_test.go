@@ -534,6 +534,27 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
+// What changed while nobody watched is found: a watched system is read when its agent is back.
+func TestConnect_readsWatchedSystems(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.apply(hrDocument + "read: {watch: true}\n")
+	next := func() (at store.Instant) {
+		if err := b.store.Read(t.Context(), func(tx *store.Tx) error {
+			s, err := tx.System(tenant, "hr")
+			at = s.NextRead
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	b.write(func(tx *store.Tx) error { return tx.SetNextRead(tenant, "hr", tx.Now.Add(time.Hour)) })
+	a := b.enrol("a1")
+	a.connect(b, 10)
+	eventually(t, "the system is to be read soon", func() bool { return time.Until(next().Time()) < time.Minute })
+}
+
 // Of two streams of one agent the later stays, and the agent counts as here.
 func TestConnect_twice(t *testing.T) {
 	t.Parallel()

@@ -172,6 +172,9 @@ func (s *stream) run(ctx context.Context) error {
 	if err := s.resend(ctx); err != nil {
 		return err
 	}
+	if err := s.unwatched(ctx); err != nil {
+		return err
+	}
 	seen := time.Now()
 	for {
 		// Before looking: nothing in between is missed.
@@ -207,6 +210,24 @@ func (s *stream) run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// unwatched has the watched systems of the site read: while the agent was away
+// nobody saw them change, and what it noticed last may be lost.
+func (s *stream) unwatched(ctx context.Context) error {
+	frame, _, err := s.systemsFrame(ctx)
+	if err != nil {
+		return err
+	}
+	for _, system := range frame.GetSystems() {
+		if !system.GetWatch() {
+			continue
+		}
+		if err := s.Changes.Changed(ctx, s.agent.Tenant, system.GetName()); err != nil && !errors.Is(err, store.ErrNone) {
+			return err
+		}
+	}
+	return nil
 }
 
 // round sends what there is, and tells how long there will be nothing if nobody signals.
