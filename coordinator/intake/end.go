@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
@@ -43,7 +44,10 @@ func (in *Intake) EndRead(tx *store.Tx, job store.Job, result *linkv1.Result) er
 		if _, err := tx.DiscardMissing(job.Tenant, job.System, job.ID); err != nil {
 			return err
 		}
-		return tx.PutCycle(cycle)
+		if err := tx.PutCycle(cycle); err != nil {
+			return err
+		}
+		return s.readAgain()
 	}
 	// An agent that knew nothing before has sent everything there is, and cannot say what is gone.
 	if sum.GetFull() && sum.GetChanged() >= sum.GetSeen() {
@@ -65,6 +69,27 @@ func (in *Intake) EndRead(tx *store.Tx, job store.Job, result *linkv1.Result) er
 		return err
 	}
 	return s.readAs(cycle)
+}
+
+// firstPause is how long after a failed read the next is tried; it doubles with
+// every further one, until the ordinary schedule is sooner.
+const firstPause = 5 * time.Second
+
+// readAgain has the system read again soon: what was missing, a secret or a
+// file, may come at any moment.
+func (s *scope) readAgain() error {
+	last, err := s.tx.Cycles(s.tenant, s.name, 10)
+	if err != nil {
+		return err
+	}
+	pause := firstPause
+	for _, c := range last[min(1, len(last)):] {
+		if c.State != store.CycleFailed {
+			break
+		}
+		pause *= 2
+	}
+	return s.tx.ReadSooner(s.tenant, s.name, s.tx.Now.Add(pause))
 }
 
 // gate believes what the cycle found gone, or holds it.

@@ -16,7 +16,7 @@
 //	a record that the mapping cannot take   set aside as a reject that stays until the record changes;
 //	                                        the person keeps what they had
 //	a batch of a system that is no more     let pass
-//	a read that did not come to its end     nothing of it is taken as gone; the cycle failed
+//	a read that did not come to its end     nothing of it is taken as gone; the cycle failed, the next is soon
 //	a feed that lost too much               held; nobody loses anything
 //	another document                        what is stored is evaluated anew, see [Intake.Run]
 package intake

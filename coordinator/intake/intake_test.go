@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
@@ -492,6 +493,30 @@ func TestEndRead_believesOrFails(t *testing.T) {
 	}
 	b.take("hr", 9, worker(3, "Nurse")) // and comes back
 	b.wantDue("e00003")
+}
+
+// A failed read is tried again soon, then with growing pauses, never later than the schedule has it.
+func TestEndRead_failedIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	in := func(scheduled time.Duration) (pause time.Duration) {
+		job := b.begin("hr")
+		b.write(func(tx *store.Tx) error { return tx.SetNextRead(tenant, "hr", tx.Now.Add(scheduled)) })
+		b.end(job, &linkv1.Result{Outcome: connectorv1.Outcome_OUTCOME_UNAVAILABLE})
+		b.read(func(tx *store.Tx) error {
+			row, err := tx.System(tenant, "hr")
+			pause = row.NextRead.Time().Sub(tx.Now.Time())
+			return err
+		})
+		return pause.Round(time.Second)
+	}
+	var got []time.Duration
+	for _, scheduled := range []time.Duration{time.Hour, time.Hour, time.Hour, 10 * time.Second} {
+		got = append(got, in(scheduled))
+	}
+	if diff := cmp.Diff([]time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 10 * time.Second}, got); diff != "" {
+		t.Errorf("pauses (-want +got):\n%s", diff)
+	}
 }
 
 // An agent with a new spool cannot say what is gone: what it did not send is. What it could not read is not.

@@ -71,6 +71,13 @@ func (tx *Tx) SetNextRead(tenant, name string, at Instant) error {
 	return tx.changed(tx.exec("UPDATE system SET next_read = ? WHERE tenant = ? AND name = ?", at, tenant, name))
 }
 
+// ReadSooner has a system that the schedule reads read at an instant if that is sooner than it would be.
+func (tx *Tx) ReadSooner(tenant, name string, at Instant) error {
+	tx.raise(&tx.store.Systems)
+	_, err := tx.exec("UPDATE system SET next_read = ? WHERE tenant = ? AND name = ? AND next_read > ?", at, tenant, name, at)
+	return err
+}
+
 // SetEvaluated notes the revision by which a system's stored accounts were evaluated.
 func (tx *Tx) SetEvaluated(tenant, name string, revision int64) error {
 	_, err := tx.exec("UPDATE system SET evaluated = ? WHERE tenant = ? AND name = ? AND evaluated < ?", revision, tenant, name, revision)
