@@ -19,7 +19,8 @@ func (s *Stage) Export(ctx context.Context) error {
 	return s.Settle(ctx, since)
 }
 
-// Settle waits until the HR system was read after since, and nothing is left to do.
+// Settle waits until the HR system was read after since, every system since
+// its document was applied, and nothing is left to do.
 func (s *Stage) Settle(ctx context.Context, since time.Time) error {
 	var last client.Status
 	for {
@@ -50,13 +51,19 @@ func quiet(status client.Status) bool {
 	return true
 }
 
+// readSince tells whether the HR system was read after since, and every system
+// since its document was applied.
 func readSince(status client.Status, since time.Time) bool {
 	for _, system := range status.Systems {
-		if system.Name == HR {
-			return system.Last != nil && !system.Last.Ended.IsZero() && system.Last.Began.After(since.Truncate(time.Millisecond))
+		after := system.Applied
+		if system.Name == HR && since.After(after) {
+			after = since
+		}
+		if system.Last == nil || system.Last.Ended.IsZero() || system.Last.Began.Before(after.Truncate(time.Millisecond)) {
+			return false
 		}
 	}
-	return false
+	return len(status.Systems) > 0
 }
 
 // Jobs lists jobs that match the query, as `drawbridge job list` does.
