@@ -77,6 +77,12 @@ func set(t *testing.T, domain string) *stage.Stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			for _, words := range []string{"status", "cycle list", "problem list", "held list", "job list --state open"} {
+				out, err := s.CLI(context.Background(), strings.Fields(words)...)
+				t.Logf("$ drawbridge %s\n%s%v", words, lastLines(string(out), 30), err)
+			}
+		}
 		s.Close()
 		if t.Failed() {
 			for _, p := range []*stage.Process{s.Coordinator, s.Agent} {
