@@ -100,7 +100,6 @@ func ServerOptions() []grpc.ServerOption {
 		grpc.MaxRecvMsgSize(frameBytes),
 		grpc.InitialWindowSize(streamBytes),
 		grpc.InitialConnWindowSize(streamBytes),
-		grpc.SharedWriteBuffer(true),
 	}
 }
 

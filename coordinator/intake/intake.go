@@ -65,6 +65,7 @@ type scope struct {
 	cycle  int64
 	system *mapping.System
 	owners map[string]string
+	write  bool // the objects are what writes returned: who wrote knows when the person is due
 }
 
 // A change is an object that is new or not as it was.
@@ -72,7 +73,6 @@ type change struct {
 	account store.Account  // as it shall be stored
 	object  mapping.Object // of account
 	old     *store.Account // nil when it is new
-	joined  bool           // it has become its person's
 }
 
 // Take stores a batch. Taking it again changes nothing.
@@ -84,7 +84,7 @@ func (in *Intake) Take(tx *store.Tx, b Batch) error {
 	if err != nil {
 		return err
 	}
-	s.cycle, s.owners = b.Cycle, b.Owners
+	s.cycle, s.owners, s.write = b.Cycle, b.Owners, b.Cycle == 0
 	if err := s.rejects(b.Rejects); err != nil {
 		return err
 	}

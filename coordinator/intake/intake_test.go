@@ -377,7 +377,7 @@ func TestTake_ownersWakeWhoWaits(t *testing.T) {
 	if a := b.account("ad", "g2"); a.Person != boss.ID {
 		t.Errorf("account belongs to %q; want %q", a.Person, boss.ID)
 	}
-	b.wantDue("e00001", "e00002")
+	b.wantDue("e00001") // the owner is due when whoever wrote says so
 	b.take("ad", 3, user("g2", "E00002", "boss", "Chief"))
 	b.wantDue("e00002") // nobody waits any more; the change is against what the source says
 }
@@ -451,6 +451,17 @@ func TestEndRead_gate(t *testing.T) {
 			}
 			return err
 		})
+	})
+	t.Run("nothing new", func(t *testing.T) {
+		t.Parallel()
+		b, c := start(t)
+		if got := b.end(b.begin("hr"), done(true, 12, 0, 0, 12)); got.State != store.CycleApplied {
+			t.Errorf("cycle that found nothing new is %s; want it applied, the earlier one still held", got.State)
+		}
+		b.wantDue()
+		if err := b.Believe(t.Context(), tenant, c.ID, "ann"); err != nil {
+			t.Errorf("Believe of the earlier cycle = %v; want it decided there", err)
+		}
 	})
 	t.Run("more is lost", func(t *testing.T) {
 		t.Parallel()

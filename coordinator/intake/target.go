@@ -41,10 +41,9 @@ func (s *scope) target(changes []*change) error {
 				loose = append(loose, a.Match)
 			}
 		case c.old == nil || c.old.Person != a.Person:
-			c.joined = true
 			joined = append(joined, a.Person)
-			due = append(due, a.Person)
-		default:
+		}
+		if a.Person != "" && !s.write {
 			due = append(due, a.Person)
 		}
 	}

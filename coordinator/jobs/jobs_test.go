@@ -263,11 +263,13 @@ func TestFinish_chain(t *testing.T) {
 	if j := b.job(then); j.State != store.JobQueued {
 		t.Errorf("successor is %s; want it queued", j.State)
 	}
+	if in := b.dueIn("p1"); in >= 0 {
+		t.Error("person is due in the middle of the chain; want at its end")
+	}
 	if in := b.dueIn("p2"); in != 0 {
 		t.Errorf("who waited is due in %v; want now", in)
 	}
 	b.claim(9)
-	b.write(func(tx *store.Tx) error { return tx.RemoveDue(tenant, []string{"p1"}) })
 	b.finish(outcome(then, doneNow, user("g1", "jdoe", "x")))
 	if in := b.dueIn("p1"); in != 0 {
 		t.Errorf("person is due in %v at the end of the chain; want now", in)
