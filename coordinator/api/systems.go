@@ -217,9 +217,18 @@ func (s *Server) system(tx *store.Tx, row store.System, counts []store.Count) (c
 	if errors.Is(err, store.ErrNone) {
 		return out, nil
 	}
+	if err != nil {
+		return out, err
+	}
 	c := cycle(last)
 	out.Last = &c
-	return out, err
+	if c.State == store.CycleFailed { // the agent reaches it, and yet it cannot be read
+		out.State = "failing"
+		if out.Fault == nil {
+			out.Fault = &client.Trouble{Cause: c.Reason}
+		}
+	}
+	return out, nil
 }
 
 func role(system *mapping.System) string {

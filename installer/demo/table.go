@@ -98,11 +98,11 @@ func (d *demo) countAct(ctx context.Context) error {
 // table prints what happened, and the traces.
 func (d *demo) table(ctx context.Context) error {
 	var matched []client.Entry
-	if err := d.stage.API.Get(ctx, "/v1/log", url.Values{"kind": {"matched"}, "system": {stage.AD}, "limit": {"1000"}}, &matched); err != nil {
+	if err := d.stage.API.Items(ctx, "/v1/log", url.Values{"kind": {"matched"}, "system": {stage.AD}, "limit": {"1000"}}, &matched); err != nil {
 		return err
 	}
 	var problems []client.Obstacle
-	if err := d.stage.API.Get(ctx, "/v1/problems", nil, &problems); err != nil {
+	if err := d.stage.API.Items(ctx, "/v1/problems", nil, &problems); err != nil {
 		return err
 	}
 	d.say("\nWhat happened\n")

@@ -130,12 +130,8 @@ func wrongValues(t *testing.T, s *stage.Stage) {
 // expectProblem wants the person's problem to say all the words.
 func expectProblem(t *testing.T, s *stage.Stage, person string, words ...string) {
 	t.Helper()
-	out, err := s.CLI(t.Context(), "problem", "list", "-o", "json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var problems []client.Obstacle
-	if err := json.Unmarshal(out, &problems); err != nil {
+	if err := s.API.Items(t.Context(), "/v1/problems", nil, &problems); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range problems {
@@ -150,5 +146,5 @@ func expectProblem(t *testing.T, s *stage.Stage, person string, words ...string)
 		}
 		return
 	}
-	t.Errorf("%s has no problem; want one about %q: %s", person, words, out)
+	t.Errorf("%s has no problem; want one about %q: %v", person, words, problems)
 }

@@ -15,7 +15,7 @@ import (
 // none twice, none lost.
 func TestKilledAtRandom(t *testing.T) {
 	onEachDomain(t, func(t *testing.T, s *stage.Stage) {
-		const people, kills = 500, 20
+		const people, kills = 500, 17 // and three more in the end
 		if err := s.Configure(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -31,6 +31,17 @@ func TestKilledAtRandom(t *testing.T) {
 			if i == kills/2 { // the second half of them during changes
 				retitle(t, s)
 			}
+		}
+		if err := s.Settle(ctx, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		// That everybody gets another title is held; and it is let go under fire, too.
+		if _, err := s.CLI(ctx, "held", "approve", "--system", stage.AD, "--class", "modify"); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			time.Sleep(time.Duration(50+rand.IntN(300)) * time.Millisecond)
+			kill(t, s, i)
 		}
 		if err := s.Settle(ctx, time.Time{}); err != nil {
 			t.Fatal(err)

@@ -69,6 +69,6 @@ func readSince(status client.Status, since time.Time) bool {
 // Jobs lists jobs that match the query, as `drawbridge job list` does.
 func (s *Stage) Jobs(ctx context.Context, query url.Values) ([]client.Job, error) {
 	var jobs []client.Job
-	err := s.API.Get(ctx, "/v1/jobs", query, &jobs)
+	err := s.API.Items(ctx, "/v1/jobs", query, &jobs)
 	return jobs, err
 }
