@@ -22,12 +22,14 @@ func (s *Stage) Export(ctx context.Context) error {
 // Settle waits until the HR system was read after since, every system since
 // its document was applied, and nothing is left to do.
 func (s *Stage) Settle(ctx context.Context, since time.Time) error {
+	called := time.Now()
 	var last client.Status
 	for {
 		status, err := s.Status(ctx)
 		if err == nil {
 			last = status
-			if quiet(status) && readSince(status, since) {
+			fresh := !status.Now.Before(called.Truncate(time.Millisecond)) // the coordinator answers the same for a moment
+			if fresh && quiet(status) && readSince(status, since) {
 				return nil
 			}
 		}
@@ -52,14 +54,15 @@ func quiet(status client.Status) bool {
 }
 
 // readSince tells whether the HR system was read after since, and every system
-// since its document was applied.
+// since its document was applied. A read that failed does not count: it is
+// repeated.
 func readSince(status client.Status, since time.Time) bool {
 	for _, system := range status.Systems {
 		after := system.Applied
 		if system.Name == HR && since.After(after) {
 			after = since
 		}
-		if system.Last == nil || system.Last.Ended.IsZero() || system.Last.Began.Before(after.Truncate(time.Millisecond)) {
+		if system.Last == nil || system.Last.Ended.IsZero() || system.Last.State == "failed" || system.Last.Began.Before(after.Truncate(time.Millisecond)) {
 			return false
 		}
 	}
