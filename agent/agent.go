@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/drawbridge-id/drawbridge/agent/config"
 	"github.com/drawbridge-id/drawbridge/agent/control"
@@ -236,8 +237,12 @@ func (a *Agent) Probe(ctx context.Context, system string) (*connectorv1.ProbeRes
 	return a.runner.Probe(ctx, s)
 }
 
-// Retry has a system tried at once.
-func (a *Agent) Retry(system string) { a.runner.Retry(system) }
+// Retry has a system tried at once, and tells the coordinator, which may have
+// given up reading it for a while.
+func (a *Agent) Retry(system string) {
+	a.runner.Retry(system)
+	a.link.Changed(&linkv1.Changed{System: system, Noticed: timestamppb.Now()})
+}
 
 // site is what the link hands the coordinator's word to.
 type site struct{ *Agent }
