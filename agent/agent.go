@@ -99,13 +99,14 @@ func New(c *config.Config, version string, log *slog.Logger) (*Agent, error) {
 		Linked:  a.linked,
 	}
 	a.runner = &runner.Runner{
-		Spool:     a.spool,
-		Host:      a.host,
-		Vault:     a.vault,
-		Folders:   c.Folders,
-		Snapshots: filepath.Join(c.Data, "snapshots"),
-		Report:    a.link,
-		Log:       log.With("part", "runner"),
+		Spool:       a.spool,
+		Host:        a.host,
+		Vault:       a.vault,
+		Folders:     c.Folders,
+		Snapshots:   filepath.Join(c.Data, "snapshots"),
+		Concurrency: c.Concurrency,
+		Report:      a.link,
+		Log:         log.With("part", "runner"),
 	}
 	return a, nil
 }

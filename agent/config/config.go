@@ -9,6 +9,7 @@
 //	    sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 //	    serves: [activedirectory, csv]
 //	folders: [/srv/hr]               # the only places whose files a system may name
+//	concurrency: {corp-ad: 4}        # operations at a time, where not to be found by measuring
 //	log: {level: info, format: text}
 //
 // Which systems there are, and their settings, come from the coordinator;
@@ -33,11 +34,12 @@ import (
 
 // A Config is the content of agent.yaml.
 type Config struct {
-	Coordinator string      `yaml:"coordinator"` // Required. host:port
-	Data        string      `yaml:"data"`        // Optional. Folder of the agent's state; see [DefaultData]
-	Connectors  []Connector `yaml:"connectors"`  // Optional. None: the agent runs no job
-	Folders     []string    `yaml:"folders"`     // Optional. None: no system may name a file
-	Log         Log         `yaml:"log"`         // Optional
+	Coordinator string         `yaml:"coordinator"` // Required. host:port
+	Data        string         `yaml:"data"`        // Optional. Folder of the agent's state; see [DefaultData]
+	Connectors  []Connector    `yaml:"connectors"`  // Optional. None: the agent runs no job
+	Folders     []string       `yaml:"folders"`     // Optional. None: no system may name a file
+	Concurrency map[string]int `yaml:"concurrency"` // Optional. Operations at a time by system; of others the agent finds the best by measuring
+	Log         Log            `yaml:"log"`         // Optional
 }
 
 // A Connector is an executable that may be started.
@@ -46,6 +48,9 @@ type Connector struct {
 	SHA256 string   `yaml:"sha256"` // Required. Of the executable, in hexadecimal
 	Serves []string `yaml:"serves"` // Required. Names of connectors; each is started as `<path> <name>`
 }
+
+// MostAtATime is the greatest concurrency that may be set for a system.
+const MostAtATime = 64
 
 // Log says what is logged, and how.
 type Log struct {
@@ -126,6 +131,11 @@ func (c *Config) check(d *decoder) {
 	d.absolute("data", c.Data)
 	for i, folder := range c.Folders {
 		d.absolute(fmt.Sprintf("folders[%d]", i), folder)
+	}
+	for system, n := range c.Concurrency {
+		if n < 1 || n > MostAtATime {
+			d.faultAt("concurrency."+system, "%d is not a number from 1 to %d; leave the system out to have the agent find the best", n, MostAtATime)
+		}
 	}
 	if l := c.Log.Level; l != "" && !slices.Contains([]string{"debug", "info", "warn", "error"}, l) {
 		d.faultAt("log.level", "%q is none of debug, info, warn, error", l)

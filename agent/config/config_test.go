@@ -22,6 +22,7 @@ connectors:
     sha256: `+sum+`
     serves: [activedirectory, csv]
 folders: [/srv/hr]
+concurrency: {corp-ad: 4}
 log: {level: debug, format: json}
 `))
 	want := &config.Config{
@@ -30,8 +31,9 @@ log: {level: debug, format: json}
 		Connectors: []config.Connector{{
 			Path: "/usr/lib/drawbridge/drawbridge-connectors", SHA256: sum, Serves: []string{"activedirectory", "csv"},
 		}},
-		Folders: []string{"/srv/hr"},
-		Log:     config.Log{Level: "debug", Format: "json"},
+		Folders:     []string{"/srv/hr"},
+		Concurrency: map[string]int{"corp-ad": 4},
+		Log:         config.Log{Level: "debug", Format: "json"},
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -59,6 +61,10 @@ log:
   level: info
   format: [text]
 zzz: 1
+concurrency:
+  corp-ad: 65
+  hr: many
+  corp-ad: 4
 `))
 	want := []string{
 		`agent.yaml:1:1: unknown key "coordinater"; did you mean "coordinator"?`,
@@ -75,7 +81,10 @@ zzz: 1
 		`agent.yaml:9:10: log.level "loud" is none of debug, info, warn, error`,
 		`agent.yaml:10:3: key "level" is there twice, first in line 9`,
 		`agent.yaml:11:11: log.format must be text, not a list`,
-		`agent.yaml:12:1: unknown key "zzz"; known here: coordinator, data, connectors, folders, log`,
+		`agent.yaml:12:1: unknown key "zzz"; known here: coordinator, data, connectors, folders, concurrency, log`,
+		`agent.yaml:14:12: concurrency.corp-ad 65 is not a number from 1 to 64; leave the system out to have the agent find the best`,
+		`agent.yaml:15:7: concurrency.hr must be a whole number, not "many"`,
+		`agent.yaml:16:3: key "corp-ad" is there twice, first in line 14`,
 	}
 	var faults config.Faults
 	if !errors.As(err, &faults) {
@@ -108,6 +117,7 @@ func TestParse_noYAML(t *testing.T) {
 // Whatever is in the file, the answer is a configuration or faults.
 func FuzzParse(f *testing.F) {
 	f.Add("coordinator: a:1\nlog: {level: info}\nconnectors:\n- serves: [x]\n")
+	f.Add("coordinator: a:1\nconcurrency: {a: 1, b: x}\n")
 	f.Add("a: &x [*x]\n? b\n: |\n  c\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := config.Parse("agent.yaml", []byte(text))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -12,7 +13,7 @@ import (
 )
 
 // A decoder fills a struct from YAML and collects faults. It knows structs,
-// slices and text, which is all that agent.yaml needs.
+// slices, maps, numbers and text, which is all that agent.yaml needs.
 type decoder struct {
 	file   string
 	faults Faults
@@ -60,12 +61,39 @@ func (d *decoder) value(path string, node ast.Node, into reflect.Value) {
 		d.object(path, node, into)
 	case reflect.Slice:
 		d.list(path, node, into)
+	case reflect.Map:
+		d.table(path, node, into)
+	case reflect.Int:
+		d.number(path, node, into)
 	default:
 		d.text(path, node, into)
 	}
 }
 
 func (d *decoder) object(path string, node ast.Node, into reflect.Value) {
+	d.members(path, node, func(key string, at pos, value ast.Node) {
+		if field, known := fieldOf(into, key); known {
+			d.value(join(path, key), value, field)
+		} else {
+			d.add(at, "unknown key %q%s", join(path, key), hint(key, into.Type()))
+		}
+	})
+}
+
+// table fills a map, whose keys are names that the admin chose.
+func (d *decoder) table(path string, node ast.Node, into reflect.Value) {
+	into.Set(reflect.MakeMap(into.Type()))
+	d.members(path, node, func(key string, _ pos, value ast.Node) {
+		item := reflect.New(into.Type().Elem()).Elem()
+		d.value(join(path, key), value, item)
+		if !d.unread[join(path, key)] {
+			into.SetMapIndex(reflect.ValueOf(key), item)
+		}
+	})
+}
+
+// members calls each for every key of a mapping, once.
+func (d *decoder) members(path string, node ast.Node, each func(key string, at pos, value ast.Node)) {
 	var members []*ast.MappingValueNode
 	switch n := node.(type) {
 	case *ast.MappingNode:
@@ -83,16 +111,12 @@ func (d *decoder) object(path string, node ast.Node, into reflect.Value) {
 	for _, m := range members {
 		key := m.Key.GetToken().Value
 		at := place(m.Key)
-		field, known := fieldOf(into, key)
-		switch line, twice := seen[key]; {
-		case twice:
+		if line, twice := seen[key]; twice {
 			d.add(at, "key %q is there twice, first in line %d", key, line)
-		case !known:
-			d.add(at, "unknown key %q%s", join(path, key), hint(key, into.Type()))
-		default:
-			seen[key] = at.line
-			d.value(join(path, key), m.Value, field)
+			continue
 		}
+		seen[key] = at.line
+		each(key, at, m.Value)
 	}
 }
 
@@ -108,6 +132,17 @@ func (d *decoder) list(path string, node ast.Node, into reflect.Value) {
 		d.unread[path] = true
 		d.add(place(node), "%s must be a list, not %s", what(path), kind(node))
 	}
+}
+
+func (d *decoder) number(path string, node ast.Node, into reflect.Value) {
+	if n, isNumber := node.(*ast.IntegerNode); isNumber {
+		if value, err := strconv.ParseInt(n.GetToken().Value, 10, 32); err == nil {
+			into.SetInt(value)
+			return
+		}
+	}
+	d.unread[path] = true
+	d.add(place(node), "%s must be a whole number, not %s", what(path), kind(node))
 }
 
 func (d *decoder) text(path string, node ast.Node, into reflect.Value) {

@@ -97,8 +97,12 @@ const (
 )
 
 func newLane(r *Runner, s *linkv1.System) *lane {
+	limit := newLimiter()
+	if n := r.Concurrency[s.GetName()]; n > 0 {
+		limit = fixedLimiter(n)
+	}
 	return &lane{
-		Runner: r, system: s, spare: newSpare(newAllowed(s.GetAttributes())), limit: newLimiter(),
+		Runner: r, system: s, spare: newSpare(newAllowed(s.GetAttributes())), limit: limit,
 		queue: newQueue(), events: make(chan event, 256),
 	}
 }

@@ -39,11 +39,15 @@ type limiter struct {
 	began       time.Time
 	done        int
 	up          bool // direction of the next trial in calm times
+	fixed       bool // by the admin: nothing is tried
 }
 
 func newLimiter() *limiter {
 	return &limiter{base: startLimit, current: startLimit, samples: make(map[int][]float64), worse: make(map[int]bool)}
 }
+
+// fixedLimiter allows n at a time and tries nothing else.
+func fixedLimiter(n int) *limiter { return &limiter{base: n, current: n, fixed: true} }
 
 // limit is how many operations may be under way now.
 func (l *limiter) limit() int { return l.current }
@@ -60,6 +64,9 @@ func (l *limiter) starved() {
 
 // completed counts one finished operation.
 func (l *limiter) completed(now time.Time) {
+	if l.fixed {
+		return
+	}
 	if l.settle > 0 {
 		l.settle--
 		return

@@ -162,3 +162,16 @@ func TestLimiter_learnsNothingWhileStarved(t *testing.T) {
 		t.Errorf("limit = %d, rival %d; want %d and none", l.limit(), l.rival, startLimit)
 	}
 }
+
+// What the admin fixed stays, whatever is measured.
+func TestFixedLimiter(t *testing.T) {
+	t.Parallel()
+	l := fixedLimiter(3)
+	now := time.Now()
+	for range 10_000 {
+		now = now.Add(10 * time.Millisecond)
+		if l.completed(now); l.limit() != 3 || l.best() != 3 {
+			t.Fatalf("limit %d, best %d; want 3 and 3", l.limit(), l.best())
+		}
+	}
+}

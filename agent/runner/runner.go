@@ -55,13 +55,14 @@ type reporter interface {
 
 // A Runner runs the lanes. Set the fields before [Runner.Run]; all are required.
 type Runner struct {
-	Spool     *spool.Spool
-	Host      *host.Host
-	Vault     *vault.Vault
-	Folders   []string // whose files settings may name
-	Snapshots string   // folder of the fingerprints
-	Report    reporter
-	Log       *slog.Logger
+	Spool       *spool.Spool
+	Host        *host.Host
+	Vault       *vault.Vault
+	Folders     []string       // whose files settings may name
+	Snapshots   string         // folder of the fingerprints
+	Concurrency map[string]int // operations at a time by system; one that is not named finds its own
+	Report      reporter
+	Log         *slog.Logger
 
 	mu      sync.Mutex
 	systems []*linkv1.System
