@@ -24,6 +24,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -134,7 +135,7 @@ func message(row *store.Job) (*linkv1.Job, error) {
 	if err := proto.Unmarshal(row.Work, m); err != nil {
 		return nil, err
 	}
-	m.Id, m.Fence = uint64(row.ID), uint64(row.ID)
+	m.Id, m.Fence = uint64(row.ID), uint64(cmp.Or(row.Fence, row.ID))
 	m.System, m.Object, m.Priority = row.System, row.Object, uint32(row.Priority)
 	m.NotBefore, m.NotAfter = stamp(row.NotBefore), stamp(row.NotAfter)
 	return m, nil

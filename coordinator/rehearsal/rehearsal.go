@@ -47,8 +47,9 @@ type World struct {
 	// Refuse, where set, may refuse an operation: its fault and outcome are the result.
 	Refuse func(*connectorv1.Operation) (connectorv1.Outcome, *connectorv1.Fault)
 
-	t  testing.TB
-	id int
+	t      testing.TB
+	id     int
+	fences map[string]uint64 // highest seen, by object, as an agent keeps them
 }
 
 // New makes a world whose store goes with the test.
@@ -65,7 +66,7 @@ func New(t testing.TB) *World {
 		}
 	})
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	w := &World{Store: st, Planner: plan.New(st, log), Objects: map[string]*connectorv1.Object{}, t: t}
+	w := &World{Store: st, Planner: plan.New(st, log), Objects: map[string]*connectorv1.Object{}, t: t, fences: map[string]uint64{}}
 	w.Schedule = schedule.New(st, &w.Planner.Alarms, log)
 	w.Intake = &intake.Intake{Store: st, Systems: plan.NewSystems(), Log: log}
 	w.Queue = &jobs.Queue{Store: st, Intake: w.Intake, Systems: plan.NewSystems(), Log: log}
@@ -201,6 +202,12 @@ func (w *World) result(j *linkv1.Job) *linkv1.Result {
 	if op == nil {
 		return r
 	}
+	if seen := w.fences[j.GetObject()]; j.GetFence() < seen {
+		r.Outcome = connectorv1.Outcome_OUTCOME_CONFLICT
+		r.Fault = &connectorv1.Fault{Cause: fmt.Sprintf("fence %d is older than %d", j.GetFence(), seen), NextStep: "Nothing."}
+		return r
+	}
+	w.fences[j.GetObject()] = j.GetFence()
 	if w.Refuse != nil {
 		if outcome, fault := w.Refuse(op); outcome != connectorv1.Outcome_OUTCOME_UNSPECIFIED {
 			r.Outcome, r.Fault = outcome, fault

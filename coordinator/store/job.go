@@ -34,14 +34,15 @@ type Job struct {
 	Ended     Instant
 	Outcome   string
 	Fault     string // connectorv1.Fault, JSON
+	Fence     int64  // rises in the order in which the object's jobs may run; 0: the id
 }
 
 const jobColumns = `id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after,
-	agent, work, reasons, made, sent, ended, outcome, fault`
+	agent, work, reasons, made, sent, ended, outcome, fault, fence`
 
 func (j *Job) fields() []any {
 	return []any{&j.ID, &j.Tenant, &j.Site, &j.System, &j.Object, &j.Person, &j.Cycle, &j.Class, &j.State, &j.After, &j.Priority,
-		&j.NotBefore, &j.NotAfter, &j.Agent, &j.Work, &j.Reasons, &j.Made, &j.Sent, &j.Ended, &j.Outcome, &j.Fault}
+		&j.NotBefore, &j.NotAfter, &j.Agent, &j.Work, &j.Reasons, &j.Made, &j.Sent, &j.Ended, &j.Outcome, &j.Fault, &j.Fence}
 }
 
 // ReserveJobs returns the first of n ids for new jobs; they are this transaction's.
@@ -106,8 +107,13 @@ func (tx *Tx) ClaimJobs(tenant, site, agent string, limit int) ([]Job, error) {
 	return jobs, err
 }
 
-// NextQueued returns when the earliest queued job of a site may be sent, or none when there is none.
+// NextQueued returns when the earliest queued job of a site may be sent, or none
+// when there is none. Where one may be sent now it is not looked for the earliest.
 func (tx *Tx) NextQueued(tenant, site string) (Instant, error) {
+	now, err := value[Instant](tx, "SELECT 1 FROM job WHERE tenant = ? AND site = ? AND state = 'queued' AND not_before <= ? LIMIT 1", tenant, site, tx.Now)
+	if err != nil || now != 0 {
+		return now, err
+	}
 	return value[Instant](tx, "SELECT max(1, min(not_before)) FROM job WHERE tenant = ? AND site = ? AND state = 'queued' HAVING count(*) > 0", tenant, site)
 }
 
@@ -164,7 +170,7 @@ func (tx *Tx) DropAfter(ids []int64) ([]int64, error) {
 // OpenJobsOf returns the jobs of people that have not ended, without their work, in the order of ids.
 func (tx *Tx) OpenJobsOf(tenant string, people []string) ([]Job, error) {
 	return query[Job](tx, `SELECT id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after,
-		agent, x'', reasons, made, sent, ended, outcome, fault FROM job WHERE tenant = ? AND person <> ''
+		agent, x'', reasons, made, sent, ended, outcome, fault, fence FROM job WHERE tenant = ? AND person <> ''
 		AND person IN (SELECT value FROM json_each(?)) AND state IN ('held','queued','waiting','sent') ORDER BY id`, tenant, list(people))
 }
 
@@ -177,7 +183,7 @@ func (tx *Tx) OpenJobs(tenant, system, class string, limit int) ([]Job, error) {
 // StaleJobs returns up to limit jobs, without their work, that no agent has and that are not to be begun any more.
 func (tx *Tx) StaleJobs(limit int) ([]Job, error) {
 	return query[Job](tx, `SELECT id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after,
-		agent, x'', reasons, made, sent, ended, outcome, fault FROM job WHERE state = 'queued' AND not_after <> 0 AND not_after < ? LIMIT ?`, tx.Now, limit)
+		agent, x'', reasons, made, sent, ended, outcome, fault, fence FROM job WHERE state = 'queued' AND not_after <> 0 AND not_after < ? LIMIT ?`, tx.Now, limit)
 }
 
 // CountJobs returns how many of a tenant's jobs are in a state.

@@ -64,8 +64,32 @@ func (tx *Tx) ApproveJobs(ids []int64, notAfter map[int64]Instant) error {
 		if err != nil {
 			return err
 		}
+		if err := tx.raiseFences(id); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// raiseFences gives a job and those that follow it in its chain fences above
+// that of every job there is, because some of these have passed it by.
+func (tx *Tx) raiseFences(id int64) error {
+	chain, err := column[int64](tx, `WITH RECURSIVE follow(id) AS (SELECT ? UNION SELECT j.id FROM job j JOIN follow f ON j.after = f.id AND j.after <> 0 WHERE j.state = 'waiting')
+		SELECT id FROM follow ORDER BY id`, id)
+	if err != nil {
+		return err
+	}
+	fence, err := tx.ReserveJobs(len(chain))
+	if err != nil {
+		return err
+	}
+	for i, id := range chain {
+		if _, err := tx.exec("UPDATE job SET fence = ? WHERE id = ?", fence+int64(i), id); err != nil {
+			return err
+		}
+	}
+	_, err = tx.exec("UPDATE sqlite_sequence SET seq = ? WHERE name = 'job'", fence+int64(len(chain))-1)
+	return err
 }
 
 // A HeldClass is what is held of a class in a system.

@@ -8,7 +8,7 @@ import "database/sql"
 // we put it.
 func (tx *Tx) PlanJobs(tenant string, people []string) ([]Job, error) {
 	return query[Job](tx, `SELECT id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after,
-		agent, work, '', made, sent, ended, outcome, '' FROM job WHERE tenant = ? AND person <> ''
+		agent, work, '', made, sent, ended, outcome, '', fence FROM job WHERE tenant = ? AND person <> ''
 		AND person IN (SELECT value FROM json_each(?))
 		AND (state IN ('held','queued','waiting','sent') OR state = 'done' AND class IN ('create','enable','disable','membership')) ORDER BY id`,
 		tenant, list(people))

@@ -76,7 +76,7 @@ func TestOpen_pragmas(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for pragma, want := range map[string]string{"page_size": "16384", "journal_mode": "wal"} {
+	for pragma, want := range map[string]string{"page_size": "4096", "journal_mode": "wal"} {
 		var got string
 		if err := db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("PRAGMA %s = %s, %v; want %s", pragma, got, err, want)
@@ -292,7 +292,7 @@ func TestRows_roundTrip(t *testing.T) {
 		alarm   = store.Alarm{tenant, "p1", 2, "start"}
 		waiting = store.Waiting{tenant, "ad", "k2", "p1"}
 		problem = store.Problem{tenant, "p1", "ad", 1, "invalid", "{}", 2, 3}
-		job     = store.Job{9, tenant, "hq", "ad", "guid", "p1", 7, "create", store.JobSent, 8, 1, 2, 3, "a1", []byte{5}, `[1]`, 4, 5, 6, "DONE", "{}"}
+		job     = store.Job{9, tenant, "hq", "ad", "guid", "p1", 7, "create", store.JobSent, 8, 1, 2, 3, "a1", []byte{5}, `[1]`, 4, 5, 6, "DONE", "{}", 77}
 		history = store.History{1, tenant, 2, "written", "ad", "p1", "guid", 9, "made", []byte(`{"a":1}`)}
 	)
 	write(t, s, func(tx *store.Tx) error {

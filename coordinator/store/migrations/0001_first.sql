@@ -201,7 +201,8 @@ CREATE TABLE job (
   sent       INTEGER NOT NULL DEFAULT 0,
   ended      INTEGER NOT NULL DEFAULT 0,
   outcome    TEXT NOT NULL DEFAULT '',
-  fault      TEXT NOT NULL DEFAULT ''     -- connectorv1.Fault, JSON
+  fault      TEXT NOT NULL DEFAULT '',    -- connectorv1.Fault, JSON
+  fence      INTEGER NOT NULL DEFAULT 0   -- rises in the order in which the object's jobs may run; 0: the id
 );
 CREATE INDEX job_claim ON job (tenant, site, priority DESC, id) WHERE state = 'queued';
 CREATE INDEX job_sent ON job (tenant, agent, id) WHERE state = 'sent';
