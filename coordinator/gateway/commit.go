@@ -14,7 +14,7 @@ import (
 
 // What a transaction takes at most: more of it gains little, and others wait for the store.
 const (
-	maxResults = 512
+	maxResults = 1024
 	maxRecords = 2000
 )
 
@@ -33,15 +33,18 @@ func (g *Gateway) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case first := <-g.parcels:
-			g.commit(ctx, g.gather(first))
+			g.commit(ctx, []parcel{first}, g.gather)
 		}
 	}
 }
 
-// gather takes what else has come in already.
-func (g *Gateway) gather(first parcel) []parcel {
-	parcels := []parcel{first}
-	results, records := len(first.results), len(first.records.GetRecords())
+// gather adds what else has come in already.
+func (g *Gateway) gather(parcels []parcel) []parcel {
+	results, records := 0, 0
+	for _, p := range parcels {
+		results += len(p.results)
+		records += len(p.records.GetRecords())
+	}
 	for results < maxResults && records < maxRecords {
 		select {
 		case p := <-g.parcels:
@@ -55,14 +58,18 @@ func (g *Gateway) gather(first parcel) []parcel {
 	return parcels
 }
 
-// commit stores parcels in one transaction and has their agents told. If that
-// fails each is tried alone, so that only the stream it came by is cut.
-func (g *Gateway) commit(ctx context.Context, parcels []parcel) {
-	err := g.store(ctx, parcels)
+// commit stores parcels in one transaction, with those that more adds once it
+// has begun, and has their agents told. If that fails each is tried alone, so
+// that only the stream it came by is cut.
+func (g *Gateway) commit(ctx context.Context, parcels []parcel, more func([]parcel) []parcel) {
+	err := g.Store.Write(ctx, func(tx *store.Tx) error {
+		parcels = more(parcels)
+		return g.store(tx, parcels)
+	})
 	if err != nil && len(parcels) > 1 && ctx.Err() == nil {
 		g.Log.ErrorContext(ctx, "Group not committed; each part is tried alone", "parts", len(parcels), "err", err)
 		for _, p := range parcels {
-			g.commit(ctx, []parcel{p})
+			g.commit(ctx, []parcel{p}, alone)
 		}
 		return
 	}
@@ -80,25 +87,26 @@ func (g *Gateway) commit(ctx context.Context, parcels []parcel) {
 	}
 }
 
+// alone adds nothing.
+func alone(parcels []parcel) []parcel { return parcels }
+
 // store takes the parcels in their order; neighbours of one kind are taken together.
-func (g *Gateway) store(ctx context.Context, parcels []parcel) error {
-	return g.Store.Write(ctx, func(tx *store.Tx) error {
-		for i := 0; i < len(parcels); {
-			n := 1
-			for i+n < len(parcels) && alike(parcels[i], parcels[i+n]) {
-				n++
-			}
-			take := g.takeResults
-			if parcels[i].records != nil {
-				take = g.takeRecords
-			}
-			if err := take(tx, parcels[i:i+n]); err != nil {
-				return err
-			}
-			i += n
+func (g *Gateway) store(tx *store.Tx, parcels []parcel) error {
+	for i := 0; i < len(parcels); {
+		n := 1
+		for i+n < len(parcels) && alike(parcels[i], parcels[i+n]) {
+			n++
 		}
-		return nil
-	})
+		take := g.takeResults
+		if parcels[i].records != nil {
+			take = g.takeRecords
+		}
+		if err := take(tx, parcels[i:i+n]); err != nil {
+			return err
+		}
+		i += n
+	}
+	return nil
 }
 
 func alike(a, b parcel) bool {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
@@ -20,7 +21,8 @@ import (
 )
 
 const (
-	jobsFrame = 256              // jobs claimed in a transaction and sent in a frame
+	jobsFrame = 1024             // jobs claimed in a transaction
+	jobsBytes = 2 << 20          // of jobs after which a frame is sent: photos are large
 	safety    = 10 * time.Second // how long a stream waits at most before it looks by itself
 	seenEvery = time.Minute      // how often it is noted that an agent is still here
 )
@@ -286,7 +288,18 @@ func (s *stream) sendJobs(ctx context.Context, jobs []*linkv1.Job) error {
 			break
 		}
 	}
-	return s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Jobs{Jobs: &linkv1.Jobs{Jobs: jobs}}})
+	for len(jobs) > 0 {
+		n, bytes := 1, proto.Size(jobs[0])
+		for n < len(jobs) && bytes < jobsBytes {
+			bytes += proto.Size(jobs[n])
+			n++
+		}
+		if err := s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Jobs{Jobs: &linkv1.Jobs{Jobs: jobs[:n]}}}); err != nil {
+			return err
+		}
+		jobs = jobs[n:]
+	}
+	return nil
 }
 
 // resend sends what the agent was sent before and has not ended: it knows those it has.

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"iter"
+	"slices"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
@@ -17,9 +18,10 @@ type nameKey struct{ attribute, value string }
 type names struct {
 	tx             *store.Tx
 	tenant, system string
-	taken          map[nameKey]string // by this batch: id of the person
-	fresh          []store.Name       // of the person being planned
-	err            error              // of the store; every Pick after it fails
+	taken          map[nameKey]string      // by this batch: id of the person
+	holders        map[nameKey]*store.Name // in the store before this batch; nil where nobody is; no entry where not looked
+	fresh          []store.Name            // of the person being planned
+	err            error                   // of the store; every Pick after it fails
 }
 
 // of gives the ledger as one person with the account sees it.
@@ -38,12 +40,39 @@ type ledger struct {
 	account string
 }
 
-// Pick gives the first candidate that is free or the person's own.
+// Pick gives the first candidate that is free or the person's own. It asks the
+// store for one candidate, then for ever more at once: where a name is common
+// the free one is far down.
 func (l *ledger) Pick(attribute string, candidates iter.Seq[string]) (string, bool) {
+	var asked []string
+	most := 1
 	for value := range candidates {
-		if l.err != nil {
-			return "", false
+		if asked = append(asked, value); len(asked) < most {
+			continue
 		}
+		if value, ok := l.first(attribute, asked); ok || l.err != nil {
+			return value, ok
+		}
+		asked, most = asked[:0], min(4*most, mostAsked)
+	}
+	return l.first(attribute, asked)
+}
+
+// mostAsked is how many candidates are looked for at once.
+const mostAsked = 256
+
+// first takes the first of the values that is free or the person's own.
+func (l *ledger) first(attribute string, values []string) (string, bool) {
+	var unknown []string
+	for _, value := range values {
+		if folded := directory.Fold(value); !l.own(nameKey{attribute, folded}) {
+			unknown = append(unknown, folded)
+		}
+	}
+	if l.err = firstError(l.err, l.look(attribute, unknown)); l.err != nil {
+		return "", false
+	}
+	for _, value := range values {
 		if l.free(nameKey{attribute, directory.Fold(value)}) {
 			return value, true
 		}
@@ -51,26 +80,59 @@ func (l *ledger) Pick(attribute string, candidates iter.Seq[string]) (string, bo
 	return "", false
 }
 
+// look reads who holds the folded values of which that is not known yet.
+func (n *names) look(attribute string, values []string) error {
+	var unknown []string
+	for _, value := range values {
+		key := nameKey{attribute, value}
+		if _, known := n.holders[key]; !known {
+			n.holders[key] = nil
+			unknown = append(unknown, key.value)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	rows, err := n.tx.Names(n.tenant, n.system, attribute, unknown)
+	for i := range rows {
+		n.holders[nameKey{attribute, rows[i].Value}] = &rows[i]
+	}
+	return err
+}
+
+// own tells whether the person held the name before.
+func (l *ledger) own(key nameKey) bool {
+	return slices.ContainsFunc(l.person.names, func(n store.Name) bool {
+		return n.System == l.system && n.Attribute == key.attribute && n.Value == key.value
+	})
+}
+
 func (l *ledger) free(key nameKey) bool {
 	id := l.person.row.ID
 	if holder, ok := l.taken[key]; ok {
 		return holder == id
 	}
-	for _, n := range l.person.names {
-		if n.System == l.system && n.Attribute == key.attribute && n.Value == key.value {
-			return true
-		}
+	if l.own(key) {
+		return true
 	}
-	holder, held, err := l.tx.NameOf(l.tenant, l.system, key.attribute, key.value)
-	if err != nil {
-		l.err = err
-		return false
-	}
-	if held && holder.Person != id && (holder.Person != "" || l.account == "" || holder.Account != l.account) {
+	holder := l.holders[key]
+	if holder != nil && holder.Person != id && (holder.Person != "" || l.account == "" || holder.Account != l.account) {
 		return false
 	}
 	l.taken[key] = id
 	l.fresh = append(l.fresh, store.Name{Tenant: l.tenant, System: l.system, Attribute: key.attribute, Value: key.value,
 		Person: id, Account: l.account})
 	return true
+}
+
+// A scout implements reconcile.Names: it notes what is wanted first, and lets
+// it be taken. What is planned with it is thrown away.
+type scout map[string][]string // folded values by attribute
+
+func (s scout) Pick(attribute string, candidates iter.Seq[string]) (string, bool) {
+	for value := range candidates {
+		s[attribute] = append(s[attribute], directory.Fold(value))
+		return value, true
+	}
+	return "", false
 }

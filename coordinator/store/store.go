@@ -7,7 +7,7 @@
 //	Write: one writer at a time, BEGIN IMMEDIATE … COMMIT, synced to the disk before it returns
 //	Read:  several readers, each on the snapshot of when it began, never in the writer's way
 //
-// The file is in WAL mode with pages of 16 KiB and synchronous=FULL: what
+// The file is in WAL mode with pages of 4 KiB and synchronous=FULL: what
 // [Store.Write] returned nil for is there after a power cut, and a process
 // killed inside it leaves nothing of it. The schema is migrations/*.sql, applied
 // by Open; a file of a newer release is refused and left alone.
@@ -95,7 +95,10 @@ func open(ctx context.Context, path string) (*Store, error) {
 	return s, nil
 }
 
-// dsn names the file and how each connection to it is set up. The page size
+// dsn names the file and how each connection to it is set up. Pages are small
+// because ids and names are spread over all of an index: each is a page written
+// twice, into the log and into the file, and the longer between two checkpoints
+// the more often the second write serves several. The page size
 // holds only if it is set before the journal mode: the driver sets what has a
 // key of its own after the list of pragmas.
 func dsn(path, mode string) string {
@@ -103,8 +106,8 @@ func dsn(path, mode string) string {
 		path = abs
 	}
 	u := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path)}
-	return u.String() + "?mode=" + mode + "&_busy_timeout=10000&_pragma=page_size(16384)&_pragma=cache_size(-65536)" +
-		"&_pragma=temp_store(memory)&_pragma=journal_size_limit(67108864)&_pragma=wal_autocheckpoint(2000)" +
+	return u.String() + "?mode=" + mode + "&_busy_timeout=10000&_pragma=page_size(4096)&_pragma=cache_size(-65536)" +
+		"&_pragma=temp_store(memory)&_pragma=journal_size_limit(67108864)&_pragma=wal_autocheckpoint(16000)" +
 		"&_journal_mode=WAL&_synchronous=FULL"
 }
 
