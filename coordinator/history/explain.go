@@ -339,7 +339,9 @@ func (v *valuer) add(view mapping.View, r *mapping.Rule, name string, held []str
 }
 
 // lets tells whether a job decides, without a reason of its own, whether the account may be used.
-func lets(j store.Job) bool { return j.Class == "create" || j.Class == "enable" || j.Class == "disable" }
+func lets(j store.Job) bool {
+	return j.Class == "create" || j.Class == "enable" || j.Class == "disable"
+}
 
 // dates gives what the lifecycle looks at.
 func (v *valuer) dates() []mapping.Input {
