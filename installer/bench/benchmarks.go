@@ -9,5 +9,6 @@ var benchmarks = []benchmark{
 	{"cycle_first", "100,000 workers from CSV to accounts against a bare program", cycleFirst},
 	{"cycle_nochange", "1,000,000 workers, nothing changed, against draining the connector; then 1 % changed", cycleNoChange},
 	{"ldap_read", "100,000 entries of OpenLDAP through connector and agent against C ldapsearch", ldapRead},
+	{"self_tuning", "changes at the concurrency that the agent found against the best fixed one", selfTuning},
 	{"agent_idle", "an agent with nothing to do", agentIdle},
 }

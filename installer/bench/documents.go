@@ -43,7 +43,7 @@ target:
   make_containers: true
   name: name.givenName + " " + name.familyName + " " + employeeNumber
   attributes:
-    sAMAccountName: {value: firstUnique(sam(lower(left(name.givenName, 1) + name.familyName))), apply: create}
+    sAMAccountName: {value: 'firstUnique(sam(lower(left(name.givenName, 1) + name.familyName)))', apply: create}
     userPrincipalName: {value: 'firstUnique(lower(ascii(name.givenName + "." + name.familyName)) + "@corp.example")', apply: create}
     employeeID: employeeNumber
     givenName: name.givenName
