@@ -17,9 +17,8 @@ import (
 
 // A tally counts what was done, by class of job, and what was not.
 type tally struct {
-	jobs   map[string]int
-	joined int
-	held   []string // what waits for a person, in words
+	jobs map[string]int
+	held []string // what waits for a person, in words
 }
 
 // A trace follows one worker from the row to the directory.
