@@ -161,7 +161,12 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	for _, loop := range []func(context.Context) error{c.gateway.Run, c.intake.Run, c.queue.Run, c.planner.Run, c.schedule.Run} {
 		group.Go(func() error { return loop(failed) })
 	}
-	group.Go(func() error { return c.linkServ.Serve(c.link) })
+	group.Go(func() error {
+		if err := c.linkServ.Serve(c.link); !errors.Is(err, grpc.ErrServerStopped) { // stopped before it had begun
+			return err
+		}
+		return nil
+	})
 	group.Go(func() error {
 		if err := c.apiServ.Serve(c.api); !errors.Is(err, http.ErrServerClosed) {
 			return err

@@ -53,7 +53,7 @@ func At(i int) Worker {
 	return Worker{
 		EmployeeID: ID(i),
 		FirstName:  pick(firstNames),
-		LastName:   pick(lastNames),
+		LastName:   lastName(rnd, pick),
 		Title:      pick(titles) + " " + department,
 		Department: department,
 		Location:   pick(locations),
@@ -69,6 +69,16 @@ func Departments() []string { return slices.Clone(departments) }
 
 // ID returns the employee id of worker number i.
 func ID(i int) string { return "E" + strconv.Itoa(100_000+i) }
+
+// lastName is one of a list, or for most people two of it: a large company has
+// many more surnames than a list of invented people can name.
+func lastName(rnd *rand.Rand, pick func([]string) string) string {
+	name := pick(lastNames)
+	if rnd.IntN(10) < 7 {
+		name += "-" + pick(lastNames)
+	}
+	return name
+}
 
 func manager(i int) string {
 	switch {
