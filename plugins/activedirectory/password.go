@@ -27,28 +27,56 @@ const (
 const shortestPassword = 12
 
 // newPassword returns one of at least length characters, with all four kinds.
+// Never do more than two letters follow each other: a domain refuses a password
+// that holds three letters of the person's name (MS-ADTS 3.1.1.7 and the
+// password filter's rule of complexity), and by chance one in thousands would.
 func newPassword(length uint32) (sealed.Secret, error) {
 	n := min(max(int(length), shortestPassword), 127)
-	kinds := []string{capitals, smalls, digits, signs}
-	for len(kinds) < n {
-		kinds = append(kinds, capitals+smalls+digits+signs)
+	letters, err := draw(n-n/3, capitals, smalls)
+	if err != nil {
+		return sealed.Secret{}, err
 	}
-	chars := make([]byte, n)
-	for i, kind := range kinds {
-		at, err := below(len(kind))
-		if err != nil {
-			return sealed.Secret{}, err
+	others, err := draw(n/3, digits, signs)
+	if err != nil {
+		return sealed.Secret{}, err
+	}
+	chars := make([]byte, 0, n)
+	for i := range n {
+		from := &letters
+		if i%3 == 2 {
+			from = &others
 		}
-		chars[i] = kind[at]
+		chars = append(chars, (*from)[0])
+		*from = (*from)[1:]
+	}
+	return sealed.New(string(chars)), nil
+}
+
+// draw returns n characters of both kinds, at least one of each, in any order.
+func draw(n int, kind, other string) ([]byte, error) {
+	chars := make([]byte, n)
+	for i := range chars {
+		from := kind + other
+		switch i {
+		case 0:
+			from = kind
+		case 1:
+			from = other
+		}
+		at, err := below(len(from))
+		if err != nil {
+			return nil, err
+		}
+		chars[i] = from[at]
 	}
 	for i := n - 1; i > 0; i-- { // so that nobody knows where each kind stands
 		j, err := below(i + 1)
 		if err != nil {
-			return sealed.Secret{}, err
+			return nil, err
 		}
 		chars[i], chars[j] = chars[j], chars[i]
 	}
-	return sealed.New(string(chars)), nil
+	return chars, nil
 }
 
 func below(n int) (int, error) {
