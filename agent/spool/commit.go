@@ -8,12 +8,19 @@ import (
 	"maps"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
 
-// maxGroup is how many calls one transaction takes at most.
-const maxGroup = 1024
+const (
+	// maxGroup is how many calls one transaction takes at most.
+	maxGroup = 1024
+	// linger is how long a transaction waits for as many calls as the one before
+	// it had: who was in that is likely to come again, and a transaction writes
+	// some ten pages whatever it holds. A lone call never waits.
+	linger = 4 * time.Millisecond
+)
 
 // What a request is worth when the disk is full.
 const (
@@ -70,6 +77,7 @@ func (s *Spool) commitLoop() {
 	debug.SetPanicOnFault(true) // a page that cannot be read is an error, not the end
 	group := make([]*request, 0, maxGroup)
 	for {
+		last := len(group)
 		group = group[:0]
 		select {
 		case r := <-s.queue:
@@ -79,14 +87,40 @@ func (s *Spool) commitLoop() {
 				return
 			}
 		}
-		for len(group) < maxGroup && len(s.queue) > 0 {
-			group = append(group, <-s.queue)
-		}
+		group = s.gather(group, last)
 		s.commit(group)
 		for _, r := range group {
 			close(r.done)
 		}
 	}
+}
+
+// gather adds what is waiting to group, and lingers until it has want requests.
+func (s *Spool) gather(group []*request, want int) []*request {
+	var enough <-chan time.Time
+	for len(group) < maxGroup {
+		select {
+		case r := <-s.queue:
+			group = append(group, r)
+			continue
+		default:
+		}
+		if len(group) >= want {
+			return group
+		}
+		if enough == nil {
+			enough = time.After(linger)
+		}
+		select {
+		case r := <-s.queue:
+			group = append(group, r)
+		case <-enough:
+			return group
+		case <-s.closing:
+			return group
+		}
+	}
+	return group
 }
 
 // commit carries out the requests of group in one transaction and leaves each its error.

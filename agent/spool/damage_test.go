@@ -18,12 +18,12 @@ func TestOpen_setsDamagedFileAside(t *testing.T) {
 	t.Parallel()
 	for name, harm := range map[string]func([]byte) []byte{
 		"cut off":         func(b []byte) []byte { return b[:len(b)/2] },
-		"cut to a page":   func(b []byte) []byte { return b[:16<<10] },
+		"cut to a page":   func(b []byte) []byte { return b[:4<<10] },
 		"not a spool":     func(b []byte) []byte { return bytes.Repeat([]byte("#"), len(b)) },
 		"few bytes":       func([]byte) []byte { return []byte("hello") },
 		"zeros":           func(b []byte) []byte { return make([]byte, len(b)) },
-		"both beginnings": func(b []byte) []byte { clear(b[16:80]); clear(b[16<<10+16 : 16<<10+80]); return b },
-		"after them":      func(b []byte) []byte { clear(b[32<<10:]); return b },
+		"both beginnings": func(b []byte) []byte { clear(b[16:80]); clear(b[4<<10+16 : 4<<10+80]); return b },
+		"after them":      func(b []byte) []byte { clear(b[8<<10:]); return b },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -90,9 +90,9 @@ func TestSpool_stopsAtDamageMetLater(t *testing.T) {
 	if at < 0 {
 		t.Fatal("job 1000 not found in the file")
 	}
-	for page := at / (16 << 10) * (16 << 10); at >= 0; page = at / (16 << 10) * (16 << 10) {
+	for page := at / (4 << 10) * (4 << 10); at >= 0; page = at / (4 << 10) * (4 << 10) {
 		copy(data[page:page+64], bytes.Repeat([]byte{0xff}, 64))
-		clear(data[page+64 : page+16<<10])
+		clear(data[page+64 : page+4<<10])
 		at = bytes.Index(data, []byte("000000001000"))
 	}
 	if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -168,13 +168,13 @@ func TestInspect_changesNothing(t *testing.T) {
 	if got, err := spool.Inspect(path); got != want || err != nil {
 		t.Errorf("Inspect() = %+v, %v; want %+v", got, err, want)
 	}
-	if err := os.Truncate(path, 40<<10); err != nil {
+	if err := os.Truncate(path, 10<<10); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := spool.Inspect(path); !errors.Is(err, spool.ErrDamaged) {
 		t.Errorf("Inspect(cut off) = %v; want ErrDamaged", err)
 	}
-	if info, err := os.Stat(path); err != nil || info.Size() != 40<<10 {
+	if info, err := os.Stat(path); err != nil || info.Size() != 10<<10 {
 		t.Errorf("Inspect() did not leave the damaged file alone: %v", err)
 	}
 }

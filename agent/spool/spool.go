@@ -55,8 +55,8 @@ import (
 
 const (
 	schema   = "1"
-	pageSize = 16 << 10 // of a new file: a page is a write, and a job of 1 KiB wastes less of a large one
-	newPages = 4        // bbolt begins a file with these
+	pageSize = 4 << 10 // of a new file: small transactions write fewer bytes by small pages
+	newPages = 4       // bbolt begins a file with these
 )
 
 var (

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -25,43 +26,69 @@ type parcel struct {
 	results []*linkv1.Result
 }
 
+// linger is how long a transaction waits for as many results and records as the
+// one before it had: where many come, a larger transaction writes fewer pages
+// for each. What comes alone never waits.
+const linger = 10 * time.Millisecond
+
 // Run commits what agents send until ctx ends, and returns its cause. What has
 // come in by then and is not committed comes again.
 func (g *Gateway) Run(ctx context.Context) error {
+	last := 0
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case first := <-g.parcels:
-			g.commit(ctx, []parcel{first}, g.gather)
+			parcels := g.gather([]parcel{first}, last)
+			last = g.commit(ctx, parcels, func(p []parcel) []parcel { return g.gather(p, 0) })
 		}
 	}
 }
 
-// gather adds what else has come in already.
-func (g *Gateway) gather(parcels []parcel) []parcel {
-	results, records := 0, 0
+// gather adds what else has come in already, and lingers until it has want
+// results and records.
+func (g *Gateway) gather(parcels []parcel, want int) []parcel {
+	var enough <-chan time.Time
+	for {
+		results, records := size(parcels)
+		if results >= maxResults || records >= maxRecords {
+			return parcels
+		}
+		select {
+		case p := <-g.parcels:
+			parcels = append(parcels, p)
+			continue
+		default:
+		}
+		if results+records >= want {
+			return parcels
+		}
+		if enough == nil {
+			enough = time.After(linger)
+		}
+		select {
+		case p := <-g.parcels:
+			parcels = append(parcels, p)
+		case <-enough:
+			return parcels
+		}
+	}
+}
+
+// size counts what parcels hold.
+func size(parcels []parcel) (results, records int) {
 	for _, p := range parcels {
 		results += len(p.results)
 		records += len(p.records.GetRecords())
 	}
-	for results < maxResults && records < maxRecords {
-		select {
-		case p := <-g.parcels:
-			parcels = append(parcels, p)
-			results += len(p.results)
-			records += len(p.records.GetRecords())
-		default:
-			return parcels
-		}
-	}
-	return parcels
+	return results, records
 }
 
 // commit stores parcels in one transaction, with those that more adds once it
 // has begun, and has their agents told. If that fails each is tried alone, so
-// that only the stream it came by is cut.
-func (g *Gateway) commit(ctx context.Context, parcels []parcel, more func([]parcel) []parcel) {
+// that only the stream it came by is cut. It returns how much it took.
+func (g *Gateway) commit(ctx context.Context, parcels []parcel, more func([]parcel) []parcel) int {
 	err := g.Store.Write(ctx, func(tx *store.Tx) error {
 		parcels = more(parcels)
 		return g.store(tx, parcels)
@@ -71,12 +98,12 @@ func (g *Gateway) commit(ctx context.Context, parcels []parcel, more func([]parc
 		for _, p := range parcels {
 			g.commit(ctx, []parcel{p}, alone)
 		}
-		return
+		return 0
 	}
 	if err != nil {
 		parcels[0].stream.log.ErrorContext(ctx, "Not committed", "err", err)
 		parcels[0].stream.cancel(status.Error(codes.Unavailable, "the coordinator cannot store what you sent now; come back"))
-		return
+		return 0
 	}
 	for _, p := range parcels {
 		ids := make([]uint64, len(p.results))
@@ -85,6 +112,8 @@ func (g *Gateway) commit(ctx context.Context, parcels []parcel, more func([]parc
 		}
 		p.stream.confirm(ids, p.records.GetBatch())
 	}
+	results, records := size(parcels)
+	return results + records
 }
 
 // alone adds nothing.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -136,7 +137,8 @@ func waitForAccounts(ctx context.Context, s *stage.Stage, count int) error {
 		return err
 	}
 	if got := status.Accounts[stage.AD]; got < int64(count) || status.Problems > 0 {
-		return fmt.Errorf("%d accounts and %d problems; want %d and none", got, status.Problems, count)
+		problems, err := s.CLI(ctx, "problem", "list")
+		return errors.Join(fmt.Errorf("%d accounts and %d problems; want %d and none\n%s", got, status.Problems, count, problems), err)
 	}
 	return nil
 }
