@@ -11,7 +11,7 @@ import (
 // spoolAccept compares durable accepts of the spool, 64 jobs of 1 KiB in
 // flight, with grouped append and fdatasync of the same bytes to a plain file.
 func spoolAccept(ctx context.Context, _ *bench) ([]Figure, error) {
-	m, err := goBenchmark(ctx, "./agent/spool", "BenchmarkAccept")
+	m, err := goBenchmark(ctx, "./agent/spool", "BenchmarkAccept", "accepts/s", "raw/s")
 	if err != nil {
 		return nil, err
 	}
@@ -21,15 +21,16 @@ func spoolAccept(ctx context.Context, _ *bench) ([]Figure, error) {
 // spoolRecover takes the time from opening a spool of 1,000,000 waiting jobs
 // with a cold cache to the first of them in hand. The goal is one second.
 func spoolRecover(ctx context.Context, _ *bench) ([]Figure, error) {
-	m, err := goBenchmark(ctx, "./agent/spool", "BenchmarkRecover")
+	m, err := goBenchmark(ctx, "./agent/spool", "BenchmarkRecover", "s/first-job")
 	if err != nil {
 		return nil, err
 	}
-	return []Figure{{Name: "spool_recover", Value: m["s/first"], Unit: "s"}}, nil
+	return []Figure{{Name: "spool_recover", Value: m["s/first-job"], Unit: "s"}}, nil
 }
 
-// goBenchmark runs one Go benchmark and returns its metrics by unit.
-func goBenchmark(ctx context.Context, pkg, name string) (map[string]float64, error) {
+// goBenchmark runs one Go benchmark and returns its metrics by unit; units are
+// those that it must have.
+func goBenchmark(ctx context.Context, pkg, name string, units ...string) (map[string]float64, error) {
 	out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^"+name+"$", "-timeout", "20m", pkg).CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w\n%s", name, err, out)
@@ -46,6 +47,11 @@ func goBenchmark(ctx context.Context, pkg, name string) (map[string]float64, err
 				return nil, fmt.Errorf("%s: metric %q: %w", name, fields[i], err)
 			}
 			metrics[fields[i+1]] = value
+		}
+		for _, unit := range units {
+			if _, ok := metrics[unit]; !ok {
+				return nil, fmt.Errorf("%s reports no %s: %s", name, unit, line)
+			}
 		}
 		return metrics, nil
 	}

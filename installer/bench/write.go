@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"time"
 
 	"github.com/drawbridge-id/drawbridge/installer/stage"
@@ -36,8 +37,11 @@ func adWrite(ctx context.Context, b *bench, name, domain string, count int) ([]F
 	if err := s.Settle(ctx, time.Time{}); err != nil {
 		return nil, err
 	}
-	began := time.Now()
 	if err := applyAD(ctx, s); err != nil {
+		return nil, err
+	}
+	began, err := planned(ctx, s)
+	if err != nil {
 		return nil, err
 	}
 	if err := waitForAccounts(ctx, s, count); err != nil {
@@ -126,6 +130,25 @@ func (b *bench) bare(ctx context.Context, s *stage.Stage, domain string, conns i
 	rate := float64(len(adds)) / (parsing + adding).Seconds()
 	b.log("bare: %d entries, %.0f/s", len(adds), rate)
 	return rate, nil
+}
+
+// planned waits for the first job of the target and returns when it was planned:
+// the target's own first read is over then.
+func planned(ctx context.Context, s *stage.Stage) (time.Time, error) {
+	for {
+		jobs, err := s.Jobs(ctx, url.Values{"system": {stage.AD}, "class": {"create"}, "limit": {"1"}})
+		if err != nil || len(jobs) > 0 {
+			if len(jobs) > 0 {
+				return jobs[0].Made, nil
+			}
+			return time.Time{}, err
+		}
+		select {
+		case <-ctx.Done():
+			return time.Time{}, context.Cause(ctx)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 func waitForAccounts(ctx context.Context, s *stage.Stage, count int) error {
