@@ -190,7 +190,7 @@ func ldapRead(ctx context.Context, b *bench) ([]Figure, error) {
 	}
 	var read, search time.Duration
 	for range 3 { // in turn; the best of each
-		took, _, err := fullCycle(ctx, s, 0)
+		took, err := fullCycle(ctx, s, 0)
 		if err != nil {
 			return nil, err
 		}
