@@ -17,8 +17,9 @@ import (
 
 // A tally counts what was done, by class of job, and what was not.
 type tally struct {
-	jobs map[string]int
-	held []string // what waits for a person, in words
+	jobs    map[string]int
+	counted map[int64]bool // jobs that are in it
+	held    []string       // what waits for a person, in words
 }
 
 // A trace follows one worker from the row to the directory.
@@ -59,7 +60,7 @@ func (d *demo) progress(ctx context.Context) {
 // countAct adds what came of the present act to the tally.
 func (d *demo) countAct(ctx context.Context) error {
 	if d.tally.jobs == nil {
-		d.tally.jobs = map[string]int{}
+		d.tally.jobs, d.tally.counted = map[string]int{}, map[int64]bool{}
 	}
 	jobs, err := d.stage.Jobs(ctx, url.Values{"system": {stage.AD}, "state": {"done"}, "limit": {"10000"}})
 	if err != nil {
@@ -67,7 +68,8 @@ func (d *demo) countAct(ctx context.Context) error {
 	}
 	byClass := map[string]int{}
 	for _, job := range jobs {
-		if !job.Made.Before(d.began.Truncate(time.Millisecond)) {
+		if !d.tally.counted[job.ID] {
+			d.tally.counted[job.ID] = true
 			byClass[job.Class]++
 			d.tally.jobs[job.Class]++
 		}
