@@ -327,8 +327,8 @@ func encodeJob(job *linkv1.Job) ([]byte, error) {
 		return nil, fmt.Errorf("%w: job %d names its object with %d bytes, at most 16384 can be kept", ErrInvalid, job.GetId(), len(job.GetObject()))
 	}
 	value := make([]byte, 0, windowSize+proto.Size(job))
-	value = binary.BigEndian.AppendUint64(value, uint64(milliseconds(job.GetNotBefore())))
-	value = binary.BigEndian.AppendUint64(value, uint64(milliseconds(job.GetNotAfter())))
+	value = binary.BigEndian.AppendUint64(value, uint64(milliseconds(job.GetNotBefore(), time.Millisecond-1))) // never sooner
+	value = binary.BigEndian.AppendUint64(value, uint64(milliseconds(job.GetNotAfter(), 0))) // never later
 	value, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(value, job)
 	if err != nil {
 		return nil, fmt.Errorf("%w: job %d: %w", ErrInvalid, job.GetId(), err)
@@ -344,9 +344,10 @@ func decodeJob(value []byte) (*linkv1.Job, error) {
 	return job, nil
 }
 
-func milliseconds(at *timestamppb.Timestamp) int64 {
+// milliseconds gives the whole milliseconds up to round after at; 0 for none.
+func milliseconds(at *timestamppb.Timestamp, round time.Duration) int64 {
 	if at == nil {
 		return 0
 	}
-	return at.AsTime().UnixMilli()
+	return at.AsTime().Add(round).UnixMilli()
 }
