@@ -328,7 +328,7 @@ func encodeJob(job *linkv1.Job) ([]byte, error) {
 	}
 	value := make([]byte, 0, windowSize+proto.Size(job))
 	value = binary.BigEndian.AppendUint64(value, uint64(milliseconds(job.GetNotBefore(), time.Millisecond-1))) // never sooner
-	value = binary.BigEndian.AppendUint64(value, uint64(milliseconds(job.GetNotAfter(), 0))) // never later
+	value = binary.BigEndian.AppendUint64(value, uint64(milliseconds(job.GetNotAfter(), 0)))                   // never later
 	value, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(value, job)
 	if err != nil {
 		return nil, fmt.Errorf("%w: job %d: %w", ErrInvalid, job.GetId(), err)
