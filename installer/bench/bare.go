@@ -17,7 +17,7 @@ import (
 // written are the attributes that a create of the demonstration's mapping
 // writes; the bare program writes the same ones with the same values.
 var written = []string{"objectClass", "cn", "sAMAccountName", "userPrincipalName", "userAccountControl", "displayName", "givenName", "sn",
-	"mail", "title", "department", "employeeID", "telephoneNumber", "l", "physicalDeliveryOfficeName", "manager", "accountExpires"}
+	"mail", "title", "department", "employeeID", "telephoneNumber", "l", "physicalDeliveryOfficeName", "accountExpires"}
 
 // accounts reads back the people that the product wrote, as the adds that
 // would have made them: the same values, and a password.
@@ -30,9 +30,7 @@ func accounts(d stage.Domain) ([]*ldap.AddRequest, error) {
 	for _, e := range people {
 		add := ldap.NewAddRequest(e.DN, nil)
 		for _, a := range e.Attributes {
-			if a.Name != "manager" { // a reference to somebody who may not be there yet
-				add.Attribute(a.Name, a.Values)
-			}
+			add.Attribute(a.Name, a.Values)
 		}
 		add.Attribute("unicodePwd", []string{stage.Quoted("Qx9-Vintage-4711")})
 		adds = append(adds, add)

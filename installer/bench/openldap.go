@@ -14,6 +14,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/installer/stage"
 	"github.com/drawbridge-id/drawbridge/installer/workers"
 	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/double/ca"
+	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/double/seed"
 )
 
 const slapdConf = `include /etc/ldap/schema/core.schema
@@ -81,8 +82,8 @@ func startOpenLDAP(ctx context.Context, dir string, count int) (*openLDAP, error
 	}
 	address := listener.Addr().String()
 	listener.Close()
-	o := &openLDAP{Domain: stage.Domain{LDAPS: "ldaps://" + address, CA: filepath.Join(dir, "ca.pem"), Base: "dc=corp,dc=example,dc=test",
-		Bind: "cn=admin,dc=corp,dc=example,dc=test", Password: "secret"}}
+	o := &openLDAP{Domain: stage.Domain{Address: seed.Address{LDAPS: "ldaps://" + address, CA: filepath.Join(dir, "ca.pem"), Base: "dc=corp,dc=example,dc=test",
+		Bind: "cn=admin,dc=corp,dc=example,dc=test", Password: "secret"}}}
 	o.process = exec.CommandContext(ctx, "/usr/sbin/slapd", "-d", "0", "-f", conf, "-h", o.LDAPS)
 	if err := o.process.Start(); err != nil {
 		return nil, err

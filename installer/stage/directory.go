@@ -1,34 +1,17 @@
 package stage
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"fmt"
-	"os"
 	"strconv"
 
 	"github.com/go-ldap/ldap/v3"
+
+	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/double/seed"
 )
 
-// Dial opens an LDAP connection to the domain as its administrator, past
-// Drawbridge: to look at what it did, and to do what other people do.
-func (d Domain) Dial() (*ldap.Conn, error) {
-	pem, err := os.ReadFile(d.CA)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(pem)
-	conn, err := ldap.DialURL(d.LDAPS, ldap.DialWithTLSConfig(&tls.Config{RootCAs: pool}))
-	if err != nil {
-		return nil, err
-	}
-	if err := conn.Bind(d.Bind, d.Password); err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("bind to %s: %w", d.LDAPS, err)
-	}
-	return conn, nil
-}
+// A Domain is the directory that is written to. Its Dial connects as the
+// administrator, past Drawbridge: to look at what it did, and to do what other
+// people do.
+type Domain struct{ seed.Address }
 
 // People returns the entries of all users that have an employeeID.
 func (d Domain) People(attributes ...string) ([]*ldap.Entry, error) {

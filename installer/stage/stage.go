@@ -46,15 +46,6 @@ type Options struct {
 	Args   []string // Optional. Further arguments of the domain's program
 }
 
-// A Domain is the directory that is written to.
-type Domain struct {
-	LDAPS    string `json:"ldaps"`
-	CA       string `json:"ca"` // file
-	Base     string `json:"base"`
-	Bind     string `json:"bind"`
-	Password string `json:"password"`
-}
-
 // A Stage is a running Drawbridge. Its processes may be killed and started
 // again at will.
 type Stage struct {
