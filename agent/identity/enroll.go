@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/drawbridge-id/drawbridge/agent/durable"
 	"github.com/drawbridge-id/drawbridge/proto/identity"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 	"google.golang.org/grpc"
@@ -66,7 +67,7 @@ func Enroll(ctx context.Context, e Enrollment) (*Identity, error) {
 	if err := i.dropNext(); err != nil {
 		return nil, err
 	}
-	return i, replaceFile(filepath.Join(dir, currentFile), text)
+	return i, durable.ReplaceFile(filepath.Join(dir, currentFile), text)
 }
 
 // join sends the token, to the coordinator that it names and no other.

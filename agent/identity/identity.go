@@ -37,6 +37,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/drawbridge-id/drawbridge/agent/durable"
 	"github.com/drawbridge-id/drawbridge/proto/identity"
 )
 
@@ -158,5 +159,5 @@ func (i *Identity) promote(next *tls.Certificate) error {
 	i.mu.Lock()
 	i.current = next
 	i.mu.Unlock()
-	return syncDir(i.dir)
+	return durable.SyncDir(i.dir)
 }

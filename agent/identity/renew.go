@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/drawbridge-id/drawbridge/agent/durable"
 	"github.com/drawbridge-id/drawbridge/proto/identity"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 	"google.golang.org/grpc/codes"
@@ -144,7 +145,7 @@ func (i *Identity) request(ctx context.Context, address string) (*tls.Certificat
 	if err != nil {
 		return nil, err
 	}
-	return next, replaceFile(filepath.Join(i.dir, nextFile), text)
+	return next, durable.ReplaceFile(filepath.Join(i.dir, nextFile), text)
 }
 
 // try connects with next. A server verifies the certificate before it answers

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/drawbridge-id/drawbridge/agent/durable"
 )
 
 // commit makes the outcome of r known: nothing is written when nothing changed,
@@ -72,7 +74,7 @@ func (s *Snapshot) rebase(r *Read, set, cookie []byte, dropUnseen bool) error {
 	if err := os.Rename(s.path+".new", s.path); err != nil {
 		return errors.Join(err, s.load())
 	}
-	if err := syncDir(filepath.Dir(s.path)); err != nil {
+	if err := durable.SyncDir(filepath.Dir(s.path)); err != nil {
 		return err
 	}
 	if err := os.Remove(s.logPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {

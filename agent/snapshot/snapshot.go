@@ -36,6 +36,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/drawbridge-id/drawbridge/agent/durable"
 )
 
 // Errors to test for with [errors.Is]. Any other error is a disk fault.
@@ -193,7 +195,7 @@ func Remove(dir, system string) error {
 			return fmt.Errorf("remove snapshot: %w", err)
 		}
 	}
-	return syncDir(dir)
+	return durable.SyncDir(dir)
 }
 
 // FileName returns the name of a system's base: readable, fit for every file
@@ -222,5 +224,5 @@ func (s *Snapshot) setAside() error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(append(errs, syncDir(filepath.Dir(s.path)), fmt.Errorf("kept with the suffix %s", suffix))...)
+	return errors.Join(append(errs, durable.SyncDir(filepath.Dir(s.path)), fmt.Errorf("kept with the suffix %s", suffix))...)
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"filippo.io/age"
+
+	"github.com/drawbridge-id/drawbridge/agent/durable"
 )
 
 // ageSealer seals to an age identity kept in the file vault.key, mode 0600.
@@ -51,7 +53,7 @@ func newSealer(path string) (sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := replaceFile(path, []byte(id.String()+"\n")); err != nil {
+	if err := durable.ReplaceFile(path, []byte(id.String()+"\n")); err != nil {
 		return nil, err
 	}
 	return ageSealer{id}, nil

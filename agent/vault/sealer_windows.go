@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/drawbridge-id/drawbridge/agent/durable"
 )
 
 // dpapiSealer seals with the machine's DPAPI key, since `secret set` runs as an
@@ -38,7 +40,7 @@ func openSealer(dir string, sealed bool) (sealer, error) {
 	}
 	entropy = make([]byte, entropySize)
 	rand.Read(entropy) // never fails: crypto/rand
-	return dpapiSealer{entropy}, replaceFile(path, entropy)
+	return dpapiSealer{entropy}, durable.ReplaceFile(path, entropy)
 }
 
 const dpapiFlags = windows.CRYPTPROTECT_UI_FORBIDDEN | windows.CRYPTPROTECT_LOCAL_MACHINE

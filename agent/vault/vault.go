@@ -31,6 +31,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/drawbridge-id/drawbridge/agent/durable"
 	"github.com/drawbridge-id/drawbridge/proto/sealed"
 )
 
@@ -195,7 +196,7 @@ func (v *Vault) update(change func(*file)) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(v.path, append(data, '\n')); err != nil {
+	if err := durable.ReplaceFile(v.path, append(data, '\n')); err != nil {
 		return fmt.Errorf("write vault: %w", err)
 	}
 	return nil

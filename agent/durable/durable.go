@@ -1,4 +1,7 @@
-package identity
+// Package durable replaces files so that a crash leaves the old or the new one
+// whole: temp, sync, close, rename, and sync of the folder where the system has
+// that. What the files hold is their owners' business.
+package durable
 
 import (
 	"cmp"
@@ -8,8 +11,8 @@ import (
 	"runtime"
 )
 
-// replaceFile puts data in the place of the file at path, readable by its owner only, all or nothing.
-func replaceFile(path string, data []byte) error {
+// ReplaceFile puts data in the place of the file at path, readable by its owner only, all or nothing.
+func ReplaceFile(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // 0600
 	if err != nil {
 		return err
@@ -21,11 +24,11 @@ func replaceFile(path string, data []byte) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
-// syncDir makes renames in dir durable, where the system has that.
-func syncDir(dir string) error {
+// SyncDir makes renames in dir durable, where the system has that.
+func SyncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
