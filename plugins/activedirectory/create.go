@@ -6,11 +6,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dc"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dn"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/filter"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/schema"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/wire"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/filter"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/schema"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )

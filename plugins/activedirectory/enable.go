@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 	"strconv"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dn"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/wire"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
 

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dc"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/filter"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/schema"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/wire"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/filter"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/schema"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
 

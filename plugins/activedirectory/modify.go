@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/schema"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/wire"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/schema"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )

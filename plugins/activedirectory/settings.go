@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dc"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dn"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/filter"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/filter"
 	"github.com/drawbridge-id/drawbridge/proto/sealed"
 )
 

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/ber"
 	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/double"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/ber"
 )
 
 // A server that takes no password within an add: the account is made disabled,

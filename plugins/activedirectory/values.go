@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dc"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/schema"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/schema"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
 

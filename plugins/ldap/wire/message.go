@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/ber"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/ber"
 )
 
 // Tags of requests and answers, RFC 4511, appendix B.

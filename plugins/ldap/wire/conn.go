@@ -25,7 +25,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/ber"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/ber"
 )
 
 const startTLS = "1.3.6.1.4.1.1466.20037"

@@ -8,7 +8,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 	"pgregory.net/rapid"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dn"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
 )
 
 // name draws what people and HR systems come up with: signs of the grammar,

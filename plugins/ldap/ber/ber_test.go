@@ -7,7 +7,7 @@ import (
 	asn1 "github.com/go-asn1-ber/asn1-ber"
 	"pgregory.net/rapid"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/ber"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/ber"
 )
 
 // What is written is what another implementation reads, and what Next splits.

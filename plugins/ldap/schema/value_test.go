@@ -5,7 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/schema"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/schema"
 )
 
 // What is read can be written back as it was: a compare-and-swap depends on it.

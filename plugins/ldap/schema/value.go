@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dn"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
 )
 
 // Text turns a value from the wire into the contract's text. A reference must

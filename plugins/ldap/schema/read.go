@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dc"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/filter"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/wire"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/filter"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 )
 
 // Read asks the server for its schema.

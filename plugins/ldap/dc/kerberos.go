@@ -13,7 +13,7 @@ import (
 	"github.com/jcmturner/gokrb5/v8/config"
 	"github.com/jcmturner/gokrb5/v8/keytab"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/wire"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/proto/sealed"
 )
 

@@ -11,7 +11,7 @@ import (
 	asn1 "github.com/go-asn1-ber/asn1-ber"
 	"github.com/go-ldap/ldap/v3"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/ber"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/ber"
 )
 
 // A Filter is the BER of one filter. The zero value is none: And and Or leave

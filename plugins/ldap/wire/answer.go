@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/ber"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/ber"
 )
 
 // Result codes that callers branch on, RFC 4511, appendix A.

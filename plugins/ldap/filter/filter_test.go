@@ -7,7 +7,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 	"pgregory.net/rapid"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/filter"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/filter"
 )
 
 // A value is a value, whatever is in it: it comes back the same from the text,

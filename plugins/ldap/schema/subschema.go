@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/dc"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/filter"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/wire"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/filter"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 )
 
 // readSubSchema reads the schema of a server that is no Active Directory.

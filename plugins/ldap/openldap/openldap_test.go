@@ -8,7 +8,7 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/openldap"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/openldap"
 )
 
 func TestStart_servesWhatWasLoaded(t *testing.T) {
