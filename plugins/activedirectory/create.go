@@ -12,6 +12,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/schema"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
+	"github.com/drawbridge-id/drawbridge/plugins/sdk/password"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
@@ -152,11 +153,11 @@ func (s *System) account(ctx context.Context, c *dc.Conn, n *creation) error {
 	if rule == nil {
 		return nil
 	}
-	password, box, err := generate(rule)
+	secret, box, err := password.Generate(rule)
 	if err != nil {
 		return err
 	}
-	n.sealed, n.password = box, passwordChanges(password, rule)
+	n.sealed, n.password = box, passwordChanges(secret, rule)
 	for _, change := range n.password {
 		n.add.Attributes = append(n.add.Attributes, change.Attribute)
 	}
