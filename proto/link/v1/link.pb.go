@@ -198,7 +198,12 @@ func (x *EnrollResponse) GetSite() string {
 type RenewRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. PKCS #10 request with a new key, DER.
-	Csr           []byte `protobuf:"bytes,1,opt,name=csr,proto3" json:"csr,omitempty"`
+	Csr []byte `protobuf:"bytes,1,opt,name=csr,proto3" json:"csr,omitempty"`
+	// Optional. Why the agent must be attested anew, for the admin who decides: then
+	// nothing is signed before the approval of this very key.
+	Attest string `protobuf:"bytes,2,opt,name=attest,proto3" json:"attest,omitempty"`
+	// Optional. Name of the host, for the admin who decides.
+	Host          string `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -238,6 +243,20 @@ func (x *RenewRequest) GetCsr() []byte {
 		return x.Csr
 	}
 	return nil
+}
+
+func (x *RenewRequest) GetAttest() string {
+	if x != nil {
+		return x.Attest
+	}
+	return ""
+}
+
+func (x *RenewRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
 }
 
 type RenewResponse struct {
@@ -596,7 +615,14 @@ type Hello struct {
 	// Required. Connectors installed here.
 	Connectors []*v1.DescribeResponse `protobuf:"bytes,7,rep,name=connectors,proto3" json:"connectors,omitempty"`
 	// Required. Most jobs it will hold unfinished.
-	Window        uint32 `protobuf:"varint,8,opt,name=window,proto3" json:"window,omitempty"`
+	Window uint32 `protobuf:"varint,8,opt,name=window,proto3" json:"window,omitempty"`
+	// Optional. How often the agent has connected, this time included: one that is
+	// not above what the coordinator knows was said by a copy. 0 is not compared.
+	Counter uint64 `protobuf:"varint,9,opt,name=counter,proto3" json:"counter,omitempty"`
+	// Optional. Random, made with this counter: the same again means that the answer was lost.
+	Attempt string `protobuf:"bytes,10,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// Optional. Random, made when the process of the agent started.
+	Instance      string `protobuf:"bytes,11,opt,name=instance,proto3" json:"instance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -685,6 +711,27 @@ func (x *Hello) GetWindow() uint32 {
 		return x.Window
 	}
 	return 0
+}
+
+func (x *Hello) GetCounter() uint64 {
+	if x != nil {
+		return x.Counter
+	}
+	return 0
+}
+
+func (x *Hello) GetAttempt() string {
+	if x != nil {
+		return x.Attempt
+	}
+	return ""
+}
+
+func (x *Hello) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
 }
 
 // Welcome is the coordinator's first frame.
@@ -2035,9 +2082,11 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\x05chain\x18\x01 \x03(\fR\x05chain\x12\x1c\n" +
 	"\tauthority\x18\x02 \x01(\fR\tauthority\x12\x14\n" +
 	"\x05agent\x18\x03 \x01(\tR\x05agent\x12\x12\n" +
-	"\x04site\x18\x04 \x01(\tR\x04site\" \n" +
+	"\x04site\x18\x04 \x01(\tR\x04site\"L\n" +
 	"\fRenewRequest\x12\x10\n" +
-	"\x03csr\x18\x01 \x01(\fR\x03csr\"%\n" +
+	"\x03csr\x18\x01 \x01(\fR\x03csr\x12\x16\n" +
+	"\x06attest\x18\x02 \x01(\tR\x06attest\x12\x12\n" +
+	"\x04host\x18\x03 \x01(\tR\x04host\"%\n" +
 	"\rRenewResponse\x12\x14\n" +
 	"\x05chain\x18\x01 \x03(\fR\x05chain\"\xe9\x02\n" +
 	"\x0eConnectRequest\x121\n" +
@@ -2054,7 +2103,7 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\x04jobs\x18\x03 \x01(\v2\x18.drawbridge.link.v1.JobsH\x00R\x04jobs\x12=\n" +
 	"\tcommitted\x18\x04 \x01(\v2\x1d.drawbridge.link.v1.CommittedH\x00R\tcommitted\x124\n" +
 	"\x06depart\x18\x05 \x01(\v2\x1a.drawbridge.link.v1.DepartH\x00R\x06departB\a\n" +
-	"\x05frame\"\x98\x02\n" +
+	"\x05frame\"\xe8\x02\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x12\n" +
@@ -2065,7 +2114,11 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\n" +
 	"connectors\x18\a \x03(\v2).drawbridge.connector.v1.DescribeResponseR\n" +
 	"connectors\x12\x16\n" +
-	"\x06window\x18\b \x01(\rR\x06window\"q\n" +
+	"\x06window\x18\b \x01(\rR\x06window\x12\x18\n" +
+	"\acounter\x18\t \x01(\x04R\acounter\x12\x18\n" +
+	"\aattempt\x18\n" +
+	" \x01(\tR\aattempt\x12\x1a\n" +
+	"\binstance\x18\v \x01(\tR\binstance\"q\n" +
 	"\aWelcome\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x120\n" +
 	"\x05clock\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05clock\x12\x18\n" +

@@ -49,7 +49,8 @@ const (
 type EnrollmentServiceClient interface {
 	// Enroll takes a join token, once, and signs the agent's first certificate.
 	Enroll(ctx context.Context, in *EnrollRequest, opts ...grpc.CallOption) (*EnrollResponse, error)
-	// Renew signs a new certificate for the agent that the present one names.
+	// Renew signs a new certificate for the agent that the present one names. It
+	// is the only call that takes a certificate whose time is over.
 	Renew(ctx context.Context, in *RenewRequest, opts ...grpc.CallOption) (*RenewResponse, error)
 }
 
@@ -89,7 +90,8 @@ func (c *enrollmentServiceClient) Renew(ctx context.Context, in *RenewRequest, o
 type EnrollmentServiceServer interface {
 	// Enroll takes a join token, once, and signs the agent's first certificate.
 	Enroll(context.Context, *EnrollRequest) (*EnrollResponse, error)
-	// Renew signs a new certificate for the agent that the present one names.
+	// Renew signs a new certificate for the agent that the present one names. It
+	// is the only call that takes a certificate whose time is over.
 	Renew(context.Context, *RenewRequest) (*RenewResponse, error)
 	mustEmbedUnimplementedEnrollmentServiceServer()
 }
