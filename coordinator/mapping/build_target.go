@@ -21,7 +21,7 @@ var knownLimits = map[string]int{
 
 // scope is that of a side of the document.
 func (b *builder) scope() *scope {
-	return &scope{kind: b.kind, paths: b.paths, tables: b.tables, functions: functions(b.zone)}
+	return &scope{kind: b.kind, paths: b.paths, defaultDomain: b.defaultDomain, tables: b.tables, functions: functions(b.zone)}
 }
 
 // kind gives the type of a person's attribute, 0 where there is none.
@@ -80,11 +80,17 @@ func uniqueRules(n ast.Node, unique map[string]bool) {
 			}
 		}
 		if v, ok := value.(ast.ScalarNode); ok {
-			if text, ok := v.GetValue().(string); ok && strings.HasPrefix(strings.TrimSpace(text), "firstUnique") {
+			if text, ok := v.GetValue().(string); ok && givesCandidates(text) {
 				unique[pair.Key.GetToken().Value] = true
 			}
 		}
 	}
+}
+
+// givesCandidates tells whether the expression chooses among names.
+func givesCandidates(text string) bool {
+	text = strings.TrimSpace(text)
+	return strings.HasPrefix(text, "firstUnique") || strings.HasPrefix(text, "SelectUniqueValue")
 }
 
 // target reads the target of a document.
@@ -112,6 +118,7 @@ func (b *builder) target(n ast.Node) {
 		"thresholds": {false, func(n ast.Node) { b.thresholds(t, n) }},
 	})
 	b.reserved(t)
+	b.steady(t)
 	if len(t.Groups) > 0 || t.Lifecycle.Leave.Groups != KeepGroups {
 		t.MemberOf = "memberOf"
 	}
@@ -129,6 +136,24 @@ func (b *builder) reserved(t *Target) {
 		if by, ok := keys[strings.ToLower(r.Attribute)]; ok {
 			f := r.key
 			f.Message, f.Hint = r.Attribute+" has no rule of its own", "it comes of the key "+by
+			b.faults = append(b.faults, f)
+		}
+	}
+}
+
+// steady refuses rules that give another value each time wherever the value is
+// looked at more than once.
+func (b *builder) steady(t *Target) {
+	rules := slices.Concat([]*Rule{t.Scope, t.MatchRule, t.Container, t.Name, t.LeaversContainer}, t.Groups, t.LeaverRules)
+	for _, r := range t.Rules {
+		if r.Apply != OnCreate {
+			rules = append(rules, r)
+		}
+	}
+	for _, r := range rules {
+		if r != nil && r.random {
+			f := r.key
+			f.Message, f.Hint = r.Attribute+" would get another value each time", "random values are for rules with apply: create"
 			b.faults = append(b.faults, f)
 		}
 	}

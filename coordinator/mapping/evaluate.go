@@ -95,7 +95,7 @@ func (e *machine) eval(x *expression) (value any, known bool, err error) {
 	case x.copies != nil:
 		s := &e.state[x.copies.slot]
 		if s.empty {
-			return nil, s.known, nil
+			return nil, s.known && !x.silent, nil
 		}
 		return s.value, true, nil
 	case x.program == nil:
@@ -115,6 +115,9 @@ func (e *machine) eval(x *expression) (value any, known bool, err error) {
 	}
 	if present(value) {
 		return value, true, nil
+	}
+	if x.silent {
+		return nil, false, nil
 	}
 	known = len(x.reads) == 0 || slices.ContainsFunc(x.reads, func(v *variable) bool { return e.state[v.slot].known })
 	return nil, known, nil
@@ -147,7 +150,11 @@ func (e *machine) inputs(x *expression) []Input {
 	in := make([]Input, len(x.reads))
 	for i, v := range x.reads {
 		in[i].Name = v.path
-		if s := e.state[v.slot]; !s.empty {
+		switch s := e.state[v.slot]; {
+		case s.empty:
+		case x.redacted:
+			in[i].Value = Redacted
+		default:
 			in[i].Value = Text(s.value)
 		}
 	}

@@ -31,8 +31,17 @@ type expression struct {
 	constant any       // program and copies are nil
 	result   reflect.Type
 	reads    []*variable
+	uses
+}
+
+// uses tells what of an expression is not in its outcome alone.
+type uses struct {
 	unique   bool // firstUnique at the top: the outcome is a list of candidates
+	exact    bool // SelectUniqueValue: unique, and no candidate gets a number
 	now      bool // reads the time itself
+	random   bool // gives another value each time
+	silent   bool // IgnoreFlowIfNullOrEmpty at the top: no outcome says nothing
+	redacted bool // Redact at the top: the value is not for people's eyes
 }
 
 // A variable is an attribute that expressions of one scope read. The machine
@@ -56,9 +65,10 @@ type scope struct {
 	// row: attributes are columns of an object, also called row.column.
 	row bool
 	// timeless: now and reached are no use here.
-	timeless  bool
-	tables    map[string]map[string]string
-	functions map[string]function
+	timeless      bool
+	defaultDomain string // what DefaultDomain gives; "" where the document has none
+	tables        map[string]map[string]string
+	functions     map[string]function
 
 	variables []*variable
 }
@@ -113,15 +123,7 @@ func (s *scope) compile(text string, want directory.Kind) (*expression, []place)
 	}
 
 	r := rewriter{scope: s, source: text}
-	if call, ok := tree.Node.(*ast.CallNode); ok && calls(call, "firstUnique") {
-		r.unique = true
-		if len(call.Arguments) == 0 {
-			r.fault(call, "firstUnique wants at least one candidate", "")
-		}
-		list := &ast.ArrayNode{Nodes: call.Arguments}
-		list.SetLocation(call.Location())
-		tree.Node = list
-	}
+	r.unwrap(&tree.Node)
 	r.rewrite(&tree.Node)
 	if len(r.faults) > 0 {
 		return nil, r.faults
@@ -137,7 +139,7 @@ func (s *scope) compile(text string, want directory.Kind) (*expression, []place)
 	if err != nil {
 		return nil, []place{placeOf(err, text)}
 	}
-	e := &expression{text: text, result: result, reads: r.reads, unique: r.unique, now: r.now}
+	e := &expression{text: text, result: result, reads: r.reads, uses: r.uses}
 	if p := e.check(want); p != nil {
 		return nil, []place{*p}
 	}

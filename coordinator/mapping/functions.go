@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr/builtin"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping/entra"
 )
 
 // builtins are the functions of the expression language itself that documents
@@ -80,6 +82,9 @@ func functions(zone *time.Location) map[string]function {
 		"text":         {[]any{new(func(any) string)}, func(a ...any) (any, error) { return Text(a[0]), nil }},
 	}
 	maps.Copy(fs, dateFunctions(zone))
+	for name, f := range entra.Functions() {
+		fs[name] = function{f.Signatures, f.Call}
+	}
 	for alias, name := range aliases {
 		fs[alias] = fs[name]
 	}
@@ -98,6 +103,7 @@ var aliases = map[string]string{
 func Functions() []string {
 	names := slices.AppendSeq(slices.Clone(builtins), maps.Keys(functions(time.UTC)))
 	names = append(names, "now", "reached", "values", "firstUnique")
+	names = append(names, entra.Compiled...)
 	slices.Sort(names)
 	return names
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
@@ -97,6 +98,7 @@ system: x
 site: hq
 connector: fake
 time_zone: Europe/Berlin
+default_domain: contoso.com
 tables: {offices: {Berlin: DE-BER}}
 extension: {badge: integer}
 target:
@@ -140,7 +142,7 @@ func TestExpressions(t *testing.T) {
 	untried := map[string]bool{"all": true, "any": true, "none": true, "one": true, "count": true, "find": true, "first": true, "last": true, "string": true,
 		"toLower": true, "removeDuplicates": true, "numFromDate": true, "length": true, "values": true, "firstUnique": true}
 	for _, f := range mapping.Functions() {
-		if !used[f] && !untried[f] {
+		if !used[f] && !untried[f] && unicode.IsLower(rune(f[0])) { // Entra's have their own test
 			t.Errorf("no test of the function %s", f)
 		}
 	}
@@ -166,7 +168,7 @@ func TestExpressions_fail(t *testing.T) {
 		v := s.Target.View(person(), time.Now())
 		_, err = v.Eval(s.Target.Rules[0])
 		v.Close()
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "line 13") {
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "line 14") {
 			t.Errorf("%s: %v; want %s, with its line", text, err, want)
 		}
 	}
@@ -290,12 +292,19 @@ func TestEscapeDN_roundTrip(t *testing.T) {
 // What Sequence yields is recognised again, fits, and is never the same twice.
 func TestSequence(t *testing.T) {
 	t.Parallel()
+	s, err := ruled(`firstUnique("x")`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := s.Target.Rules[0]
 	rapid.Check(t, func(t *rapid.T) {
 		base := rapid.SampledFrom([]string{"jdoe", "jdoe9", "jane doe", "jane.doe@example.com", "a.", "x1@y", "maximiliane.abcdefgh"}).Draw(t, "base")
 		limit := rapid.SampledFrom([]int{0, 20, 21}).Draw(t, "limit")
 		seen, n := map[string]bool{}, 0
-		for c := range mapping.Sequence([]string{"other", base}, limit) {
-			if seen[c] || limit > 0 && len(c) > limit || !mapping.Numbered(c, []string{"other", base}, limit) {
+		r := *rule
+		r.MaxLength = limit
+		for c := range r.Sequence([]string{"other", base}) {
+			if seen[c] || limit > 0 && len(c) > limit || !r.Gave(c, []string{"other", base}) {
 				t.Fatalf("%q after %d", c, n)
 			}
 			seen[c] = true
@@ -305,7 +314,7 @@ func TestSequence(t *testing.T) {
 		}
 	})
 	for _, value := range []string{"jdoe0", "jdoe1", "jdoe02", "jdoex", "jdo2", "jdoe12345"} {
-		if mapping.Numbered(value, []string{"jdoe"}, 0) {
+		if rule.Gave(value, []string{"jdoe"}) {
 			t.Errorf("%s passes for a numbered jdoe", value)
 		}
 	}

@@ -69,10 +69,12 @@ func meaningful(text []byte) bool {
 // A builder reads a document into a System.
 type builder struct {
 	*document
-	sys       *System
-	zone      *time.Location
-	extension map[string]directory.Kind
-	tables    map[string]map[string]string
+	sys  *System
+	zone *time.Location
+	// defaultDomain is what DefaultDomain gives.
+	defaultDomain string
+	extension     map[string]directory.Kind
+	tables        map[string]map[string]string
 }
 
 func parse(name string, text []byte, base int) (*System, error) {
@@ -102,12 +104,13 @@ func parse(name string, text []byte, base int) (*System, error) {
 				"full_every": {false, d.duration("full_every", &s.Read.FullEvery)},
 			})
 		}},
-		"gate":      {false, b.gate},
-		"time_zone": {false, b.timeZone},
-		"extension": {false, b.declare},
-		"tables":    {false, b.table},
-		"source":    {false, func(n ast.Node) { source = n }},
-		"target":    {false, func(n ast.Node) { target = n }},
+		"gate":           {false, b.gate},
+		"time_zone":      {false, b.timeZone},
+		"default_domain": {false, d.text("default_domain", &b.defaultDomain)},
+		"extension":      {false, b.declare},
+		"tables":         {false, b.table},
+		"source":         {false, func(n ast.Node) { source = n }},
+		"target":         {false, func(n ast.Node) { target = n }},
 	})
 	if s.Name != "" && strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
 		d.fault(root, "", "the system's name may have lower-case letters, digits, -, _ and . only: %s", s.Name)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping/entra"
 )
 
 // A rewriter turns the names that people write into the machine's variables,
@@ -16,8 +18,34 @@ type rewriter struct {
 	locals []string
 	reads  []*variable
 	faults []place
-	unique bool
-	now    bool
+	uses
+}
+
+// unwrap takes off the functions that stand around a whole expression.
+func (r *rewriter) unwrap(node *ast.Node) {
+	for {
+		call, ok := (*node).(*ast.CallNode)
+		if !ok {
+			return
+		}
+		switch id, _ := call.Callee.(*ast.IdentifierNode); {
+		case id == nil:
+			return
+		case (id.Value == "IgnoreFlowIfNullOrEmpty" || id.Value == "Redact") && len(call.Arguments) == 1:
+			r.silent = r.silent || id.Value == "IgnoreFlowIfNullOrEmpty"
+			r.redacted = r.redacted || id.Value == "Redact"
+			*node = call.Arguments[0]
+		case id.Value == "firstUnique", id.Value == "SelectUniqueValue":
+			r.unique, r.exact = true, id.Value == "SelectUniqueValue"
+			if len(call.Arguments) == 0 {
+				r.fault(call, id.Value+" wants at least one candidate", "")
+			}
+			put(node, &ast.ArrayNode{Nodes: call.Arguments})
+			return
+		default:
+			return
+		}
+	}
 }
 
 func (r *rewriter) fault(n ast.Node, message, hint string) {
@@ -104,7 +132,7 @@ func (r *rewriter) call(node *ast.Node, n *ast.CallNode) {
 		r.fault(n, "only functions by their name can be called", "")
 		return
 	}
-	if r.timeless && (id.Value == "now" || id.Value == "reached") {
+	if r.timeless && (id.Value == "now" || id.Value == "Now" || id.Value == "reached") {
 		r.fault(n, id.Value+" has no place in a source: what it gives would stand still until the record changes", "use it in the target's rules")
 		return
 	}
@@ -113,12 +141,24 @@ func (r *rewriter) call(node *ast.Node, n *ast.CallNode) {
 		r.now = true
 		put(node, &ast.IdentifierNode{Value: "@now"})
 		return
+	case "Now": // as Entra prints it
+		r.now = true
+		n.Callee.(*ast.IdentifierNode).Value = "CDate"
+		n.Arguments = []ast.Node{&ast.IdentifierNode{Value: "@now"}}
+		return
+	case "DefaultDomain":
+		if r.defaultDomain == "" {
+			r.fault(n, "the document has no default_domain", "write it beside time_zone")
+			return
+		}
+		put(node, &ast.StringNode{Value: r.defaultDomain})
+		return
 	case "reached":
 		clock := &ast.IdentifierNode{Value: "@clock"}
 		clock.SetLocation(n.Location())
 		defer func() { n.Arguments = append([]ast.Node{clock}, n.Arguments...) }()
-	case "firstUnique":
-		r.fault(n, "firstUnique must be the whole expression", "write what else is done to the value inside its arguments")
+	case "firstUnique", "SelectUniqueValue", "IgnoreFlowIfNullOrEmpty", "Redact":
+		r.fault(n, id.Value+" must be the whole expression", "write what else is done to the value inside its arguments")
 		return
 	case "values":
 		if path, ok := columnOf(n); ok && r.row {
@@ -132,6 +172,11 @@ func (r *rewriter) call(node *ast.Node, n *ast.CallNode) {
 			return
 		}
 	default:
+		if slices.Contains(entra.Random, id.Value) {
+			if r.random = true; r.timeless {
+				r.fault(n, id.Value+" has no place in a source: it would give another value with each read", "use it in a target's rule with apply: create")
+			}
+		}
 		if _, ok := r.functions[id.Value]; !ok {
 			r.fault(id, fmt.Sprintf("there is no function %s", id.Value), suggest(id.Value, Functions()))
 		}
@@ -242,9 +287,4 @@ func children(node ast.Node) []*ast.Node {
 		return []*ast.Node{&n.Key, &n.Value}
 	}
 	return nil
-}
-
-func calls(call *ast.CallNode, name string) bool {
-	id, ok := call.Callee.(*ast.IdentifierNode)
-	return ok && id.Value == name
 }

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -287,17 +288,29 @@ func (v View) Inputs(r *Rule) []Input { return v.machine.inputs(r.expression) }
 // Next gives the later instants at which what was evaluated may be another.
 func (v View) Next() []time.Time { return slices.Clone(v.machine.clock.next) }
 
-// Sequence yields the candidates of a unique rule and then the last of them
-// with a number, from 2 on: jdoe, jdoe2; j.doe@example.com, j.doe2@example.com;
-// "Jane Doe", "Jane Doe 2". None is longer than limit characters, 0 for any.
-func Sequence(candidates []string, limit int) func(yield func(string) bool) {
+// Redacted stands where a value is not for people's eyes.
+const Redacted = "[Redact]"
+
+// Shown gives values as people may see them.
+func (r *Rule) Shown(values []string) []string {
+	if r.redacted && len(values) > 0 {
+		return []string{Redacted}
+	}
+	return values
+}
+
+// Sequence yields the candidates of a rule that names something and then the
+// last of them with a number, from 2 on: jdoe, jdoe2; j.doe@example.com,
+// j.doe2@example.com; "Jane Doe", "Jane Doe 2". None is longer than MaxLength.
+// A rule that chooses by SelectUniqueValue yields its candidates alone.
+func (r *Rule) Sequence(candidates []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, c := range candidates {
-			if !yield(cut(c, "", limit)) {
+			if !yield(cut(c, "", r.MaxLength)) {
 				return
 			}
 		}
-		if len(candidates) == 0 {
+		if len(candidates) == 0 || r.exact {
 			return
 		}
 		last := candidates[len(candidates)-1]
@@ -306,7 +319,7 @@ func Sequence(candidates []string, limit int) func(yield func(string) bool) {
 			space = " "
 		}
 		for n := 2; n < 10_000; n++ {
-			if !yield(cut(last, fmt.Sprint(space, n), limit)) {
+			if !yield(cut(last, fmt.Sprint(space, n), r.MaxLength)) {
 				return
 			}
 		}
@@ -325,14 +338,14 @@ func cut(base, number string, limit int) string {
 	return base + number + domain
 }
 
-// Numbered tells whether value could have come out of Sequence(candidates, limit).
-func Numbered(value string, candidates []string, limit int) bool {
+// Gave tells whether value could have come out of Sequence(candidates).
+func (r *Rule) Gave(value string, candidates []string) bool {
 	for _, c := range candidates {
-		if strings.EqualFold(value, cut(c, "", limit)) {
+		if strings.EqualFold(value, cut(c, "", r.MaxLength)) {
 			return true
 		}
 	}
-	if len(candidates) == 0 {
+	if len(candidates) == 0 || r.exact {
 		return false
 	}
 	last := candidates[len(candidates)-1]
@@ -346,7 +359,7 @@ func Numbered(value string, candidates []string, limit int) bool {
 		if strings.Contains(last, " ") {
 			number = " " + number
 		}
-		if strings.EqualFold(value, cut(last, number, limit)) {
+		if strings.EqualFold(value, cut(last, number, r.MaxLength)) {
 			return true
 		}
 	}

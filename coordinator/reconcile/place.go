@@ -58,7 +58,7 @@ func (p *planner) free(attribute, container string, names ...string) (string, bo
 
 func (p *planner) addresses(attribute, container string, names []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for name := range mapping.Sequence(names, p.t.Name.MaxLength) {
+		for name := range p.t.Name.Sequence(names) {
 			if !yield(strings.ToUpper(attribute) + "=" + mapping.EscapeDN(name) + "," + container) {
 				return
 			}
@@ -80,7 +80,7 @@ func (p *planner) move(container *mapping.Rule, rename bool) {
 	if container == nil {
 		where = nowIn
 	}
-	fits := !rename || mapping.Numbered(nowName, []string{name}, p.t.Name.MaxLength)
+	fits := !rename || p.t.Name.Gave(nowName, []string{name})
 	stays := sameDN(nowIn, where)
 	if fits && stays {
 		return

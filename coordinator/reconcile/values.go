@@ -61,10 +61,10 @@ func (p *planner) pick(r *mapping.Rule) (string, error) {
 		}
 		return current, nil
 	}
-	if current != "" && mapping.Numbered(current, candidates, r.MaxLength) {
+	if current != "" && r.Gave(current, candidates) {
 		return current, nil
 	}
-	value, ok := p.in.Names.Pick(r.Attribute, mapping.Sequence(candidates, r.MaxLength))
+	value, ok := p.in.Names.Pick(r.Attribute, r.Sequence(candidates))
 	if !ok {
 		p.problem("taken", &connectorv1.Fault{
 			Cause:     fmt.Sprintf("Every name is taken that the rule gives for %s, from %s on.", r.Attribute, candidates[0]),
@@ -204,5 +204,5 @@ func (p *planner) modify(rules []*mapping.Rule) {
 }
 
 func (p *planner) reason(r *mapping.Rule, before, after []string, note string) mapping.Reason {
-	return mapping.Reason{Attribute: r.Attribute, Before: before, After: after, Rule: r.Text(), Line: r.Line(), From: p.view.Inputs(r), Note: note}
+	return mapping.Reason{Attribute: r.Attribute, Before: r.Shown(before), After: r.Shown(after), Rule: r.Text(), Line: r.Line(), From: p.view.Inputs(r), Note: note}
 }
