@@ -50,6 +50,7 @@ const (
 	Capability_CAPABILITY_MEMBERSHIP  Capability = 9
 	Capability_CAPABILITY_PASSWORD    Capability = 10
 	Capability_CAPABILITY_DELETE      Capability = 11
+	Capability_CAPABILITY_INSPECT     Capability = 12
 )
 
 // Enum value maps for Capability.
@@ -67,6 +68,7 @@ var (
 		9:  "CAPABILITY_MEMBERSHIP",
 		10: "CAPABILITY_PASSWORD",
 		11: "CAPABILITY_DELETE",
+		12: "CAPABILITY_INSPECT",
 	}
 	Capability_value = map[string]int32{
 		"CAPABILITY_UNSPECIFIED": 0,
@@ -81,6 +83,7 @@ var (
 		"CAPABILITY_MEMBERSHIP":  9,
 		"CAPABILITY_PASSWORD":    10,
 		"CAPABILITY_DELETE":      11,
+		"CAPABILITY_INSPECT":     12,
 	}
 )
 
@@ -480,7 +483,9 @@ func (x *OpenResponse) GetFault() *Fault {
 type ProbeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Optional. Also look whether operations of these classes are permitted.
-	Classes       []string `protobuf:"bytes,1,rep,name=classes,proto3" json:"classes,omitempty"`
+	Classes []string `protobuf:"bytes,1,rep,name=classes,proto3" json:"classes,omitempty"`
+	// Optional. Also compare what the account may do with what operations need.
+	Access        []*Access `protobuf:"bytes,2,rep,name=access,proto3" json:"access,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -522,6 +527,86 @@ func (x *ProbeRequest) GetClasses() []string {
 	return nil
 }
 
+func (x *ProbeRequest) GetAccess() []*Access {
+	if x != nil {
+		return x.Access
+	}
+	return nil
+}
+
+// Access is what operations on objects of one class in one container need.
+type Access struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Class of the objects.
+	Class string `protobuf:"bytes,1,opt,name=class,proto3" json:"class,omitempty"`
+	// Optional. Container in or below which they lie, as an address; empty for systems without containers.
+	Container string `protobuf:"bytes,2,opt,name=container,proto3" json:"container,omitempty"`
+	// Required. Any of create, modify, move, enable, disable, membership, password, delete.
+	Verbs []string `protobuf:"bytes,3,rep,name=verbs,proto3" json:"verbs,omitempty"`
+	// Optional. Attributes written.
+	Attributes    []string `protobuf:"bytes,4,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Access) Reset() {
+	*x = Access{}
+	mi := &file_connector_v1_connector_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Access) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Access) ProtoMessage() {}
+
+func (x *Access) ProtoReflect() protoreflect.Message {
+	mi := &file_connector_v1_connector_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Access.ProtoReflect.Descriptor instead.
+func (*Access) Descriptor() ([]byte, []int) {
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Access) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *Access) GetContainer() string {
+	if x != nil {
+		return x.Container
+	}
+	return ""
+}
+
+func (x *Access) GetVerbs() []string {
+	if x != nil {
+		return x.Verbs
+	}
+	return nil
+}
+
+func (x *Access) GetAttributes() []string {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
 type ProbeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. In the order tried; nothing is tried after a step that failed.
@@ -532,7 +617,7 @@ type ProbeResponse struct {
 
 func (x *ProbeResponse) Reset() {
 	*x = ProbeResponse{}
-	mi := &file_connector_v1_connector_proto_msgTypes[5]
+	mi := &file_connector_v1_connector_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -544,7 +629,7 @@ func (x *ProbeResponse) String() string {
 func (*ProbeResponse) ProtoMessage() {}
 
 func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[5]
+	mi := &file_connector_v1_connector_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -557,7 +642,7 @@ func (x *ProbeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeResponse.ProtoReflect.Descriptor instead.
 func (*ProbeResponse) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{5}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ProbeResponse) GetSteps() []*ProbeStep {
@@ -585,7 +670,7 @@ type ProbeStep struct {
 
 func (x *ProbeStep) Reset() {
 	*x = ProbeStep{}
-	mi := &file_connector_v1_connector_proto_msgTypes[6]
+	mi := &file_connector_v1_connector_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -597,7 +682,7 @@ func (x *ProbeStep) String() string {
 func (*ProbeStep) ProtoMessage() {}
 
 func (x *ProbeStep) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[6]
+	mi := &file_connector_v1_connector_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -610,7 +695,7 @@ func (x *ProbeStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProbeStep.ProtoReflect.Descriptor instead.
 func (*ProbeStep) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{6}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ProbeStep) GetName() string {
@@ -656,7 +741,7 @@ type SchemaRequest struct {
 
 func (x *SchemaRequest) Reset() {
 	*x = SchemaRequest{}
-	mi := &file_connector_v1_connector_proto_msgTypes[7]
+	mi := &file_connector_v1_connector_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -668,7 +753,7 @@ func (x *SchemaRequest) String() string {
 func (*SchemaRequest) ProtoMessage() {}
 
 func (x *SchemaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[7]
+	mi := &file_connector_v1_connector_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -681,7 +766,7 @@ func (x *SchemaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaRequest.ProtoReflect.Descriptor instead.
 func (*SchemaRequest) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{7}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{8}
 }
 
 type SchemaResponse struct {
@@ -696,7 +781,7 @@ type SchemaResponse struct {
 
 func (x *SchemaResponse) Reset() {
 	*x = SchemaResponse{}
-	mi := &file_connector_v1_connector_proto_msgTypes[8]
+	mi := &file_connector_v1_connector_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -708,7 +793,7 @@ func (x *SchemaResponse) String() string {
 func (*SchemaResponse) ProtoMessage() {}
 
 func (x *SchemaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[8]
+	mi := &file_connector_v1_connector_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -721,7 +806,7 @@ func (x *SchemaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaResponse.ProtoReflect.Descriptor instead.
 func (*SchemaResponse) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{8}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SchemaResponse) GetClasses() []*Class {
@@ -750,7 +835,7 @@ type Class struct {
 
 func (x *Class) Reset() {
 	*x = Class{}
-	mi := &file_connector_v1_connector_proto_msgTypes[9]
+	mi := &file_connector_v1_connector_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -762,7 +847,7 @@ func (x *Class) String() string {
 func (*Class) ProtoMessage() {}
 
 func (x *Class) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[9]
+	mi := &file_connector_v1_connector_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -775,7 +860,7 @@ func (x *Class) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Class.ProtoReflect.Descriptor instead.
 func (*Class) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{9}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Class) GetName() string {
@@ -810,7 +895,7 @@ type AttributeType struct {
 
 func (x *AttributeType) Reset() {
 	*x = AttributeType{}
-	mi := &file_connector_v1_connector_proto_msgTypes[10]
+	mi := &file_connector_v1_connector_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -822,7 +907,7 @@ func (x *AttributeType) String() string {
 func (*AttributeType) ProtoMessage() {}
 
 func (x *AttributeType) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[10]
+	mi := &file_connector_v1_connector_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -835,7 +920,7 @@ func (x *AttributeType) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttributeType.ProtoReflect.Descriptor instead.
 func (*AttributeType) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{10}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AttributeType) GetName() string {
@@ -885,7 +970,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_connector_v1_connector_proto_msgTypes[11]
+	mi := &file_connector_v1_connector_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -897,7 +982,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[11]
+	mi := &file_connector_v1_connector_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -910,7 +995,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{11}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Attribute) GetName() string {
@@ -944,7 +1029,7 @@ type Object struct {
 
 func (x *Object) Reset() {
 	*x = Object{}
-	mi := &file_connector_v1_connector_proto_msgTypes[12]
+	mi := &file_connector_v1_connector_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -956,7 +1041,7 @@ func (x *Object) String() string {
 func (*Object) ProtoMessage() {}
 
 func (x *Object) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[12]
+	mi := &file_connector_v1_connector_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -969,7 +1054,7 @@ func (x *Object) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Object.ProtoReflect.Descriptor instead.
 func (*Object) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{12}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Object) GetClass() string {
@@ -1016,7 +1101,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_connector_v1_connector_proto_msgTypes[13]
+	mi := &file_connector_v1_connector_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1113,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[13]
+	mi := &file_connector_v1_connector_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1126,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{13}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Record) GetId() string {
@@ -1079,7 +1164,7 @@ type ReadRequest struct {
 
 func (x *ReadRequest) Reset() {
 	*x = ReadRequest{}
-	mi := &file_connector_v1_connector_proto_msgTypes[14]
+	mi := &file_connector_v1_connector_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1091,7 +1176,7 @@ func (x *ReadRequest) String() string {
 func (*ReadRequest) ProtoMessage() {}
 
 func (x *ReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[14]
+	mi := &file_connector_v1_connector_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1104,7 +1189,7 @@ func (x *ReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadRequest.ProtoReflect.Descriptor instead.
 func (*ReadRequest) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{14}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReadRequest) GetClasses() []string {
@@ -1142,7 +1227,7 @@ type ReadResponse struct {
 
 func (x *ReadResponse) Reset() {
 	*x = ReadResponse{}
-	mi := &file_connector_v1_connector_proto_msgTypes[15]
+	mi := &file_connector_v1_connector_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1154,7 +1239,7 @@ func (x *ReadResponse) String() string {
 func (*ReadResponse) ProtoMessage() {}
 
 func (x *ReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[15]
+	mi := &file_connector_v1_connector_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1167,7 +1252,7 @@ func (x *ReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadResponse.ProtoReflect.Descriptor instead.
 func (*ReadResponse) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{15}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReadResponse) GetRecords() []*Record {
@@ -1206,7 +1291,7 @@ type Reject struct {
 
 func (x *Reject) Reset() {
 	*x = Reject{}
-	mi := &file_connector_v1_connector_proto_msgTypes[16]
+	mi := &file_connector_v1_connector_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1218,7 +1303,7 @@ func (x *Reject) String() string {
 func (*Reject) ProtoMessage() {}
 
 func (x *Reject) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[16]
+	mi := &file_connector_v1_connector_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1231,7 +1316,7 @@ func (x *Reject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reject.ProtoReflect.Descriptor instead.
 func (*Reject) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{16}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Reject) GetPlace() string {
@@ -1271,7 +1356,7 @@ type ReadEnd struct {
 
 func (x *ReadEnd) Reset() {
 	*x = ReadEnd{}
-	mi := &file_connector_v1_connector_proto_msgTypes[17]
+	mi := &file_connector_v1_connector_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1283,7 +1368,7 @@ func (x *ReadEnd) String() string {
 func (*ReadEnd) ProtoMessage() {}
 
 func (x *ReadEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[17]
+	mi := &file_connector_v1_connector_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1296,7 +1381,7 @@ func (x *ReadEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadEnd.ProtoReflect.Descriptor instead.
 func (*ReadEnd) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{17}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ReadEnd) GetOutcome() Outcome {
@@ -1343,7 +1428,7 @@ type FindRequest struct {
 
 func (x *FindRequest) Reset() {
 	*x = FindRequest{}
-	mi := &file_connector_v1_connector_proto_msgTypes[18]
+	mi := &file_connector_v1_connector_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1355,7 +1440,7 @@ func (x *FindRequest) String() string {
 func (*FindRequest) ProtoMessage() {}
 
 func (x *FindRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[18]
+	mi := &file_connector_v1_connector_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1368,7 +1453,7 @@ func (x *FindRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindRequest.ProtoReflect.Descriptor instead.
 func (*FindRequest) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{18}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *FindRequest) GetClass() string {
@@ -1413,7 +1498,7 @@ type FindResponse struct {
 
 func (x *FindResponse) Reset() {
 	*x = FindResponse{}
-	mi := &file_connector_v1_connector_proto_msgTypes[19]
+	mi := &file_connector_v1_connector_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1425,7 +1510,7 @@ func (x *FindResponse) String() string {
 func (*FindResponse) ProtoMessage() {}
 
 func (x *FindResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[19]
+	mi := &file_connector_v1_connector_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1438,7 +1523,7 @@ func (x *FindResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindResponse.ProtoReflect.Descriptor instead.
 func (*FindResponse) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{19}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *FindResponse) GetRecords() []*Record {
@@ -1490,7 +1575,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_connector_v1_connector_proto_msgTypes[20]
+	mi := &file_connector_v1_connector_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1502,7 +1587,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[20]
+	mi := &file_connector_v1_connector_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1515,7 +1600,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{20}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Operation) GetClass() string {
@@ -1685,7 +1770,7 @@ type Create struct {
 
 func (x *Create) Reset() {
 	*x = Create{}
-	mi := &file_connector_v1_connector_proto_msgTypes[21]
+	mi := &file_connector_v1_connector_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1697,7 +1782,7 @@ func (x *Create) String() string {
 func (*Create) ProtoMessage() {}
 
 func (x *Create) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[21]
+	mi := &file_connector_v1_connector_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1710,7 +1795,7 @@ func (x *Create) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Create.ProtoReflect.Descriptor instead.
 func (*Create) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{21}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Create) GetContainer() string {
@@ -1776,7 +1861,7 @@ type PasswordRule struct {
 
 func (x *PasswordRule) Reset() {
 	*x = PasswordRule{}
-	mi := &file_connector_v1_connector_proto_msgTypes[22]
+	mi := &file_connector_v1_connector_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1788,7 +1873,7 @@ func (x *PasswordRule) String() string {
 func (*PasswordRule) ProtoMessage() {}
 
 func (x *PasswordRule) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[22]
+	mi := &file_connector_v1_connector_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1801,7 +1886,7 @@ func (x *PasswordRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PasswordRule.ProtoReflect.Descriptor instead.
 func (*PasswordRule) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{22}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *PasswordRule) GetLength() uint32 {
@@ -1835,7 +1920,7 @@ type Modify struct {
 
 func (x *Modify) Reset() {
 	*x = Modify{}
-	mi := &file_connector_v1_connector_proto_msgTypes[23]
+	mi := &file_connector_v1_connector_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1847,7 +1932,7 @@ func (x *Modify) String() string {
 func (*Modify) ProtoMessage() {}
 
 func (x *Modify) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[23]
+	mi := &file_connector_v1_connector_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1860,7 +1945,7 @@ func (x *Modify) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Modify.ProtoReflect.Descriptor instead.
 func (*Modify) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{23}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Modify) GetChanges() []*Change {
@@ -1885,7 +1970,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_connector_v1_connector_proto_msgTypes[24]
+	mi := &file_connector_v1_connector_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1897,7 +1982,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[24]
+	mi := &file_connector_v1_connector_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1910,7 +1995,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{24}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Change) GetName() string {
@@ -1950,7 +2035,7 @@ type Move struct {
 
 func (x *Move) Reset() {
 	*x = Move{}
-	mi := &file_connector_v1_connector_proto_msgTypes[25]
+	mi := &file_connector_v1_connector_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1962,7 +2047,7 @@ func (x *Move) String() string {
 func (*Move) ProtoMessage() {}
 
 func (x *Move) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[25]
+	mi := &file_connector_v1_connector_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1975,7 +2060,7 @@ func (x *Move) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Move.ProtoReflect.Descriptor instead.
 func (*Move) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{25}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Move) GetExpectAddress() string {
@@ -2016,7 +2101,7 @@ type SetEnabled struct {
 
 func (x *SetEnabled) Reset() {
 	*x = SetEnabled{}
-	mi := &file_connector_v1_connector_proto_msgTypes[26]
+	mi := &file_connector_v1_connector_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2028,7 +2113,7 @@ func (x *SetEnabled) String() string {
 func (*SetEnabled) ProtoMessage() {}
 
 func (x *SetEnabled) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[26]
+	mi := &file_connector_v1_connector_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2041,7 +2126,7 @@ func (x *SetEnabled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetEnabled.ProtoReflect.Descriptor instead.
 func (*SetEnabled) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{26}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SetEnabled) GetEnabled() bool {
@@ -2063,7 +2148,7 @@ type ChangeMembership struct {
 
 func (x *ChangeMembership) Reset() {
 	*x = ChangeMembership{}
-	mi := &file_connector_v1_connector_proto_msgTypes[27]
+	mi := &file_connector_v1_connector_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2075,7 +2160,7 @@ func (x *ChangeMembership) String() string {
 func (*ChangeMembership) ProtoMessage() {}
 
 func (x *ChangeMembership) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[27]
+	mi := &file_connector_v1_connector_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2088,7 +2173,7 @@ func (x *ChangeMembership) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeMembership.ProtoReflect.Descriptor instead.
 func (*ChangeMembership) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{27}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ChangeMembership) GetJoin() []string {
@@ -2115,7 +2200,7 @@ type SetPassword struct {
 
 func (x *SetPassword) Reset() {
 	*x = SetPassword{}
-	mi := &file_connector_v1_connector_proto_msgTypes[28]
+	mi := &file_connector_v1_connector_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2127,7 +2212,7 @@ func (x *SetPassword) String() string {
 func (*SetPassword) ProtoMessage() {}
 
 func (x *SetPassword) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[28]
+	mi := &file_connector_v1_connector_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2140,7 +2225,7 @@ func (x *SetPassword) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPassword.ProtoReflect.Descriptor instead.
 func (*SetPassword) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{28}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SetPassword) GetRule() *PasswordRule {
@@ -2158,7 +2243,7 @@ type Delete struct {
 
 func (x *Delete) Reset() {
 	*x = Delete{}
-	mi := &file_connector_v1_connector_proto_msgTypes[29]
+	mi := &file_connector_v1_connector_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2170,7 +2255,7 @@ func (x *Delete) String() string {
 func (*Delete) ProtoMessage() {}
 
 func (x *Delete) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[29]
+	mi := &file_connector_v1_connector_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2183,7 +2268,7 @@ func (x *Delete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delete.ProtoReflect.Descriptor instead.
 func (*Delete) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{29}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{30}
 }
 
 type ApplyRequest struct {
@@ -2198,7 +2283,7 @@ type ApplyRequest struct {
 
 func (x *ApplyRequest) Reset() {
 	*x = ApplyRequest{}
-	mi := &file_connector_v1_connector_proto_msgTypes[30]
+	mi := &file_connector_v1_connector_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2210,7 +2295,7 @@ func (x *ApplyRequest) String() string {
 func (*ApplyRequest) ProtoMessage() {}
 
 func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[30]
+	mi := &file_connector_v1_connector_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2223,7 +2308,7 @@ func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyRequest.ProtoReflect.Descriptor instead.
 func (*ApplyRequest) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{30}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ApplyRequest) GetTag() uint64 {
@@ -2262,7 +2347,7 @@ type ApplyResponse struct {
 
 func (x *ApplyResponse) Reset() {
 	*x = ApplyResponse{}
-	mi := &file_connector_v1_connector_proto_msgTypes[31]
+	mi := &file_connector_v1_connector_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2274,7 +2359,7 @@ func (x *ApplyResponse) String() string {
 func (*ApplyResponse) ProtoMessage() {}
 
 func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[31]
+	mi := &file_connector_v1_connector_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2287,7 +2372,7 @@ func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyResponse.ProtoReflect.Descriptor instead.
 func (*ApplyResponse) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{31}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ApplyResponse) GetTag() uint64 {
@@ -2362,7 +2447,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_connector_v1_connector_proto_msgTypes[32]
+	mi := &file_connector_v1_connector_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2374,7 +2459,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[32]
+	mi := &file_connector_v1_connector_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2387,7 +2472,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{32}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Fault) GetCause() string {
@@ -2439,6 +2524,252 @@ func (x *Fault) GetRetryAfter() *durationpb.Duration {
 	return nil
 }
 
+type InspectRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Optional. Native ids of objects, at most 1,000.
+	Ids []string `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
+	// Optional. Security ids of groups, complete or the last number alone, which
+	// is then of the system's own domain: they and all groups in them, through
+	// any number of others, are returned as groups.
+	Groups        []string `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InspectRequest) Reset() {
+	*x = InspectRequest{}
+	mi := &file_connector_v1_connector_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InspectRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InspectRequest) ProtoMessage() {}
+
+func (x *InspectRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_connector_v1_connector_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InspectRequest.ProtoReflect.Descriptor instead.
+func (*InspectRequest) Descriptor() ([]byte, []int) {
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *InspectRequest) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *InspectRequest) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+type InspectResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Optional. Those of ids that exist, in no order.
+	Objects []*Standing `protobuf:"bytes,1,rep,name=objects,proto3" json:"objects,omitempty"`
+	// Optional. The groups asked for that exist, and every group within them.
+	Groups []*Standing `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Optional. Why it could not be read; then nothing else is set.
+	Fault *Fault `protobuf:"bytes,3,opt,name=fault,proto3" json:"fault,omitempty"`
+	// Required. DONE, also when nothing was found.
+	Outcome       Outcome `protobuf:"varint,4,opt,name=outcome,proto3,enum=drawbridge.connector.v1.Outcome" json:"outcome,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InspectResponse) Reset() {
+	*x = InspectResponse{}
+	mi := &file_connector_v1_connector_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InspectResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InspectResponse) ProtoMessage() {}
+
+func (x *InspectResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_connector_v1_connector_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InspectResponse.ProtoReflect.Descriptor instead.
+func (*InspectResponse) Descriptor() ([]byte, []int) {
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *InspectResponse) GetObjects() []*Standing {
+	if x != nil {
+		return x.Objects
+	}
+	return nil
+}
+
+func (x *InspectResponse) GetGroups() []*Standing {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *InspectResponse) GetFault() *Fault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
+func (x *InspectResponse) GetOutcome() Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return Outcome_OUTCOME_UNSPECIFIED
+}
+
+// A Standing is what an object is to the security of its system.
+type Standing struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Native id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Required. Where it is.
+	Address string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	// Required. Every class that it is of.
+	Classes []string `protobuf:"bytes,3,rep,name=classes,proto3" json:"classes,omitempty"`
+	// Optional. Security id, such as S-1-5-21-1-2-3-1104.
+	Sid string `protobuf:"bytes,4,opt,name=sid,proto3" json:"sid,omitempty"`
+	// Optional. Native ids of the groups that it is directly in.
+	Groups []string `protobuf:"bytes,5,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Optional. Security id of its primary group.
+	PrimaryGroup string `protobuf:"bytes,6,opt,name=primary_group,json=primaryGroup,proto3" json:"primary_group,omitempty"`
+	// Optional. The system says that administrators are protected this way (adminCount=1).
+	Admin bool `protobuf:"varint,7,opt,name=admin,proto3" json:"admin,omitempty"`
+	// Optional. The system says that it cannot be without it (isCriticalSystemObject).
+	Critical bool `protobuf:"varint,8,opt,name=critical,proto3" json:"critical,omitempty"`
+	// Optional. Bits of its account, as Active Directory numbers them (MS-ADTS 2.2.16); 0 if it is no account.
+	AccountControl uint32 `protobuf:"varint,9,opt,name=account_control,json=accountControl,proto3" json:"account_control,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Standing) Reset() {
+	*x = Standing{}
+	mi := &file_connector_v1_connector_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Standing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Standing) ProtoMessage() {}
+
+func (x *Standing) ProtoReflect() protoreflect.Message {
+	mi := &file_connector_v1_connector_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Standing.ProtoReflect.Descriptor instead.
+func (*Standing) Descriptor() ([]byte, []int) {
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *Standing) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Standing) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Standing) GetClasses() []string {
+	if x != nil {
+		return x.Classes
+	}
+	return nil
+}
+
+func (x *Standing) GetSid() string {
+	if x != nil {
+		return x.Sid
+	}
+	return ""
+}
+
+func (x *Standing) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *Standing) GetPrimaryGroup() string {
+	if x != nil {
+		return x.PrimaryGroup
+	}
+	return ""
+}
+
+func (x *Standing) GetAdmin() bool {
+	if x != nil {
+		return x.Admin
+	}
+	return false
+}
+
+func (x *Standing) GetCritical() bool {
+	if x != nil {
+		return x.Critical
+	}
+	return false
+}
+
+func (x *Standing) GetAccountControl() uint32 {
+	if x != nil {
+		return x.AccountControl
+	}
+	return 0
+}
+
 type WatchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2447,7 +2778,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_connector_v1_connector_proto_msgTypes[33]
+	mi := &file_connector_v1_connector_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2459,7 +2790,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[33]
+	mi := &file_connector_v1_connector_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2472,7 +2803,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{33}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{37}
 }
 
 type WatchResponse struct {
@@ -2485,7 +2816,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_connector_v1_connector_proto_msgTypes[34]
+	mi := &file_connector_v1_connector_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2497,7 +2828,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[34]
+	mi := &file_connector_v1_connector_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2510,7 +2841,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{34}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *WatchResponse) GetNoticed() *timestamppb.Timestamp {
@@ -2540,9 +2871,17 @@ const file_connector_v1_connector_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"D\n" +
 	"\fOpenResponse\x124\n" +
-	"\x05fault\x18\x01 \x01(\v2\x1e.drawbridge.connector.v1.FaultR\x05fault\"(\n" +
+	"\x05fault\x18\x01 \x01(\v2\x1e.drawbridge.connector.v1.FaultR\x05fault\"a\n" +
 	"\fProbeRequest\x12\x18\n" +
-	"\aclasses\x18\x01 \x03(\tR\aclasses\"I\n" +
+	"\aclasses\x18\x01 \x03(\tR\aclasses\x127\n" +
+	"\x06access\x18\x02 \x03(\v2\x1f.drawbridge.connector.v1.AccessR\x06access\"r\n" +
+	"\x06Access\x12\x14\n" +
+	"\x05class\x18\x01 \x01(\tR\x05class\x12\x1c\n" +
+	"\tcontainer\x18\x02 \x01(\tR\tcontainer\x12\x14\n" +
+	"\x05verbs\x18\x03 \x03(\tR\x05verbs\x12\x1e\n" +
+	"\n" +
+	"attributes\x18\x04 \x03(\tR\n" +
+	"attributes\"I\n" +
 	"\rProbeResponse\x128\n" +
 	"\x05steps\x18\x01 \x03(\v2\".drawbridge.connector.v1.ProbeStepR\x05steps\"\xd8\x01\n" +
 	"\tProbeStep\x12\x12\n" +
@@ -2678,10 +3017,28 @@ const file_connector_v1_connector_proto_rawDesc = "" +
 	"\x03raw\x18\x05 \x01(\tR\x03raw\x12\x14\n" +
 	"\x05taken\x18\x06 \x01(\bR\x05taken\x12:\n" +
 	"\vretry_after\x18\a \x01(\v2\x19.google.protobuf.DurationR\n" +
-	"retryAfter\"\x0e\n" +
+	"retryAfter\":\n" +
+	"\x0eInspectRequest\x12\x10\n" +
+	"\x03ids\x18\x01 \x03(\tR\x03ids\x12\x16\n" +
+	"\x06groups\x18\x02 \x03(\tR\x06groups\"\xfb\x01\n" +
+	"\x0fInspectResponse\x12;\n" +
+	"\aobjects\x18\x01 \x03(\v2!.drawbridge.connector.v1.StandingR\aobjects\x129\n" +
+	"\x06groups\x18\x02 \x03(\v2!.drawbridge.connector.v1.StandingR\x06groups\x124\n" +
+	"\x05fault\x18\x03 \x01(\v2\x1e.drawbridge.connector.v1.FaultR\x05fault\x12:\n" +
+	"\aoutcome\x18\x04 \x01(\x0e2 .drawbridge.connector.v1.OutcomeR\aoutcome\"\xf8\x01\n" +
+	"\bStanding\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x18\n" +
+	"\aclasses\x18\x03 \x03(\tR\aclasses\x12\x10\n" +
+	"\x03sid\x18\x04 \x01(\tR\x03sid\x12\x16\n" +
+	"\x06groups\x18\x05 \x03(\tR\x06groups\x12#\n" +
+	"\rprimary_group\x18\x06 \x01(\tR\fprimaryGroup\x12\x14\n" +
+	"\x05admin\x18\a \x01(\bR\x05admin\x12\x1a\n" +
+	"\bcritical\x18\b \x01(\bR\bcritical\x12'\n" +
+	"\x0faccount_control\x18\t \x01(\rR\x0eaccountControl\"\x0e\n" +
 	"\fWatchRequest\"E\n" +
 	"\rWatchResponse\x124\n" +
-	"\anoticed\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\anoticed*\xa3\x02\n" +
+	"\anoticed\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\anoticed*\xbb\x02\n" +
 	"\n" +
 	"Capability\x12\x1a\n" +
 	"\x16CAPABILITY_UNSPECIFIED\x10\x00\x12\x13\n" +
@@ -2696,7 +3053,8 @@ const file_connector_v1_connector_proto_rawDesc = "" +
 	"\x15CAPABILITY_MEMBERSHIP\x10\t\x12\x17\n" +
 	"\x13CAPABILITY_PASSWORD\x10\n" +
 	"\x12\x15\n" +
-	"\x11CAPABILITY_DELETE\x10\v*\x8a\x01\n" +
+	"\x11CAPABILITY_DELETE\x10\v\x12\x16\n" +
+	"\x12CAPABILITY_INSPECT\x10\f*\x8a\x01\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vTYPE_STRING\x10\x01\x12\x10\n" +
@@ -2713,7 +3071,7 @@ const file_connector_v1_connector_proto_rawDesc = "" +
 	"\x0fOUTCOME_INVALID\x10\x04\x12\x12\n" +
 	"\x0eOUTCOME_DENIED\x10\x05\x12\x17\n" +
 	"\x13OUTCOME_UNAVAILABLE\x10\x06\x12\x13\n" +
-	"\x0fOUTCOME_UNKNOWN\x10\a2\xdd\x05\n" +
+	"\x0fOUTCOME_UNKNOWN\x10\a2\xbb\x06\n" +
 	"\x10ConnectorService\x12_\n" +
 	"\bDescribe\x12(.drawbridge.connector.v1.DescribeRequest\x1a).drawbridge.connector.v1.DescribeResponse\x12S\n" +
 	"\x04Open\x12$.drawbridge.connector.v1.OpenRequest\x1a%.drawbridge.connector.v1.OpenResponse\x12V\n" +
@@ -2722,7 +3080,8 @@ const file_connector_v1_connector_proto_rawDesc = "" +
 	"\x04Read\x12$.drawbridge.connector.v1.ReadRequest\x1a%.drawbridge.connector.v1.ReadResponse0\x01\x12S\n" +
 	"\x04Find\x12$.drawbridge.connector.v1.FindRequest\x1a%.drawbridge.connector.v1.FindResponse\x12Z\n" +
 	"\x05Apply\x12%.drawbridge.connector.v1.ApplyRequest\x1a&.drawbridge.connector.v1.ApplyResponse(\x010\x01\x12X\n" +
-	"\x05Watch\x12%.drawbridge.connector.v1.WatchRequest\x1a&.drawbridge.connector.v1.WatchResponse0\x01BDZBgithub.com/drawbridge-id/drawbridge/proto/connector/v1;connectorv1b\x06proto3"
+	"\x05Watch\x12%.drawbridge.connector.v1.WatchRequest\x1a&.drawbridge.connector.v1.WatchResponse0\x01\x12\\\n" +
+	"\aInspect\x12'.drawbridge.connector.v1.InspectRequest\x1a(.drawbridge.connector.v1.InspectResponseBDZBgithub.com/drawbridge-id/drawbridge/proto/connector/v1;connectorv1b\x06proto3"
 
 var (
 	file_connector_v1_connector_proto_rawDescOnce sync.Once
@@ -2737,7 +3096,7 @@ func file_connector_v1_connector_proto_rawDescGZIP() []byte {
 }
 
 var file_connector_v1_connector_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_connector_v1_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_connector_v1_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_connector_v1_connector_proto_goTypes = []any{
 	(Capability)(0),               // 0: drawbridge.connector.v1.Capability
 	(Type)(0),                     // 1: drawbridge.connector.v1.Type
@@ -2747,100 +3106,111 @@ var file_connector_v1_connector_proto_goTypes = []any{
 	(*OpenRequest)(nil),           // 5: drawbridge.connector.v1.OpenRequest
 	(*OpenResponse)(nil),          // 6: drawbridge.connector.v1.OpenResponse
 	(*ProbeRequest)(nil),          // 7: drawbridge.connector.v1.ProbeRequest
-	(*ProbeResponse)(nil),         // 8: drawbridge.connector.v1.ProbeResponse
-	(*ProbeStep)(nil),             // 9: drawbridge.connector.v1.ProbeStep
-	(*SchemaRequest)(nil),         // 10: drawbridge.connector.v1.SchemaRequest
-	(*SchemaResponse)(nil),        // 11: drawbridge.connector.v1.SchemaResponse
-	(*Class)(nil),                 // 12: drawbridge.connector.v1.Class
-	(*AttributeType)(nil),         // 13: drawbridge.connector.v1.AttributeType
-	(*Attribute)(nil),             // 14: drawbridge.connector.v1.Attribute
-	(*Object)(nil),                // 15: drawbridge.connector.v1.Object
-	(*Record)(nil),                // 16: drawbridge.connector.v1.Record
-	(*ReadRequest)(nil),           // 17: drawbridge.connector.v1.ReadRequest
-	(*ReadResponse)(nil),          // 18: drawbridge.connector.v1.ReadResponse
-	(*Reject)(nil),                // 19: drawbridge.connector.v1.Reject
-	(*ReadEnd)(nil),               // 20: drawbridge.connector.v1.ReadEnd
-	(*FindRequest)(nil),           // 21: drawbridge.connector.v1.FindRequest
-	(*FindResponse)(nil),          // 22: drawbridge.connector.v1.FindResponse
-	(*Operation)(nil),             // 23: drawbridge.connector.v1.Operation
-	(*Create)(nil),                // 24: drawbridge.connector.v1.Create
-	(*PasswordRule)(nil),          // 25: drawbridge.connector.v1.PasswordRule
-	(*Modify)(nil),                // 26: drawbridge.connector.v1.Modify
-	(*Change)(nil),                // 27: drawbridge.connector.v1.Change
-	(*Move)(nil),                  // 28: drawbridge.connector.v1.Move
-	(*SetEnabled)(nil),            // 29: drawbridge.connector.v1.SetEnabled
-	(*ChangeMembership)(nil),      // 30: drawbridge.connector.v1.ChangeMembership
-	(*SetPassword)(nil),           // 31: drawbridge.connector.v1.SetPassword
-	(*Delete)(nil),                // 32: drawbridge.connector.v1.Delete
-	(*ApplyRequest)(nil),          // 33: drawbridge.connector.v1.ApplyRequest
-	(*ApplyResponse)(nil),         // 34: drawbridge.connector.v1.ApplyResponse
-	(*Fault)(nil),                 // 35: drawbridge.connector.v1.Fault
-	(*WatchRequest)(nil),          // 36: drawbridge.connector.v1.WatchRequest
-	(*WatchResponse)(nil),         // 37: drawbridge.connector.v1.WatchResponse
-	nil,                           // 38: drawbridge.connector.v1.OpenRequest.SecretsEntry
-	(*durationpb.Duration)(nil),   // 39: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 40: google.protobuf.Timestamp
+	(*Access)(nil),                // 8: drawbridge.connector.v1.Access
+	(*ProbeResponse)(nil),         // 9: drawbridge.connector.v1.ProbeResponse
+	(*ProbeStep)(nil),             // 10: drawbridge.connector.v1.ProbeStep
+	(*SchemaRequest)(nil),         // 11: drawbridge.connector.v1.SchemaRequest
+	(*SchemaResponse)(nil),        // 12: drawbridge.connector.v1.SchemaResponse
+	(*Class)(nil),                 // 13: drawbridge.connector.v1.Class
+	(*AttributeType)(nil),         // 14: drawbridge.connector.v1.AttributeType
+	(*Attribute)(nil),             // 15: drawbridge.connector.v1.Attribute
+	(*Object)(nil),                // 16: drawbridge.connector.v1.Object
+	(*Record)(nil),                // 17: drawbridge.connector.v1.Record
+	(*ReadRequest)(nil),           // 18: drawbridge.connector.v1.ReadRequest
+	(*ReadResponse)(nil),          // 19: drawbridge.connector.v1.ReadResponse
+	(*Reject)(nil),                // 20: drawbridge.connector.v1.Reject
+	(*ReadEnd)(nil),               // 21: drawbridge.connector.v1.ReadEnd
+	(*FindRequest)(nil),           // 22: drawbridge.connector.v1.FindRequest
+	(*FindResponse)(nil),          // 23: drawbridge.connector.v1.FindResponse
+	(*Operation)(nil),             // 24: drawbridge.connector.v1.Operation
+	(*Create)(nil),                // 25: drawbridge.connector.v1.Create
+	(*PasswordRule)(nil),          // 26: drawbridge.connector.v1.PasswordRule
+	(*Modify)(nil),                // 27: drawbridge.connector.v1.Modify
+	(*Change)(nil),                // 28: drawbridge.connector.v1.Change
+	(*Move)(nil),                  // 29: drawbridge.connector.v1.Move
+	(*SetEnabled)(nil),            // 30: drawbridge.connector.v1.SetEnabled
+	(*ChangeMembership)(nil),      // 31: drawbridge.connector.v1.ChangeMembership
+	(*SetPassword)(nil),           // 32: drawbridge.connector.v1.SetPassword
+	(*Delete)(nil),                // 33: drawbridge.connector.v1.Delete
+	(*ApplyRequest)(nil),          // 34: drawbridge.connector.v1.ApplyRequest
+	(*ApplyResponse)(nil),         // 35: drawbridge.connector.v1.ApplyResponse
+	(*Fault)(nil),                 // 36: drawbridge.connector.v1.Fault
+	(*InspectRequest)(nil),        // 37: drawbridge.connector.v1.InspectRequest
+	(*InspectResponse)(nil),       // 38: drawbridge.connector.v1.InspectResponse
+	(*Standing)(nil),              // 39: drawbridge.connector.v1.Standing
+	(*WatchRequest)(nil),          // 40: drawbridge.connector.v1.WatchRequest
+	(*WatchResponse)(nil),         // 41: drawbridge.connector.v1.WatchResponse
+	nil,                           // 42: drawbridge.connector.v1.OpenRequest.SecretsEntry
+	(*durationpb.Duration)(nil),   // 43: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 44: google.protobuf.Timestamp
 }
 var file_connector_v1_connector_proto_depIdxs = []int32{
 	0,  // 0: drawbridge.connector.v1.DescribeResponse.capabilities:type_name -> drawbridge.connector.v1.Capability
-	38, // 1: drawbridge.connector.v1.OpenRequest.secrets:type_name -> drawbridge.connector.v1.OpenRequest.SecretsEntry
-	35, // 2: drawbridge.connector.v1.OpenResponse.fault:type_name -> drawbridge.connector.v1.Fault
-	9,  // 3: drawbridge.connector.v1.ProbeResponse.steps:type_name -> drawbridge.connector.v1.ProbeStep
-	2,  // 4: drawbridge.connector.v1.ProbeStep.outcome:type_name -> drawbridge.connector.v1.Outcome
-	35, // 5: drawbridge.connector.v1.ProbeStep.fault:type_name -> drawbridge.connector.v1.Fault
-	39, // 6: drawbridge.connector.v1.ProbeStep.took:type_name -> google.protobuf.Duration
-	12, // 7: drawbridge.connector.v1.SchemaResponse.classes:type_name -> drawbridge.connector.v1.Class
-	35, // 8: drawbridge.connector.v1.SchemaResponse.fault:type_name -> drawbridge.connector.v1.Fault
-	13, // 9: drawbridge.connector.v1.Class.attributes:type_name -> drawbridge.connector.v1.AttributeType
-	1,  // 10: drawbridge.connector.v1.AttributeType.type:type_name -> drawbridge.connector.v1.Type
-	14, // 11: drawbridge.connector.v1.Object.attributes:type_name -> drawbridge.connector.v1.Attribute
-	16, // 12: drawbridge.connector.v1.ReadResponse.records:type_name -> drawbridge.connector.v1.Record
-	19, // 13: drawbridge.connector.v1.ReadResponse.rejects:type_name -> drawbridge.connector.v1.Reject
-	20, // 14: drawbridge.connector.v1.ReadResponse.end:type_name -> drawbridge.connector.v1.ReadEnd
-	2,  // 15: drawbridge.connector.v1.ReadEnd.outcome:type_name -> drawbridge.connector.v1.Outcome
-	35, // 16: drawbridge.connector.v1.ReadEnd.fault:type_name -> drawbridge.connector.v1.Fault
-	16, // 17: drawbridge.connector.v1.FindResponse.records:type_name -> drawbridge.connector.v1.Record
-	35, // 18: drawbridge.connector.v1.FindResponse.fault:type_name -> drawbridge.connector.v1.Fault
-	2,  // 19: drawbridge.connector.v1.FindResponse.outcome:type_name -> drawbridge.connector.v1.Outcome
-	24, // 20: drawbridge.connector.v1.Operation.create:type_name -> drawbridge.connector.v1.Create
-	26, // 21: drawbridge.connector.v1.Operation.modify:type_name -> drawbridge.connector.v1.Modify
-	28, // 22: drawbridge.connector.v1.Operation.move:type_name -> drawbridge.connector.v1.Move
-	29, // 23: drawbridge.connector.v1.Operation.set_enabled:type_name -> drawbridge.connector.v1.SetEnabled
-	30, // 24: drawbridge.connector.v1.Operation.change_membership:type_name -> drawbridge.connector.v1.ChangeMembership
-	31, // 25: drawbridge.connector.v1.Operation.set_password:type_name -> drawbridge.connector.v1.SetPassword
-	32, // 26: drawbridge.connector.v1.Operation.delete:type_name -> drawbridge.connector.v1.Delete
-	14, // 27: drawbridge.connector.v1.Create.attributes:type_name -> drawbridge.connector.v1.Attribute
-	25, // 28: drawbridge.connector.v1.Create.password:type_name -> drawbridge.connector.v1.PasswordRule
-	14, // 29: drawbridge.connector.v1.Create.anchor:type_name -> drawbridge.connector.v1.Attribute
-	27, // 30: drawbridge.connector.v1.Modify.changes:type_name -> drawbridge.connector.v1.Change
-	25, // 31: drawbridge.connector.v1.SetPassword.rule:type_name -> drawbridge.connector.v1.PasswordRule
-	23, // 32: drawbridge.connector.v1.ApplyRequest.operation:type_name -> drawbridge.connector.v1.Operation
-	2,  // 33: drawbridge.connector.v1.ApplyResponse.outcome:type_name -> drawbridge.connector.v1.Outcome
-	35, // 34: drawbridge.connector.v1.ApplyResponse.fault:type_name -> drawbridge.connector.v1.Fault
-	16, // 35: drawbridge.connector.v1.ApplyResponse.object:type_name -> drawbridge.connector.v1.Record
-	39, // 36: drawbridge.connector.v1.Fault.retry_after:type_name -> google.protobuf.Duration
-	40, // 37: drawbridge.connector.v1.WatchResponse.noticed:type_name -> google.protobuf.Timestamp
-	3,  // 38: drawbridge.connector.v1.ConnectorService.Describe:input_type -> drawbridge.connector.v1.DescribeRequest
-	5,  // 39: drawbridge.connector.v1.ConnectorService.Open:input_type -> drawbridge.connector.v1.OpenRequest
-	7,  // 40: drawbridge.connector.v1.ConnectorService.Probe:input_type -> drawbridge.connector.v1.ProbeRequest
-	10, // 41: drawbridge.connector.v1.ConnectorService.Schema:input_type -> drawbridge.connector.v1.SchemaRequest
-	17, // 42: drawbridge.connector.v1.ConnectorService.Read:input_type -> drawbridge.connector.v1.ReadRequest
-	21, // 43: drawbridge.connector.v1.ConnectorService.Find:input_type -> drawbridge.connector.v1.FindRequest
-	33, // 44: drawbridge.connector.v1.ConnectorService.Apply:input_type -> drawbridge.connector.v1.ApplyRequest
-	36, // 45: drawbridge.connector.v1.ConnectorService.Watch:input_type -> drawbridge.connector.v1.WatchRequest
-	4,  // 46: drawbridge.connector.v1.ConnectorService.Describe:output_type -> drawbridge.connector.v1.DescribeResponse
-	6,  // 47: drawbridge.connector.v1.ConnectorService.Open:output_type -> drawbridge.connector.v1.OpenResponse
-	8,  // 48: drawbridge.connector.v1.ConnectorService.Probe:output_type -> drawbridge.connector.v1.ProbeResponse
-	11, // 49: drawbridge.connector.v1.ConnectorService.Schema:output_type -> drawbridge.connector.v1.SchemaResponse
-	18, // 50: drawbridge.connector.v1.ConnectorService.Read:output_type -> drawbridge.connector.v1.ReadResponse
-	22, // 51: drawbridge.connector.v1.ConnectorService.Find:output_type -> drawbridge.connector.v1.FindResponse
-	34, // 52: drawbridge.connector.v1.ConnectorService.Apply:output_type -> drawbridge.connector.v1.ApplyResponse
-	37, // 53: drawbridge.connector.v1.ConnectorService.Watch:output_type -> drawbridge.connector.v1.WatchResponse
-	46, // [46:54] is the sub-list for method output_type
-	38, // [38:46] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	42, // 1: drawbridge.connector.v1.OpenRequest.secrets:type_name -> drawbridge.connector.v1.OpenRequest.SecretsEntry
+	36, // 2: drawbridge.connector.v1.OpenResponse.fault:type_name -> drawbridge.connector.v1.Fault
+	8,  // 3: drawbridge.connector.v1.ProbeRequest.access:type_name -> drawbridge.connector.v1.Access
+	10, // 4: drawbridge.connector.v1.ProbeResponse.steps:type_name -> drawbridge.connector.v1.ProbeStep
+	2,  // 5: drawbridge.connector.v1.ProbeStep.outcome:type_name -> drawbridge.connector.v1.Outcome
+	36, // 6: drawbridge.connector.v1.ProbeStep.fault:type_name -> drawbridge.connector.v1.Fault
+	43, // 7: drawbridge.connector.v1.ProbeStep.took:type_name -> google.protobuf.Duration
+	13, // 8: drawbridge.connector.v1.SchemaResponse.classes:type_name -> drawbridge.connector.v1.Class
+	36, // 9: drawbridge.connector.v1.SchemaResponse.fault:type_name -> drawbridge.connector.v1.Fault
+	14, // 10: drawbridge.connector.v1.Class.attributes:type_name -> drawbridge.connector.v1.AttributeType
+	1,  // 11: drawbridge.connector.v1.AttributeType.type:type_name -> drawbridge.connector.v1.Type
+	15, // 12: drawbridge.connector.v1.Object.attributes:type_name -> drawbridge.connector.v1.Attribute
+	17, // 13: drawbridge.connector.v1.ReadResponse.records:type_name -> drawbridge.connector.v1.Record
+	20, // 14: drawbridge.connector.v1.ReadResponse.rejects:type_name -> drawbridge.connector.v1.Reject
+	21, // 15: drawbridge.connector.v1.ReadResponse.end:type_name -> drawbridge.connector.v1.ReadEnd
+	2,  // 16: drawbridge.connector.v1.ReadEnd.outcome:type_name -> drawbridge.connector.v1.Outcome
+	36, // 17: drawbridge.connector.v1.ReadEnd.fault:type_name -> drawbridge.connector.v1.Fault
+	17, // 18: drawbridge.connector.v1.FindResponse.records:type_name -> drawbridge.connector.v1.Record
+	36, // 19: drawbridge.connector.v1.FindResponse.fault:type_name -> drawbridge.connector.v1.Fault
+	2,  // 20: drawbridge.connector.v1.FindResponse.outcome:type_name -> drawbridge.connector.v1.Outcome
+	25, // 21: drawbridge.connector.v1.Operation.create:type_name -> drawbridge.connector.v1.Create
+	27, // 22: drawbridge.connector.v1.Operation.modify:type_name -> drawbridge.connector.v1.Modify
+	29, // 23: drawbridge.connector.v1.Operation.move:type_name -> drawbridge.connector.v1.Move
+	30, // 24: drawbridge.connector.v1.Operation.set_enabled:type_name -> drawbridge.connector.v1.SetEnabled
+	31, // 25: drawbridge.connector.v1.Operation.change_membership:type_name -> drawbridge.connector.v1.ChangeMembership
+	32, // 26: drawbridge.connector.v1.Operation.set_password:type_name -> drawbridge.connector.v1.SetPassword
+	33, // 27: drawbridge.connector.v1.Operation.delete:type_name -> drawbridge.connector.v1.Delete
+	15, // 28: drawbridge.connector.v1.Create.attributes:type_name -> drawbridge.connector.v1.Attribute
+	26, // 29: drawbridge.connector.v1.Create.password:type_name -> drawbridge.connector.v1.PasswordRule
+	15, // 30: drawbridge.connector.v1.Create.anchor:type_name -> drawbridge.connector.v1.Attribute
+	28, // 31: drawbridge.connector.v1.Modify.changes:type_name -> drawbridge.connector.v1.Change
+	26, // 32: drawbridge.connector.v1.SetPassword.rule:type_name -> drawbridge.connector.v1.PasswordRule
+	24, // 33: drawbridge.connector.v1.ApplyRequest.operation:type_name -> drawbridge.connector.v1.Operation
+	2,  // 34: drawbridge.connector.v1.ApplyResponse.outcome:type_name -> drawbridge.connector.v1.Outcome
+	36, // 35: drawbridge.connector.v1.ApplyResponse.fault:type_name -> drawbridge.connector.v1.Fault
+	17, // 36: drawbridge.connector.v1.ApplyResponse.object:type_name -> drawbridge.connector.v1.Record
+	43, // 37: drawbridge.connector.v1.Fault.retry_after:type_name -> google.protobuf.Duration
+	39, // 38: drawbridge.connector.v1.InspectResponse.objects:type_name -> drawbridge.connector.v1.Standing
+	39, // 39: drawbridge.connector.v1.InspectResponse.groups:type_name -> drawbridge.connector.v1.Standing
+	36, // 40: drawbridge.connector.v1.InspectResponse.fault:type_name -> drawbridge.connector.v1.Fault
+	2,  // 41: drawbridge.connector.v1.InspectResponse.outcome:type_name -> drawbridge.connector.v1.Outcome
+	44, // 42: drawbridge.connector.v1.WatchResponse.noticed:type_name -> google.protobuf.Timestamp
+	3,  // 43: drawbridge.connector.v1.ConnectorService.Describe:input_type -> drawbridge.connector.v1.DescribeRequest
+	5,  // 44: drawbridge.connector.v1.ConnectorService.Open:input_type -> drawbridge.connector.v1.OpenRequest
+	7,  // 45: drawbridge.connector.v1.ConnectorService.Probe:input_type -> drawbridge.connector.v1.ProbeRequest
+	11, // 46: drawbridge.connector.v1.ConnectorService.Schema:input_type -> drawbridge.connector.v1.SchemaRequest
+	18, // 47: drawbridge.connector.v1.ConnectorService.Read:input_type -> drawbridge.connector.v1.ReadRequest
+	22, // 48: drawbridge.connector.v1.ConnectorService.Find:input_type -> drawbridge.connector.v1.FindRequest
+	34, // 49: drawbridge.connector.v1.ConnectorService.Apply:input_type -> drawbridge.connector.v1.ApplyRequest
+	40, // 50: drawbridge.connector.v1.ConnectorService.Watch:input_type -> drawbridge.connector.v1.WatchRequest
+	37, // 51: drawbridge.connector.v1.ConnectorService.Inspect:input_type -> drawbridge.connector.v1.InspectRequest
+	4,  // 52: drawbridge.connector.v1.ConnectorService.Describe:output_type -> drawbridge.connector.v1.DescribeResponse
+	6,  // 53: drawbridge.connector.v1.ConnectorService.Open:output_type -> drawbridge.connector.v1.OpenResponse
+	9,  // 54: drawbridge.connector.v1.ConnectorService.Probe:output_type -> drawbridge.connector.v1.ProbeResponse
+	12, // 55: drawbridge.connector.v1.ConnectorService.Schema:output_type -> drawbridge.connector.v1.SchemaResponse
+	19, // 56: drawbridge.connector.v1.ConnectorService.Read:output_type -> drawbridge.connector.v1.ReadResponse
+	23, // 57: drawbridge.connector.v1.ConnectorService.Find:output_type -> drawbridge.connector.v1.FindResponse
+	35, // 58: drawbridge.connector.v1.ConnectorService.Apply:output_type -> drawbridge.connector.v1.ApplyResponse
+	41, // 59: drawbridge.connector.v1.ConnectorService.Watch:output_type -> drawbridge.connector.v1.WatchResponse
+	38, // 60: drawbridge.connector.v1.ConnectorService.Inspect:output_type -> drawbridge.connector.v1.InspectResponse
+	52, // [52:61] is the sub-list for method output_type
+	43, // [43:52] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_connector_v1_connector_proto_init() }
@@ -2848,7 +3218,7 @@ func file_connector_v1_connector_proto_init() {
 	if File_connector_v1_connector_proto != nil {
 		return
 	}
-	file_connector_v1_connector_proto_msgTypes[20].OneofWrappers = []any{
+	file_connector_v1_connector_proto_msgTypes[21].OneofWrappers = []any{
 		(*Operation_Create)(nil),
 		(*Operation_Modify)(nil),
 		(*Operation_Move)(nil),
@@ -2863,7 +3233,7 @@ func file_connector_v1_connector_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_connector_v1_connector_proto_rawDesc), len(file_connector_v1_connector_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   36,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

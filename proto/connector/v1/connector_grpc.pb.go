@@ -39,6 +39,7 @@ const (
 	ConnectorService_Find_FullMethodName     = "/drawbridge.connector.v1.ConnectorService/Find"
 	ConnectorService_Apply_FullMethodName    = "/drawbridge.connector.v1.ConnectorService/Apply"
 	ConnectorService_Watch_FullMethodName    = "/drawbridge.connector.v1.ConnectorService/Watch"
+	ConnectorService_Inspect_FullMethodName  = "/drawbridge.connector.v1.ConnectorService/Inspect"
 )
 
 // ConnectorServiceClient is the client API for ConnectorService service.
@@ -64,6 +65,10 @@ type ConnectorServiceClient interface {
 	Apply(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ApplyRequest, ApplyResponse], error)
 	// Watch sends a response whenever the system may hold something new.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
+	// Inspect says what a guardrail must know of objects before they are written.
+	// It reads them now, wherever in the system they are: filters and bases of
+	// the settings, which come from afar, do not count.
+	Inspect(ctx context.Context, in *InspectRequest, opts ...grpc.CallOption) (*InspectResponse, error)
 }
 
 type connectorServiceClient struct {
@@ -175,6 +180,16 @@ func (c *connectorServiceClient) Watch(ctx context.Context, in *WatchRequest, op
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ConnectorService_WatchClient = grpc.ServerStreamingClient[WatchResponse]
 
+func (c *connectorServiceClient) Inspect(ctx context.Context, in *InspectRequest, opts ...grpc.CallOption) (*InspectResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(InspectResponse)
+	err := c.cc.Invoke(ctx, ConnectorService_Inspect_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ConnectorServiceServer is the server API for ConnectorService service.
 // All implementations must embed UnimplementedConnectorServiceServer
 // for forward compatibility.
@@ -198,6 +213,10 @@ type ConnectorServiceServer interface {
 	Apply(grpc.BidiStreamingServer[ApplyRequest, ApplyResponse]) error
 	// Watch sends a response whenever the system may hold something new.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
+	// Inspect says what a guardrail must know of objects before they are written.
+	// It reads them now, wherever in the system they are: filters and bases of
+	// the settings, which come from afar, do not count.
+	Inspect(context.Context, *InspectRequest) (*InspectResponse, error)
 	mustEmbedUnimplementedConnectorServiceServer()
 }
 
@@ -231,6 +250,9 @@ func (UnimplementedConnectorServiceServer) Apply(grpc.BidiStreamingServer[ApplyR
 }
 func (UnimplementedConnectorServiceServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
 	return status.Error(codes.Unimplemented, "method Watch not implemented")
+}
+func (UnimplementedConnectorServiceServer) Inspect(context.Context, *InspectRequest) (*InspectResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Inspect not implemented")
 }
 func (UnimplementedConnectorServiceServer) mustEmbedUnimplementedConnectorServiceServer() {}
 func (UnimplementedConnectorServiceServer) testEmbeddedByValue()                          {}
@@ -372,6 +394,24 @@ func _ConnectorService_Watch_Handler(srv interface{}, stream grpc.ServerStream) 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ConnectorService_WatchServer = grpc.ServerStreamingServer[WatchResponse]
 
+func _ConnectorService_Inspect_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(InspectRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConnectorServiceServer).Inspect(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConnectorService_Inspect_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConnectorServiceServer).Inspect(ctx, req.(*InspectRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ConnectorService_ServiceDesc is the grpc.ServiceDesc for ConnectorService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -398,6 +438,10 @@ var ConnectorService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Find",
 			Handler:    _ConnectorService_Find_Handler,
+		},
+		{
+			MethodName: "Inspect",
+			Handler:    _ConnectorService_Inspect_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

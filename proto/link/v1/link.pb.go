@@ -317,6 +317,7 @@ type ConnectRequest struct {
 	//	*ConnectRequest_Results
 	//	*ConnectRequest_Changed
 	//	*ConnectRequest_Health
+	//	*ConnectRequest_Guardrail
 	Frame         isConnectRequest_Frame `protobuf_oneof:"frame"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -413,6 +414,15 @@ func (x *ConnectRequest) GetHealth() *Health {
 	return nil
 }
 
+func (x *ConnectRequest) GetGuardrail() *Guardrail {
+	if x != nil {
+		if x, ok := x.Frame.(*ConnectRequest_Guardrail); ok {
+			return x.Guardrail
+		}
+	}
+	return nil
+}
+
 type isConnectRequest_Frame interface {
 	isConnectRequest_Frame()
 }
@@ -447,6 +457,11 @@ type ConnectRequest_Health struct {
 	Health *Health `protobuf:"bytes,6,opt,name=health,proto3,oneof"`
 }
 
+type ConnectRequest_Guardrail struct {
+	// Which guardrail it obeys; after Hello, and whenever that changes.
+	Guardrail *Guardrail `protobuf:"bytes,7,opt,name=guardrail,proto3,oneof"`
+}
+
 func (*ConnectRequest_Hello) isConnectRequest_Frame() {}
 
 func (*ConnectRequest_Accepted) isConnectRequest_Frame() {}
@@ -458,6 +473,8 @@ func (*ConnectRequest_Results) isConnectRequest_Frame() {}
 func (*ConnectRequest_Changed) isConnectRequest_Frame() {}
 
 func (*ConnectRequest_Health) isConnectRequest_Frame() {}
+
+func (*ConnectRequest_Guardrail) isConnectRequest_Frame() {}
 
 // From the coordinator.
 type ConnectResponse struct {
@@ -857,7 +874,9 @@ type System struct {
 	// Optional. Tell when the system may hold something new (Changed).
 	Watch bool `protobuf:"varint,5,opt,name=watch,proto3" json:"watch,omitempty"`
 	// Optional. Attributes that some mapping uses: no other leaves the site.
-	Attributes    []string `protobuf:"bytes,6,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	Attributes []string `protobuf:"bytes,6,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	// Optional. What the mapping may write, for `drawbridge-agent rights`.
+	Writes        []*v1.Access `protobuf:"bytes,7,rep,name=writes,proto3" json:"writes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -930,6 +949,13 @@ func (x *System) GetWatch() bool {
 func (x *System) GetAttributes() []string {
 	if x != nil {
 		return x.Attributes
+	}
+	return nil
+}
+
+func (x *System) GetWrites() []*v1.Access {
+	if x != nil {
+		return x.Writes
 	}
 	return nil
 }
@@ -1957,6 +1983,180 @@ func (x *SystemHealth) GetWaiting() uint64 {
 	return 0
 }
 
+// Guardrail is the local policy that an agent obeys, for people to look at: the
+// coordinator cannot change it.
+type Guardrail struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "enforce", "observe", "built-in" (there is no file) or "broken" (nothing is written).
+	Mode string `protobuf:"bytes,1,opt,name=mode,proto3" json:"mode,omitempty"`
+	// Optional. SHA-256 of the file, in hexadecimal.
+	Digest string `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Optional. The file is signed by the key that the host pins.
+	Signed bool `protobuf:"varint,3,opt,name=signed,proto3" json:"signed,omitempty"`
+	// Required. What it allows, a line for each system.
+	Summary []string `protobuf:"bytes,4,rep,name=summary,proto3" json:"summary,omitempty"`
+	// Optional. Why it is broken.
+	Fault *v1.Fault `protobuf:"bytes,5,opt,name=fault,proto3" json:"fault,omitempty"`
+	// Optional. Jobs that wait for an approval on the agent's host; at most some hundreds.
+	Waiting []*WaitingJob `protobuf:"bytes,6,rep,name=waiting,proto3" json:"waiting,omitempty"`
+	// Required. Jobs denied since the agent started; in mode observe, those that would have been.
+	Denied        uint64 `protobuf:"varint,7,opt,name=denied,proto3" json:"denied,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Guardrail) Reset() {
+	*x = Guardrail{}
+	mi := &file_link_v1_link_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Guardrail) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Guardrail) ProtoMessage() {}
+
+func (x *Guardrail) ProtoReflect() protoreflect.Message {
+	mi := &file_link_v1_link_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Guardrail.ProtoReflect.Descriptor instead.
+func (*Guardrail) Descriptor() ([]byte, []int) {
+	return file_link_v1_link_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Guardrail) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *Guardrail) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *Guardrail) GetSigned() bool {
+	if x != nil {
+		return x.Signed
+	}
+	return false
+}
+
+func (x *Guardrail) GetSummary() []string {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
+func (x *Guardrail) GetFault() *v1.Fault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
+func (x *Guardrail) GetWaiting() []*WaitingJob {
+	if x != nil {
+		return x.Waiting
+	}
+	return nil
+}
+
+func (x *Guardrail) GetDenied() uint64 {
+	if x != nil {
+		return x.Denied
+	}
+	return 0
+}
+
+// WaitingJob is a job that the guardrail holds back.
+type WaitingJob struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Id of the job.
+	Job uint64 `protobuf:"varint,1,opt,name=job,proto3" json:"job,omitempty"`
+	// Required. System it is for.
+	System string `protobuf:"bytes,2,opt,name=system,proto3" json:"system,omitempty"`
+	// Required. Why it waits, with the rule that spoke.
+	Cause string `protobuf:"bytes,3,opt,name=cause,proto3" json:"cause,omitempty"`
+	// Required. Since when.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WaitingJob) Reset() {
+	*x = WaitingJob{}
+	mi := &file_link_v1_link_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WaitingJob) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WaitingJob) ProtoMessage() {}
+
+func (x *WaitingJob) ProtoReflect() protoreflect.Message {
+	mi := &file_link_v1_link_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WaitingJob.ProtoReflect.Descriptor instead.
+func (*WaitingJob) Descriptor() ([]byte, []int) {
+	return file_link_v1_link_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *WaitingJob) GetJob() uint64 {
+	if x != nil {
+		return x.Job
+	}
+	return 0
+}
+
+func (x *WaitingJob) GetSystem() string {
+	if x != nil {
+		return x.System
+	}
+	return ""
+}
+
+func (x *WaitingJob) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *WaitingJob) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
 // Committed says what is in the coordinator's store.
 type Committed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1970,7 +2170,7 @@ type Committed struct {
 
 func (x *Committed) Reset() {
 	*x = Committed{}
-	mi := &file_link_v1_link_proto_msgTypes[23]
+	mi := &file_link_v1_link_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1982,7 +2182,7 @@ func (x *Committed) String() string {
 func (*Committed) ProtoMessage() {}
 
 func (x *Committed) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[23]
+	mi := &file_link_v1_link_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1995,7 +2195,7 @@ func (x *Committed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Committed.ProtoReflect.Descriptor instead.
 func (*Committed) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{23}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Committed) GetJobs() []uint64 {
@@ -2025,7 +2225,7 @@ type Depart struct {
 
 func (x *Depart) Reset() {
 	*x = Depart{}
-	mi := &file_link_v1_link_proto_msgTypes[24]
+	mi := &file_link_v1_link_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2037,7 +2237,7 @@ func (x *Depart) String() string {
 func (*Depart) ProtoMessage() {}
 
 func (x *Depart) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[24]
+	mi := &file_link_v1_link_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2050,7 +2250,7 @@ func (x *Depart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Depart.ProtoReflect.Descriptor instead.
 func (*Depart) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{24}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Depart) GetReason() string {
@@ -2088,14 +2288,15 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\x06attest\x18\x02 \x01(\tR\x06attest\x12\x12\n" +
 	"\x04host\x18\x03 \x01(\tR\x04host\"%\n" +
 	"\rRenewResponse\x12\x14\n" +
-	"\x05chain\x18\x01 \x03(\fR\x05chain\"\xe9\x02\n" +
+	"\x05chain\x18\x01 \x03(\fR\x05chain\"\xa8\x03\n" +
 	"\x0eConnectRequest\x121\n" +
 	"\x05hello\x18\x01 \x01(\v2\x19.drawbridge.link.v1.HelloH\x00R\x05hello\x12:\n" +
 	"\baccepted\x18\x02 \x01(\v2\x1c.drawbridge.link.v1.AcceptedH\x00R\baccepted\x127\n" +
 	"\arecords\x18\x03 \x01(\v2\x1b.drawbridge.link.v1.RecordsH\x00R\arecords\x127\n" +
 	"\aresults\x18\x04 \x01(\v2\x1b.drawbridge.link.v1.ResultsH\x00R\aresults\x127\n" +
 	"\achanged\x18\x05 \x01(\v2\x1b.drawbridge.link.v1.ChangedH\x00R\achanged\x124\n" +
-	"\x06health\x18\x06 \x01(\v2\x1a.drawbridge.link.v1.HealthH\x00R\x06healthB\a\n" +
+	"\x06health\x18\x06 \x01(\v2\x1a.drawbridge.link.v1.HealthH\x00R\x06health\x12=\n" +
+	"\tguardrail\x18\a \x01(\v2\x1d.drawbridge.link.v1.GuardrailH\x00R\tguardrailB\a\n" +
 	"\x05frame\"\xb1\x02\n" +
 	"\x0fConnectResponse\x127\n" +
 	"\awelcome\x18\x01 \x01(\v2\x1b.drawbridge.link.v1.WelcomeH\x00R\awelcome\x127\n" +
@@ -2124,7 +2325,7 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\x05clock\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05clock\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\tR\aversion\"?\n" +
 	"\aSystems\x124\n" +
-	"\asystems\x18\x01 \x03(\v2\x1a.drawbridge.link.v1.SystemR\asystems\"\xa8\x01\n" +
+	"\asystems\x18\x01 \x03(\v2\x1a.drawbridge.link.v1.SystemR\asystems\"\xe1\x01\n" +
 	"\x06System\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
 	"\tconnector\x18\x02 \x01(\tR\tconnector\x12\x1a\n" +
@@ -2133,7 +2334,8 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\x05watch\x18\x05 \x01(\bR\x05watch\x12\x1e\n" +
 	"\n" +
 	"attributes\x18\x06 \x03(\tR\n" +
-	"attributes\"3\n" +
+	"attributes\x127\n" +
+	"\x06writes\x18\a \x03(\v2\x1f.drawbridge.connector.v1.AccessR\x06writes\"3\n" +
 	"\x04Jobs\x12+\n" +
 	"\x04jobs\x18\x01 \x03(\v2\x17.drawbridge.link.v1.JobR\x04jobs\"\x88\x04\n" +
 	"\x03Job\x12\x0e\n" +
@@ -2208,7 +2410,21 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\x05fault\x18\x04 \x01(\v2\x1e.drawbridge.connector.v1.FaultR\x05fault\x125\n" +
 	"\bnext_try\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\anextTry\x12 \n" +
 	"\vconcurrency\x18\x06 \x01(\rR\vconcurrency\x12\x18\n" +
-	"\awaiting\x18\a \x01(\x04R\awaiting\"5\n" +
+	"\awaiting\x18\a \x01(\x04R\awaiting\"\xf1\x01\n" +
+	"\tGuardrail\x12\x12\n" +
+	"\x04mode\x18\x01 \x01(\tR\x04mode\x12\x16\n" +
+	"\x06digest\x18\x02 \x01(\tR\x06digest\x12\x16\n" +
+	"\x06signed\x18\x03 \x01(\bR\x06signed\x12\x18\n" +
+	"\asummary\x18\x04 \x03(\tR\asummary\x124\n" +
+	"\x05fault\x18\x05 \x01(\v2\x1e.drawbridge.connector.v1.FaultR\x05fault\x128\n" +
+	"\awaiting\x18\x06 \x03(\v2\x1e.drawbridge.link.v1.WaitingJobR\awaiting\x12\x16\n" +
+	"\x06denied\x18\a \x01(\x04R\x06denied\"~\n" +
+	"\n" +
+	"WaitingJob\x12\x10\n" +
+	"\x03job\x18\x01 \x01(\x04R\x03job\x12\x16\n" +
+	"\x06system\x18\x02 \x01(\tR\x06system\x12\x14\n" +
+	"\x05cause\x18\x03 \x01(\tR\x05cause\x120\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"5\n" +
 	"\tCommitted\x12\x12\n" +
 	"\x04jobs\x18\x01 \x03(\x04R\x04jobs\x12\x14\n" +
 	"\x05batch\x18\x02 \x01(\x04R\x05batch\"c\n" +
@@ -2233,7 +2449,7 @@ func file_link_v1_link_proto_rawDescGZIP() []byte {
 	return file_link_v1_link_proto_rawDescData
 }
 
-var file_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_link_v1_link_proto_goTypes = []any{
 	(*EnrollRequest)(nil),         // 0: drawbridge.link.v1.EnrollRequest
 	(*EnrollResponse)(nil),        // 1: drawbridge.link.v1.EnrollResponse
@@ -2258,74 +2474,82 @@ var file_link_v1_link_proto_goTypes = []any{
 	(*Changed)(nil),               // 20: drawbridge.link.v1.Changed
 	(*Health)(nil),                // 21: drawbridge.link.v1.Health
 	(*SystemHealth)(nil),          // 22: drawbridge.link.v1.SystemHealth
-	(*Committed)(nil),             // 23: drawbridge.link.v1.Committed
-	(*Depart)(nil),                // 24: drawbridge.link.v1.Depart
-	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
-	(*v1.DescribeResponse)(nil),   // 26: drawbridge.connector.v1.DescribeResponse
-	(*v1.FindRequest)(nil),        // 27: drawbridge.connector.v1.FindRequest
-	(*v1.Operation)(nil),          // 28: drawbridge.connector.v1.Operation
-	(*v1.Fault)(nil),              // 29: drawbridge.connector.v1.Fault
-	(*v1.Record)(nil),             // 30: drawbridge.connector.v1.Record
-	(*v1.Reject)(nil),             // 31: drawbridge.connector.v1.Reject
-	(v1.Outcome)(0),               // 32: drawbridge.connector.v1.Outcome
-	(*v1.ProbeStep)(nil),          // 33: drawbridge.connector.v1.ProbeStep
-	(*v1.SchemaResponse)(nil),     // 34: drawbridge.connector.v1.SchemaResponse
-	(*durationpb.Duration)(nil),   // 35: google.protobuf.Duration
+	(*Guardrail)(nil),             // 23: drawbridge.link.v1.Guardrail
+	(*WaitingJob)(nil),            // 24: drawbridge.link.v1.WaitingJob
+	(*Committed)(nil),             // 25: drawbridge.link.v1.Committed
+	(*Depart)(nil),                // 26: drawbridge.link.v1.Depart
+	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
+	(*v1.DescribeResponse)(nil),   // 28: drawbridge.connector.v1.DescribeResponse
+	(*v1.Access)(nil),             // 29: drawbridge.connector.v1.Access
+	(*v1.FindRequest)(nil),        // 30: drawbridge.connector.v1.FindRequest
+	(*v1.Operation)(nil),          // 31: drawbridge.connector.v1.Operation
+	(*v1.Fault)(nil),              // 32: drawbridge.connector.v1.Fault
+	(*v1.Record)(nil),             // 33: drawbridge.connector.v1.Record
+	(*v1.Reject)(nil),             // 34: drawbridge.connector.v1.Reject
+	(v1.Outcome)(0),               // 35: drawbridge.connector.v1.Outcome
+	(*v1.ProbeStep)(nil),          // 36: drawbridge.connector.v1.ProbeStep
+	(*v1.SchemaResponse)(nil),     // 37: drawbridge.connector.v1.SchemaResponse
+	(*durationpb.Duration)(nil),   // 38: google.protobuf.Duration
 }
 var file_link_v1_link_proto_depIdxs = []int32{
-	25, // 0: drawbridge.link.v1.EnrollRequest.clock:type_name -> google.protobuf.Timestamp
+	27, // 0: drawbridge.link.v1.EnrollRequest.clock:type_name -> google.protobuf.Timestamp
 	6,  // 1: drawbridge.link.v1.ConnectRequest.hello:type_name -> drawbridge.link.v1.Hello
 	15, // 2: drawbridge.link.v1.ConnectRequest.accepted:type_name -> drawbridge.link.v1.Accepted
 	16, // 3: drawbridge.link.v1.ConnectRequest.records:type_name -> drawbridge.link.v1.Records
 	17, // 4: drawbridge.link.v1.ConnectRequest.results:type_name -> drawbridge.link.v1.Results
 	20, // 5: drawbridge.link.v1.ConnectRequest.changed:type_name -> drawbridge.link.v1.Changed
 	21, // 6: drawbridge.link.v1.ConnectRequest.health:type_name -> drawbridge.link.v1.Health
-	7,  // 7: drawbridge.link.v1.ConnectResponse.welcome:type_name -> drawbridge.link.v1.Welcome
-	8,  // 8: drawbridge.link.v1.ConnectResponse.systems:type_name -> drawbridge.link.v1.Systems
-	10, // 9: drawbridge.link.v1.ConnectResponse.jobs:type_name -> drawbridge.link.v1.Jobs
-	23, // 10: drawbridge.link.v1.ConnectResponse.committed:type_name -> drawbridge.link.v1.Committed
-	24, // 11: drawbridge.link.v1.ConnectResponse.depart:type_name -> drawbridge.link.v1.Depart
-	25, // 12: drawbridge.link.v1.Hello.clock:type_name -> google.protobuf.Timestamp
-	26, // 13: drawbridge.link.v1.Hello.connectors:type_name -> drawbridge.connector.v1.DescribeResponse
-	25, // 14: drawbridge.link.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
-	9,  // 15: drawbridge.link.v1.Systems.systems:type_name -> drawbridge.link.v1.System
-	11, // 16: drawbridge.link.v1.Jobs.jobs:type_name -> drawbridge.link.v1.Job
-	25, // 17: drawbridge.link.v1.Job.not_before:type_name -> google.protobuf.Timestamp
-	25, // 18: drawbridge.link.v1.Job.not_after:type_name -> google.protobuf.Timestamp
-	12, // 19: drawbridge.link.v1.Job.read:type_name -> drawbridge.link.v1.Read
-	27, // 20: drawbridge.link.v1.Job.find:type_name -> drawbridge.connector.v1.FindRequest
-	28, // 21: drawbridge.link.v1.Job.apply:type_name -> drawbridge.connector.v1.Operation
-	13, // 22: drawbridge.link.v1.Job.probe:type_name -> drawbridge.link.v1.Probe
-	14, // 23: drawbridge.link.v1.Job.schema:type_name -> drawbridge.link.v1.ReadSchema
-	29, // 24: drawbridge.link.v1.Accepted.fault:type_name -> drawbridge.connector.v1.Fault
-	30, // 25: drawbridge.link.v1.Records.records:type_name -> drawbridge.connector.v1.Record
-	31, // 26: drawbridge.link.v1.Records.rejects:type_name -> drawbridge.connector.v1.Reject
-	18, // 27: drawbridge.link.v1.Results.results:type_name -> drawbridge.link.v1.Result
-	32, // 28: drawbridge.link.v1.Result.outcome:type_name -> drawbridge.connector.v1.Outcome
-	29, // 29: drawbridge.link.v1.Result.fault:type_name -> drawbridge.connector.v1.Fault
-	25, // 30: drawbridge.link.v1.Result.began:type_name -> google.protobuf.Timestamp
-	25, // 31: drawbridge.link.v1.Result.finished:type_name -> google.protobuf.Timestamp
-	30, // 32: drawbridge.link.v1.Result.object:type_name -> drawbridge.connector.v1.Record
-	30, // 33: drawbridge.link.v1.Result.found:type_name -> drawbridge.connector.v1.Record
-	19, // 34: drawbridge.link.v1.Result.read:type_name -> drawbridge.link.v1.ReadSummary
-	33, // 35: drawbridge.link.v1.Result.steps:type_name -> drawbridge.connector.v1.ProbeStep
-	34, // 36: drawbridge.link.v1.Result.schema:type_name -> drawbridge.connector.v1.SchemaResponse
-	25, // 37: drawbridge.link.v1.Changed.noticed:type_name -> google.protobuf.Timestamp
-	22, // 38: drawbridge.link.v1.Health.systems:type_name -> drawbridge.link.v1.SystemHealth
-	29, // 39: drawbridge.link.v1.SystemHealth.fault:type_name -> drawbridge.connector.v1.Fault
-	25, // 40: drawbridge.link.v1.SystemHealth.next_try:type_name -> google.protobuf.Timestamp
-	35, // 41: drawbridge.link.v1.Depart.come_back_after:type_name -> google.protobuf.Duration
-	0,  // 42: drawbridge.link.v1.EnrollmentService.Enroll:input_type -> drawbridge.link.v1.EnrollRequest
-	2,  // 43: drawbridge.link.v1.EnrollmentService.Renew:input_type -> drawbridge.link.v1.RenewRequest
-	4,  // 44: drawbridge.link.v1.LinkService.Connect:input_type -> drawbridge.link.v1.ConnectRequest
-	1,  // 45: drawbridge.link.v1.EnrollmentService.Enroll:output_type -> drawbridge.link.v1.EnrollResponse
-	3,  // 46: drawbridge.link.v1.EnrollmentService.Renew:output_type -> drawbridge.link.v1.RenewResponse
-	5,  // 47: drawbridge.link.v1.LinkService.Connect:output_type -> drawbridge.link.v1.ConnectResponse
-	45, // [45:48] is the sub-list for method output_type
-	42, // [42:45] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	23, // 7: drawbridge.link.v1.ConnectRequest.guardrail:type_name -> drawbridge.link.v1.Guardrail
+	7,  // 8: drawbridge.link.v1.ConnectResponse.welcome:type_name -> drawbridge.link.v1.Welcome
+	8,  // 9: drawbridge.link.v1.ConnectResponse.systems:type_name -> drawbridge.link.v1.Systems
+	10, // 10: drawbridge.link.v1.ConnectResponse.jobs:type_name -> drawbridge.link.v1.Jobs
+	25, // 11: drawbridge.link.v1.ConnectResponse.committed:type_name -> drawbridge.link.v1.Committed
+	26, // 12: drawbridge.link.v1.ConnectResponse.depart:type_name -> drawbridge.link.v1.Depart
+	27, // 13: drawbridge.link.v1.Hello.clock:type_name -> google.protobuf.Timestamp
+	28, // 14: drawbridge.link.v1.Hello.connectors:type_name -> drawbridge.connector.v1.DescribeResponse
+	27, // 15: drawbridge.link.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
+	9,  // 16: drawbridge.link.v1.Systems.systems:type_name -> drawbridge.link.v1.System
+	29, // 17: drawbridge.link.v1.System.writes:type_name -> drawbridge.connector.v1.Access
+	11, // 18: drawbridge.link.v1.Jobs.jobs:type_name -> drawbridge.link.v1.Job
+	27, // 19: drawbridge.link.v1.Job.not_before:type_name -> google.protobuf.Timestamp
+	27, // 20: drawbridge.link.v1.Job.not_after:type_name -> google.protobuf.Timestamp
+	12, // 21: drawbridge.link.v1.Job.read:type_name -> drawbridge.link.v1.Read
+	30, // 22: drawbridge.link.v1.Job.find:type_name -> drawbridge.connector.v1.FindRequest
+	31, // 23: drawbridge.link.v1.Job.apply:type_name -> drawbridge.connector.v1.Operation
+	13, // 24: drawbridge.link.v1.Job.probe:type_name -> drawbridge.link.v1.Probe
+	14, // 25: drawbridge.link.v1.Job.schema:type_name -> drawbridge.link.v1.ReadSchema
+	32, // 26: drawbridge.link.v1.Accepted.fault:type_name -> drawbridge.connector.v1.Fault
+	33, // 27: drawbridge.link.v1.Records.records:type_name -> drawbridge.connector.v1.Record
+	34, // 28: drawbridge.link.v1.Records.rejects:type_name -> drawbridge.connector.v1.Reject
+	18, // 29: drawbridge.link.v1.Results.results:type_name -> drawbridge.link.v1.Result
+	35, // 30: drawbridge.link.v1.Result.outcome:type_name -> drawbridge.connector.v1.Outcome
+	32, // 31: drawbridge.link.v1.Result.fault:type_name -> drawbridge.connector.v1.Fault
+	27, // 32: drawbridge.link.v1.Result.began:type_name -> google.protobuf.Timestamp
+	27, // 33: drawbridge.link.v1.Result.finished:type_name -> google.protobuf.Timestamp
+	33, // 34: drawbridge.link.v1.Result.object:type_name -> drawbridge.connector.v1.Record
+	33, // 35: drawbridge.link.v1.Result.found:type_name -> drawbridge.connector.v1.Record
+	19, // 36: drawbridge.link.v1.Result.read:type_name -> drawbridge.link.v1.ReadSummary
+	36, // 37: drawbridge.link.v1.Result.steps:type_name -> drawbridge.connector.v1.ProbeStep
+	37, // 38: drawbridge.link.v1.Result.schema:type_name -> drawbridge.connector.v1.SchemaResponse
+	27, // 39: drawbridge.link.v1.Changed.noticed:type_name -> google.protobuf.Timestamp
+	22, // 40: drawbridge.link.v1.Health.systems:type_name -> drawbridge.link.v1.SystemHealth
+	32, // 41: drawbridge.link.v1.SystemHealth.fault:type_name -> drawbridge.connector.v1.Fault
+	27, // 42: drawbridge.link.v1.SystemHealth.next_try:type_name -> google.protobuf.Timestamp
+	32, // 43: drawbridge.link.v1.Guardrail.fault:type_name -> drawbridge.connector.v1.Fault
+	24, // 44: drawbridge.link.v1.Guardrail.waiting:type_name -> drawbridge.link.v1.WaitingJob
+	27, // 45: drawbridge.link.v1.WaitingJob.since:type_name -> google.protobuf.Timestamp
+	38, // 46: drawbridge.link.v1.Depart.come_back_after:type_name -> google.protobuf.Duration
+	0,  // 47: drawbridge.link.v1.EnrollmentService.Enroll:input_type -> drawbridge.link.v1.EnrollRequest
+	2,  // 48: drawbridge.link.v1.EnrollmentService.Renew:input_type -> drawbridge.link.v1.RenewRequest
+	4,  // 49: drawbridge.link.v1.LinkService.Connect:input_type -> drawbridge.link.v1.ConnectRequest
+	1,  // 50: drawbridge.link.v1.EnrollmentService.Enroll:output_type -> drawbridge.link.v1.EnrollResponse
+	3,  // 51: drawbridge.link.v1.EnrollmentService.Renew:output_type -> drawbridge.link.v1.RenewResponse
+	5,  // 52: drawbridge.link.v1.LinkService.Connect:output_type -> drawbridge.link.v1.ConnectResponse
+	50, // [50:53] is the sub-list for method output_type
+	47, // [47:50] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_link_v1_link_proto_init() }
@@ -2340,6 +2564,7 @@ func file_link_v1_link_proto_init() {
 		(*ConnectRequest_Results)(nil),
 		(*ConnectRequest_Changed)(nil),
 		(*ConnectRequest_Health)(nil),
+		(*ConnectRequest_Guardrail)(nil),
 	}
 	file_link_v1_link_proto_msgTypes[5].OneofWrappers = []any{
 		(*ConnectResponse_Welcome)(nil),
@@ -2361,7 +2586,7 @@ func file_link_v1_link_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_link_v1_link_proto_rawDesc), len(file_link_v1_link_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
