@@ -20,17 +20,17 @@ package activedirectory
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/filter"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/schema"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/session"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
@@ -61,30 +61,27 @@ func open(_ context.Context, settings Settings, log *slog.Logger) (*System, erro
 		}
 		filters[strings.ToLower(class)] = f
 	}
-	return &System{
-		settings: settings, options: options, filters: filters, log: log,
-		pool: dc.New(options), anchors: newBatcher(),
-	}, nil
+	s := &System{settings: settings, options: options, filters: filters, log: log, anchors: session.NewBatcher()}
+	s.Session = &session.Session{
+		Pool: dc.New(options), Log: log, PageSize: settings.PageSize,
+		Fault: words(settings, options.CANames).Of, Controls: controls,
+		Missed: func(context.Context, []string) {}, // by the domain-scope control there are none
+	}
+	return s, nil
 }
 
 // A System is one domain.
 type System struct {
+	*session.Session
 	settings Settings
 	options  dc.Options
 	filters  map[string]filter.Filter // by class in lower case
 	log      *slog.Logger
-	pool     *dc.Pool
-	anchors  *batcher
+	anchors  *session.Batcher
 
 	mu     sync.Mutex
 	schema *schema.Schema
 	shapes map[string]*shape
-}
-
-// Close ends all connections.
-func (s *System) Close() error {
-	s.pool.Close()
-	return nil
 }
 
 // classes that the connector knows how to make.
@@ -131,7 +128,7 @@ func (s *System) base(root *dc.Root) string {
 
 // Schema reads the classes anew, for people change them.
 func (s *System) Schema(ctx context.Context) ([]*connectorv1.Class, error) {
-	c, err := s.conn(ctx)
+	c, err := s.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +157,7 @@ func (s *System) knownSchema(ctx context.Context, c *dc.Conn) (*schema.Schema, e
 func (s *System) readSchema(ctx context.Context, c *dc.Conn) (*schema.Schema, error) {
 	known, err := schema.Read(ctx, c)
 	if err != nil {
-		return nil, s.fault(err, about{server: c.Root.Server, doing: "read the schema", object: c.Root.Schema})
+		return nil, s.Fault(err, fault.About{Server: c.Root.Server, Doing: "read the schema", Object: c.Root.Schema})
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,75 +185,6 @@ func (s *System) attribute(ctx context.Context, c *dc.Conn, name string) (*schem
 		"Correct the name in the mapping, or extend the schema of the directory.").At(name)
 }
 
-// conn returns a connection to the pinned controller.
-func (s *System) conn(ctx context.Context) (*dc.Conn, error) {
-	c, err := s.pool.Conn(ctx)
-	if err != nil {
-		return nil, s.fault(err, about{doing: "reach a domain controller"})
-	}
-	return c, nil
-}
-
-// write sends one request. One that surely did not leave is sent again; one
-// that may have is UNKNOWN.
-func (s *System) write(ctx context.Context, request wire.Request, controls ...wire.Control) (*wire.Result, *dc.Conn, error) {
-	for attempt := 0; ; attempt++ {
-		c, err := s.conn(ctx)
-		if err != nil {
-			return nil, nil, err
-		}
-		result, err := c.Do(ctx, request, controls...)
-		lost, broken := errors.AsType[*wire.LostError](err)
-		switch {
-		case err == nil:
-			s.judge(c, result)
-			return result, c, nil
-		case broken && !lost.Sent && attempt < 2:
-			continue
-		case broken && !lost.Sent:
-			return nil, c, s.fault(err, about{server: c.Root.Server, doing: "write"})
-		}
-		s.pool.Failed(c.Root.Server)
-		return nil, c, sdk.Unknown(fmt.Sprintf("the connection to %s broke before it answered", c.Root.Server.URL),
-			"Nothing: the object is read again before anything else is done to it.").From(err)
-	}
-}
-
-// judge turns away from a controller that says it cannot serve.
-func (s *System) judge(c *dc.Conn, result *wire.Result) {
-	switch result.Code {
-	case wire.Busy, wire.Unavailable, wire.Referral:
-		s.pool.Failed(c.Root.Server)
-	}
-}
-
-// search gives all entries of a search, which pages where it must. An object
-// that is not there is no entries and no error.
-func (s *System) search(ctx context.Context, c *dc.Conn, request wire.Search, entry func(*wire.Entry) error) error {
-	var cookie []byte
-	controls := s.controls(c.Root)
-	for {
-		page := controls
-		if request.Scope != wire.ScopeBase && c.Root.Supports(wire.PagedControl) {
-			page = append(slices.Clip(controls), wire.Paged(s.settings.PageSize, cookie))
-		}
-		result, err := c.Search(ctx, request, entry, page...)
-		if err != nil {
-			return err
-		}
-		if result.Code == wire.NoSuchObject {
-			return nil
-		}
-		if err := result.Err(); err != nil {
-			s.judge(c, result)
-			return err
-		}
-		if cookie = wire.PagedCookie(result); len(cookie) == 0 {
-			return nil
-		}
-	}
-}
-
 // Controls of MS-ADTS 3.1.1.3.4.1: DNs with their GUIDs; no references to
 // other servers.
 const (
@@ -264,7 +192,7 @@ const (
 	domainScope = "1.2.840.113556.1.4.1339"
 )
 
-func (s *System) controls(root *dc.Root) []wire.Control {
+func controls(root *dc.Root) []wire.Control {
 	controls := make([]wire.Control, 0, 4)
 	if root.Supports(extendedDN) {
 		// SEQUENCE { flag INTEGER }, 1: GUIDs as text
@@ -276,46 +204,9 @@ func (s *System) controls(root *dc.Root) []wire.Control {
 	return controls
 }
 
-// lookUp collects the entries of a search. What broke the connection breaks a
-// search but once: it may be repeated.
-func (s *System) lookUp(ctx context.Context, request wire.Search) (found []*wire.Entry, c *dc.Conn, err error) {
-	for attempt := 0; ; attempt++ {
-		if c, err = s.conn(ctx); err != nil {
-			return nil, nil, err
-		}
-		found = found[:0]
-		err = s.search(ctx, c, request, func(e *wire.Entry) error {
-			found = append(found, e.Clone())
-			return nil
-		})
-		if err == nil {
-			return found, c, nil
-		}
-		if lost, ok := errors.AsType[*wire.LostError](err); !ok || attempt > 0 || ctx.Err() != nil {
-			if ok && lost.Sent {
-				s.pool.Failed(c.Root.Server)
-			}
-			return nil, c, s.fault(err, about{server: c.Root.Server, doing: "search", object: request.Base})
-		}
-	}
-}
-
-// readOne returns the entry that base names, nil if there is none.
-func (s *System) readOne(ctx context.Context, base string, attributes []string) (*wire.Entry, *dc.Conn, error) {
-	found, c, err := s.lookUp(ctx, wire.Search{
-		Base: base, Scope: wire.ScopeBase, Filter: present.Bytes(), Attributes: attributes,
-	})
-	if err != nil || len(found) == 0 {
-		return nil, c, err
-	}
-	return found[0], c, nil
-}
-
-var present = filter.Present("objectClass")
-
 // target returns the DN by which a request names the object with a native id.
 func (s *System) target(ctx context.Context, id string) (string, error) {
-	c, err := s.conn(ctx)
+	c, err := s.Conn(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -326,21 +217,17 @@ func (s *System) target(ctx context.Context, id string) (string, error) {
 	if c.Root.ActiveDirectory {
 		return dn.OfID(id), nil
 	}
-	found, _, err := s.lookUp(ctx, wire.Search{
+	found, _, err := s.LookUp(ctx, wire.Search{
 		Base: s.base(c.Root), Scope: wire.ScopeSubtree, Filter: filter.Equal(entryUUID, id).Bytes(), Attributes: []string{"1.1"},
 	})
 	if err != nil {
 		return "", err
 	}
 	if len(found) == 0 {
-		return "", gone(id)
+		return "", fault.Gone(dn.OfID(id))
 	}
 	return found[0].DN, nil
 }
 
 // entryUUID is the native id where the server is no Active Directory (RFC 4530).
 const entryUUID = "entryUUID"
-
-func gone(id string) *sdk.Error {
-	return sdk.NotFound("the object is no longer in the directory", "Nothing: it is read and planned again.").On(dn.OfID(id))
-}

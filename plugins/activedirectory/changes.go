@@ -11,8 +11,10 @@ import (
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/ber"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/filter"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/schema"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/session"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
@@ -46,7 +48,7 @@ func (s *System) position(ctx context.Context, c *dc.Conn, q sdk.Query) ([]byte,
 			return json.Marshal(p)
 		}
 		if refused, ok := errors.AsType[*wire.ResultError](err); !ok || !denies(refused) {
-			return nil, s.fault(err, about{server: c.Root.Server, doing: "ask for changes by DirSync", object: c.Root.Base})
+			return nil, s.Fault(err, fault.About{Server: c.Root.Server, Doing: "ask for changes by DirSync", Object: c.Root.Base})
 		}
 	}
 	s.log.WarnContext(ctx, "Service account may not use DirSync; every read is a full one", "server", c.Root.Server.URL)
@@ -113,7 +115,7 @@ func (s *System) ReadChanges(ctx context.Context, q sdk.Query, cookie []byte, ou
 	if err := json.Unmarshal(cookie, &p); err != nil || string(p.Question) != string(s.question(q)) {
 		return nil, sdk.ErrResync
 	}
-	c, err := s.dedicated(ctx)
+	c, err := s.Dedicated(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +134,7 @@ func (s *System) ReadChanges(ctx context.Context, q sdk.Query, cookie []byte, ou
 		return nil, sdk.ErrResync
 	}
 	if err != nil {
-		return nil, s.fault(err, about{server: c.Root.Server, doing: "ask for changes by DirSync", object: c.Root.Base})
+		return nil, s.Fault(err, fault.About{Server: c.Root.Server, Doing: "ask for changes by DirSync", Object: c.Root.Base})
 	}
 	for _, id := range deleted.list {
 		if err := out.Gone(id); err != nil {
@@ -209,7 +211,7 @@ func note(e *wire.Entry, changed, deleted *ids) {
 // giveChanged reads objects whole. One that is not found is gone, for this
 // system: deleted, moved out of the base, or no longer matching a filter.
 func (s *System) giveChanged(ctx context.Context, c *dc.Conn, q sdk.Query, changed []string, out *sdk.Sink) error {
-	for batch := range slices.Chunk(changed, valuesPerSearch) {
+	for batch := range slices.Chunk(changed, session.ValuesPerSearch) {
 		missing := newIDs()
 		parts := make([]filter.Filter, 0, len(batch))
 		for _, id := range batch {
@@ -226,7 +228,7 @@ func (s *System) giveChanged(ctx context.Context, c *dc.Conn, q sdk.Query, chang
 			}
 			f := filter.And(s.filterOf(c.Root, class), filter.Or(parts...))
 			if err := s.give(ctx, c, sh, s.base(c.Root), f, out, missing.remove); err != nil {
-				return s.fault(err, about{server: c.Root.Server, doing: "read what changed", object: s.base(c.Root)})
+				return s.Fault(err, fault.About{Server: c.Root.Server, Doing: "read what changed", Object: s.base(c.Root)})
 			}
 		}
 		for _, id := range missing.list {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
@@ -33,7 +34,7 @@ func (s *System) addAgain(ctx context.Context, n *creation, result *wire.Result,
 	if !missing { // it was something else
 		return result, c, nil
 	}
-	again, on, err := s.write(ctx, n.add)
+	again, on, err := s.Write(ctx, n.add)
 	if err != nil {
 		return result, c, err
 	}
@@ -43,7 +44,7 @@ func (s *System) addAgain(ctx context.Context, n *creation, result *wire.Result,
 // container makes sure that name is there, and tells whether it was missing.
 // Only organizational units are made.
 func (s *System) container(ctx context.Context, name string, make bool) (missing bool, err error) {
-	e, _, err := s.readOne(ctx, name, []string{"1.1"})
+	e, _, err := s.ReadOne(ctx, name, []string{"1.1"})
 	if err != nil || e != nil {
 		return false, err
 	}
@@ -59,15 +60,15 @@ func (s *System) container(ctx context.Context, name string, make bool) (missing
 	if _, err := s.container(ctx, parent, true); err != nil {
 		return true, err
 	}
-	result, c, err := s.write(ctx, wire.Add{DN: name, Attributes: []wire.Attribute{
+	result, c, err := s.Write(ctx, wire.Add{DN: name, Attributes: []wire.Attribute{
 		{Name: "objectClass", Values: classOf("organizationalUnit").objectClass}, {Name: "ou", Values: []string{value}},
 	}})
 	if err != nil {
 		return true, err
 	}
 	if result.Code != wire.Success && result.Code != wire.EntryAlreadyExists { // somebody else may have been quicker
-		return true, s.fault(result.Err(), about{
-			server: c.Root.Server, doing: "make the container", object: name, right: `"Create organizationalUnit objects"`,
+		return true, s.Fault(result.Err(), fault.About{
+			Server: c.Root.Server, Doing: "make the container", Object: name, Right: `"Create organizationalUnit objects"`,
 		})
 	}
 	return true, nil

@@ -6,8 +6,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/change"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/filter"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/schema"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
@@ -46,7 +48,7 @@ func (s *System) Create(ctx context.Context, t sdk.Target, create *connectorv1.C
 			return r, err
 		}
 	}
-	result, c, err := s.write(ctx, n.add)
+	result, c, err := s.Write(ctx, n.add)
 	if err != nil {
 		return sdk.Result{}, err
 	}
@@ -66,7 +68,7 @@ func (s *System) Create(ctx context.Context, t sdk.Target, create *connectorv1.C
 
 // prepare checks everything that can be without writing.
 func (s *System) prepare(ctx context.Context, t sdk.Target, create *connectorv1.Create) (*creation, error) {
-	c, err := s.conn(ctx)
+	c, err := s.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +129,7 @@ func (s *System) place(ctx context.Context, c *dc.Conn, class class, name, conta
 		return "", err
 	}
 	if n := naming.TooLong(name); n > 0 {
-		return "", tooLong(naming.Name, n, naming.Max)
+		return "", change.TooLong(naming.Name, n, naming.Max)
 	}
 	return dn.Join(class.naming, name, container), nil
 }
@@ -198,9 +200,9 @@ func (s *System) refused(ctx context.Context, n *creation, result *wire.Result, 
 			return r, err
 		}
 	}
-	return r, s.fault(result.Err(), about{
-		server: c.Root.Server, doing: "create the object", object: n.dn,
-		right: fmt.Sprintf("%q", "Create "+n.class.name+" objects") + " or the right to write one of the attributes",
+	return r, s.Fault(result.Err(), fault.About{
+		Server: c.Root.Server, Doing: "create the object", Object: n.dn,
+		Right: fmt.Sprintf("%q", "Create "+n.class.name+" objects") + " or the right to write one of the attributes",
 	})
 }
 
@@ -217,7 +219,7 @@ func (s *System) owner(ctx context.Context, c *dc.Conn, class class, name string
 		}
 	}
 	if len(unique) > 0 {
-		found, _, err := s.lookUp(ctx, wire.Search{
+		found, _, err := s.LookUp(ctx, wire.Search{
 			Base: c.Root.Base, Scope: wire.ScopeSubtree, Filter: filter.Or(unique...).Bytes(),
 			Attributes: []string{"sAMAccountName", "userPrincipalName"},
 		})
@@ -233,7 +235,7 @@ func (s *System) owner(ctx context.Context, c *dc.Conn, class class, name string
 			}
 		}
 	}
-	e, _, err := s.readOne(ctx, name, []string{"1.1"})
+	e, _, err := s.ReadOne(ctx, name, []string{"1.1"})
 	if err != nil || e == nil {
 		return nil, err
 	}
@@ -243,14 +245,14 @@ func (s *System) owner(ctx context.Context, c *dc.Conn, class class, name string
 }
 
 func takenBy(attribute, value, owner string) *sdk.Error {
-	return taken(sdk.Conflict(fmt.Sprintf("%s %q belongs to %s", attribute, value, owner), "Another value is tried; if this is the same person, give that object the anchor's value.").
+	return fault.Taken(sdk.Conflict(fmt.Sprintf("%s %q belongs to %s", attribute, value, owner), "Another value is tried; if this is the same person, give that object the anchor's value.").
 		On(owner).At(attribute))
 }
 
 // made reads back what was added: above all its native id.
 func (s *System) made(ctx context.Context, n *creation, c *dc.Conn) (sdk.Result, error) {
 	r := sdk.Result{Server: c.Root.Name, SealedPassword: n.sealed}
-	e, _, err := s.readOne(ctx, n.dn, n.shape.request)
+	e, _, err := s.ReadOne(ctx, n.dn, n.shape.request)
 	if err == nil && e != nil {
 		r.Object, err = s.finished(ctx, n.shape, e)
 	}
@@ -282,7 +284,7 @@ func (s *System) inSteps(ctx context.Context, n *creation) (sdk.Result, error) {
 			add.Attributes = append(add.Attributes, a)
 		}
 	}
-	result, c, err := s.write(ctx, add)
+	result, c, err := s.Write(ctx, add)
 	if err != nil {
 		return sdk.Result{}, err
 	}
@@ -295,11 +297,11 @@ func (s *System) inSteps(ctx context.Context, n *creation) (sdk.Result, error) {
 			Name: "userAccountControl", Values: []string{strconv.FormatInt(n.uac, 10)}}}})
 	}
 	for _, step := range changes {
-		result, c, err := s.write(ctx, wire.Modify{DN: n.dn, Changes: step})
+		result, c, err := s.Write(ctx, wire.Modify{DN: n.dn, Changes: step})
 		if err == nil && result.Code != wire.Success {
-			err = s.fault(result.Err(), about{server: c.Root.Server, doing: "set the password and enable the account",
-				object: n.dn, right: `"Reset password" and write userAccountControl`})
-			if undone, _, cannot := s.write(ctx, wire.Delete{DN: n.dn}); cannot != nil || undone.Code != wire.Success {
+			err = s.Fault(result.Err(), fault.About{Server: c.Root.Server, Doing: "set the password and enable the account",
+				Object: n.dn, Right: `"Reset password" and write userAccountControl`})
+			if undone, _, cannot := s.Write(ctx, wire.Delete{DN: n.dn}); cannot != nil || undone.Code != wire.Success {
 				s.log.WarnContext(ctx, "Account without a password is left, disabled", "object", n.dn)
 			}
 		}

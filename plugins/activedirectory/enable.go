@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
@@ -20,12 +21,12 @@ func (s *System) SetEnabled(ctx context.Context, t sdk.Target, enabled bool) (sd
 	}
 	const attempts = 5
 	for attempt := 0; ; attempt++ {
-		e, c, err := s.readOne(ctx, target, []string{"userAccountControl", "pwdLastSet", "replPropertyMetaData"})
+		e, c, err := s.ReadOne(ctx, target, []string{"userAccountControl", "pwdLastSet", "replPropertyMetaData"})
 		if err != nil {
 			return sdk.Result{}, err
 		}
 		if e == nil {
-			return sdk.Result{}, gone(t.ID)
+			return sdk.Result{}, fault.Gone(dn.OfID(t.ID))
 		}
 		_, address := dn.Extended(e.DN)
 		old, err := strconv.ParseInt(e.Value("userAccountControl"), 10, 64)
@@ -40,7 +41,7 @@ func (s *System) SetEnabled(ctx context.Context, t sdk.Target, enabled bool) (sd
 			return sdk.Result{Server: c.Root.Name}, sdk.Invalid("the account has no password; it is not enabled",
 				"Give it a password first.").On(address).At("userAccountControl")
 		}
-		result, c, err := s.write(ctx, wire.Modify{DN: target, Changes: []wire.Change{
+		result, c, err := s.Write(ctx, wire.Modify{DN: target, Changes: []wire.Change{
 			{Kind: wire.ChangeDelete, Attribute: wire.Attribute{Name: "userAccountControl", Values: []string{e.Value("userAccountControl")}}},
 			{Kind: wire.ChangeAdd, Attribute: wire.Attribute{Name: "userAccountControl", Values: []string{strconv.FormatInt(old^accountDisabled, 10)}}},
 		}})
@@ -51,13 +52,13 @@ func (s *System) SetEnabled(ctx context.Context, t sdk.Target, enabled bool) (sd
 		case result.Code == wire.Success:
 			return s.after(ctx, t, target, sdk.Result{Server: c.Root.Name}), nil
 		case result.Code == wire.NoSuchObject:
-			return sdk.Result{}, gone(t.ID)
+			return sdk.Result{}, fault.Gone(dn.OfID(t.ID))
 		case (result.Code == wire.NoSuchAttribute || result.Code == wire.AttributeOrValueExists) && attempt+1 < attempts:
 			continue // somebody turned another bit meanwhile
 		}
-		return sdk.Result{Server: c.Root.Name}, s.fault(result.Err(), about{
-			server: c.Root.Server, doing: "enable or disable the account", object: address,
-			right: "the right to write userAccountControl", attribute: "userAccountControl",
+		return sdk.Result{Server: c.Root.Name}, s.Fault(result.Err(), fault.About{
+			Server: c.Root.Server, Doing: "enable or disable the account", Object: address,
+			Right: "the right to write userAccountControl", Attribute: "userAccountControl",
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/schema"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
@@ -28,7 +29,7 @@ func (s *System) ChangeMembership(ctx context.Context, t sdk.Target, join, leave
 			if err != nil {
 				return r, err
 			}
-			result, c, err := s.write(ctx, wire.Modify{DN: group, Changes: []wire.Change{
+			result, c, err := s.Write(ctx, wire.Modify{DN: group, Changes: []wire.Change{
 				{Kind: step.kind, Attribute: wire.Attribute{Name: "member", Values: []string{target}}},
 			}})
 			if err != nil {
@@ -44,9 +45,9 @@ func (s *System) ChangeMembership(ctx context.Context, t sdk.Target, join, leave
 				return r, err
 			}
 			if !already {
-				return r, s.fault(result.Err(), about{
-					server: c.Root.Server, doing: "change the members of the group", object: group,
-					right: "the right to write member", attribute: "member",
+				return r, s.Fault(result.Err(), fault.About{
+					Server: c.Root.Server, Doing: "change the members of the group", Object: group,
+					Right: "the right to write member", Attribute: "member",
 				})
 			}
 		}
@@ -57,14 +58,14 @@ func (s *System) ChangeMembership(ctx context.Context, t sdk.Target, join, leave
 // already tells, after a refusal, whether the object is in the group, or not
 // in it, as wanted. It asks the server, whose codes for this are many.
 func (s *System) already(ctx context.Context, t sdk.Target, target, group string, in bool) (bool, error) {
-	e, _, err := s.readOne(ctx, target, []string{"memberOf", "primaryGroupID", "objectSid"})
+	e, _, err := s.ReadOne(ctx, target, []string{"memberOf", "primaryGroupID", "objectSid"})
 	if err != nil {
 		return false, err
 	}
 	if e == nil {
-		return false, gone(t.ID)
+		return false, fault.Gone(dn.OfID(t.ID))
 	}
-	g, _, err := s.readOne(ctx, group, []string{"objectSid"})
+	g, _, err := s.ReadOne(ctx, group, []string{"objectSid"})
 	if err != nil {
 		return false, err
 	}

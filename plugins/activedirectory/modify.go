@@ -5,18 +5,14 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/change"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/schema"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
-
-// A change of one attribute, checked and ready for the wire.
-type change struct {
-	*schema.Attribute
-	expect, want []string // text
-	remove, add  []string // on the wire
-}
 
 // danglingReference is the Windows code where a reference leads to nothing.
 const danglingReference = "000020B5"
@@ -42,7 +38,7 @@ func (s *System) Modify(ctx context.Context, t sdk.Target, changes []*connectorv
 				return sdk.Result{Object: now, Unchanged: err == nil}, err
 			}
 		}
-		result, c, err := s.write(ctx, wire.Modify{DN: target, Changes: onWire(todo)})
+		result, c, err := s.Write(ctx, wire.Modify{DN: target, Changes: change.OnWire(todo)})
 		if err != nil {
 			return sdk.Result{}, err
 		}
@@ -64,24 +60,24 @@ func (s *System) Modify(ctx context.Context, t sdk.Target, changes []*connectorv
 				todo = left
 				continue
 			}
-			if e, err := s.owner(ctx, c, classOf(t.Class), target, wanted(left)); err != nil || e != nil && e.Attribute != "cn" && e.Attribute != "ou" {
+			if e, err := s.owner(ctx, c, classOf(t.Class), target, change.Wanted(left)); err != nil || e != nil && e.Attribute != "cn" && e.Attribute != "ou" {
 				if err == nil {
 					err = e.From(result.Err())
 				}
 				return r, err
 			}
 		}
-		return r, s.fault(result.Err(), about{
-			server: c.Root.Server, doing: "change the object", object: target,
-			right: "the right to write " + names(todo), attribute: todo[0].Name,
+		return r, s.Fault(result.Err(), fault.About{
+			Server: c.Root.Server, Doing: "change the object", Object: target,
+			Right: "the right to write " + change.Names(todo), Attribute: todo[0].Name,
 		})
 	}
 }
 
 // changes checks what is wanted. look tells that the object must be read
 // before it is written.
-func (s *System) changes(ctx context.Context, changes []*connectorv1.Change) (todo []change, look bool, err error) {
-	c, err := s.conn(ctx)
+func (s *System) changes(ctx context.Context, changes []*connectorv1.Change) (todo []change.Change, look bool, err error) {
+	c, err := s.Conn(ctx)
 	if err != nil {
 		return nil, false, err
 	}
@@ -90,47 +86,23 @@ func (s *System) changes(ctx context.Context, changes []*connectorv1.Change) (to
 		if err != nil {
 			return nil, false, err
 		}
-		n := change{Attribute: a, expect: ch.GetExpect(), want: ch.GetWant()}
-		if n.add, err = raw(a, without(n.want, n.expect)); err != nil {
-			return nil, false, err
-		}
-		for _, v := range without(n.expect, n.want) {
-			old, err := a.Raw(v)
-			if err != nil {
-				return nil, false, sdk.Invalid(err.Error(), "Report this as a fault of the coordinator.").At(a.Name)
-			}
-			n.remove = append(n.remove, old)
-		}
-		if len(n.want) > 1 && !a.Multi {
-			_, err := raw(a, n.want)
+		n, err := change.Of(a, ch.GetExpect(), ch.GetWant(), func(texts []string, old bool) ([]string, error) { return rawOf(a, texts, old) })
+		if err != nil {
 			return nil, false, err
 		}
 		look = look || a.Multi
 		todo = append(todo, n)
 	}
-	if !slices.ContainsFunc(todo, func(n change) bool { return len(n.add)+len(n.remove) > 0 }) {
+	if !slices.ContainsFunc(todo, func(n change.Change) bool { return len(n.Add)+len(n.Remove) > 0 }) {
 		look = true
 	}
 	return todo, look, nil
 }
 
-func onWire(todo []change) []wire.Change {
-	var changes []wire.Change
-	for _, n := range todo {
-		if len(n.remove) > 0 {
-			changes = append(changes, wire.Change{Kind: wire.ChangeDelete, Attribute: wire.Attribute{Name: n.Name, Values: n.remove}})
-		}
-		if len(n.add) > 0 {
-			changes = append(changes, wire.Change{Kind: wire.ChangeAdd, Attribute: wire.Attribute{Name: n.Name, Values: n.add}})
-		}
-	}
-	return changes
-}
-
 // compare reads the object and returns the changes that are still to be made.
 // It is a conflict if an attribute holds neither what is expected nor what is
 // wanted.
-func (s *System) compare(ctx context.Context, t sdk.Target, target string, todo []change) (left []change, now *sdk.Object, err error) {
+func (s *System) compare(ctx context.Context, t sdk.Target, target string, todo []change.Change) (left []change.Change, now *sdk.Object, err error) {
 	attributes := slices.Clone(t.Attributes)
 	for _, n := range todo {
 		if !slices.Contains(attributes, n.Name) {
@@ -142,57 +114,42 @@ func (s *System) compare(ctx context.Context, t sdk.Target, target string, todo 
 		return nil, nil, err
 	}
 	if now == nil {
-		return nil, nil, gone(t.ID)
+		return nil, nil, fault.Gone(dn.OfID(t.ID))
 	}
-	exact := func(a, b string) bool { return a == b }
-	for _, n := range todo {
-		switch has := valuesOf(now, n.Name); {
-		case sameSet(has, n.want, exact):
-		case sameSet(has, n.expect, n.Same):
-			if len(n.add)+len(n.remove) > 0 {
-				left = append(left, n)
-			}
-		default:
-			return nil, now, sdk.Conflict(fmt.Sprintf("%s is now %s, expected %s", n.Name, show(has), show(n.expect)),
-				"Nothing: it is planned again from what is there.").On(now.Address).At(n.Name)
+	left, err = change.Left(now, todo)
+	return left, now, err
+}
+
+// rawOf is [raw]; old values were read, so what is wrong with them is nobody's
+// mapping.
+func rawOf(a *schema.Attribute, texts []string, old bool) ([]string, error) {
+	if !old {
+		return raw(a, texts)
+	}
+	raws := make([]string, len(texts))
+	for i, v := range texts {
+		var err error
+		if raws[i], err = a.Raw(v); err != nil {
+			return nil, sdk.Invalid(err.Error(), "Report this as a fault of the coordinator.").At(a.Name)
 		}
 	}
-	return left, now, nil
+	return raws, nil
 }
 
 // missing tells whether the object or one that it shall refer to is not there.
-func (s *System) missing(ctx context.Context, t sdk.Target, target string, todo []change) error {
+func (s *System) missing(ctx context.Context, t sdk.Target, target string, todo []change.Change) error {
 	o, err := s.object(ctx, classOf(t.Class).name, target, nil)
 	if err != nil {
 		return err
 	}
 	if o == nil {
-		return gone(t.ID)
+		return fault.Gone(dn.OfID(t.ID))
 	}
 	for _, n := range todo {
-		if n.Kind == schema.Reference && len(n.want) > 0 {
-			return sdk.NotFound(fmt.Sprintf("the object that %s shall refer to, %s, is not in the directory", n.Name, show(n.want)),
+		if n.Kind == schema.Reference && len(n.Want) > 0 {
+			return sdk.NotFound(fmt.Sprintf("the object that %s shall refer to, %s, is not in the directory", n.Name, change.Show(n.Want)),
 				"Nothing: it is read and planned again.").On(o.Address).At(n.Name)
 		}
 	}
 	return sdk.NotFound("an object that this one shall refer to is not in the directory", "Nothing: it is read and planned again.").On(o.Address)
-}
-
-func wanted(todo []change) (attributes []wire.Attribute) {
-	for _, n := range todo {
-		if len(n.add) > 0 {
-			attributes = append(attributes, wire.Attribute{Name: n.Name, Values: n.add})
-		}
-	}
-	return attributes
-}
-
-func names(todo []change) (list string) {
-	for i, n := range todo {
-		if i > 0 {
-			list += ", "
-		}
-		list += n.Name
-	}
-	return list
 }

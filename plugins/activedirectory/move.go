@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
@@ -14,7 +15,7 @@ import (
 // address it was seen at, not by its id, so that it fails if somebody moves it
 // meanwhile.
 func (s *System) Move(ctx context.Context, t sdk.Target, move *connectorv1.Move) (sdk.Result, error) {
-	c, err := s.conn(ctx)
+	c, err := s.Conn(ctx)
 	if err != nil {
 		return sdk.Result{}, err
 	}
@@ -33,7 +34,7 @@ func (s *System) Move(ctx context.Context, t sdk.Target, move *connectorv1.Move)
 			return sdk.Result{}, err
 		}
 		if now == nil {
-			return sdk.Result{}, gone(t.ID)
+			return sdk.Result{}, fault.Gone(dn.OfID(t.ID))
 		}
 		_, name, container, _ := dn.Split(now.Address)
 		if name == move.GetName() && dn.Equal(container, move.GetContainer()) {
@@ -48,7 +49,7 @@ func (s *System) Move(ctx context.Context, t sdk.Target, move *connectorv1.Move)
 		if !dn.Equal(container, move.GetContainer()) {
 			request.Superior = move.GetContainer()
 		}
-		result, c, err := s.write(ctx, request)
+		result, c, err := s.Write(ctx, request)
 		if err != nil {
 			return sdk.Result{}, err
 		}
@@ -69,9 +70,9 @@ func (s *System) Move(ctx context.Context, t sdk.Target, move *connectorv1.Move)
 				return r, err
 			}
 		}
-		return r, s.fault(result.Err(), about{
-			server: c.Root.Server, doing: "move the object to " + want, object: now.Address,
-			right: fmt.Sprintf(`"Delete" on it, "Create %s objects" on %s, or the right to write name and %s`, class.name, move.GetContainer(), class.naming),
+		return r, s.Fault(result.Err(), fault.About{
+			Server: c.Root.Server, Doing: "move the object to " + want, Object: now.Address,
+			Right: fmt.Sprintf(`"Delete" on it, "Create %s objects" on %s, or the right to write name and %s`, class.name, move.GetContainer(), class.naming),
 		})
 	}
 }
@@ -82,7 +83,7 @@ func (s *System) Delete(ctx context.Context, t sdk.Target) (sdk.Result, error) {
 	if err != nil {
 		return sdk.Result{}, err
 	}
-	result, c, err := s.write(ctx, wire.Delete{DN: target})
+	result, c, err := s.Write(ctx, wire.Delete{DN: target})
 	if err != nil {
 		return sdk.Result{}, err
 	}
@@ -94,8 +95,8 @@ func (s *System) Delete(ctx context.Context, t sdk.Target) (sdk.Result, error) {
 		r.Unchanged = true
 		return r, nil
 	}
-	return r, s.fault(result.Err(), about{
-		server: c.Root.Server, doing: "delete the object", object: target,
-		right: fmt.Sprintf(`"Delete", or "Delete %s objects" on its container`, t.Class),
+	return r, s.Fault(result.Err(), fault.About{
+		Server: c.Root.Server, Doing: "delete the object", Object: target,
+		Right: fmt.Sprintf(`"Delete", or "Delete %s objects" on its container`, t.Class),
 	})
 }

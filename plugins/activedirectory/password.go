@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf16"
 
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk/password"
@@ -34,13 +35,13 @@ func (s *System) SetPassword(ctx context.Context, t sdk.Target, rule *connectorv
 	if err != nil {
 		return sdk.Result{}, err
 	}
-	result, c, err := s.write(ctx, wire.Modify{DN: target, Changes: passwordChanges(secret, rule)})
+	result, c, err := s.Write(ctx, wire.Modify{DN: target, Changes: passwordChanges(secret, rule)})
 	if err != nil {
 		return sdk.Result{}, err
 	}
 	if err := result.Err(); err != nil {
-		return sdk.Result{Server: c.Root.Name}, s.fault(err, about{
-			server: c.Root.Server, doing: "set the password", object: target, right: `"Reset password"`, attribute: "unicodePwd",
+		return sdk.Result{Server: c.Root.Name}, s.Fault(err, fault.About{
+			Server: c.Root.Server, Doing: "set the password", Object: target, Right: `"Reset password"`, Attribute: "unicodePwd",
 		})
 	}
 	return s.after(ctx, t, target, sdk.Result{Server: c.Root.Name, SealedPassword: box}), nil

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/session"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
@@ -52,7 +54,7 @@ func (s *System) probeServer(ctx context.Context, server dc.Server, steps *sdk.S
 		return steps.Try(name, func() (string, error) {
 			detail, err := do()
 			if err != nil {
-				err = s.fault(err, about{server: server, doing: name})
+				err = s.Fault(err, fault.About{Server: server, Doing: name})
 			}
 			return detail, err
 		})
@@ -89,13 +91,13 @@ func (s *System) probeServer(ctx context.Context, server dc.Server, steps *sdk.S
 
 func (s *System) probeBase(ctx context.Context, c *dc.Conn, base string) (string, error) {
 	seen := 0
-	result, err := c.Search(ctx, wire.Search{Base: base, Scope: wire.ScopeBase, Filter: present.Bytes(), Attributes: []string{"1.1"}},
+	result, err := c.Search(ctx, wire.Search{Base: base, Scope: wire.ScopeBase, Filter: session.Any.Bytes(), Attributes: []string{"1.1"}},
 		func(*wire.Entry) error { seen++; return nil })
 	if err == nil {
 		err = result.Err()
 	}
 	if err != nil {
-		return "", s.fault(err, about{server: c.Root.Server, doing: "read the base", object: base, right: `"List contents" and "Read all properties"`})
+		return "", s.Fault(err, fault.About{Server: c.Root.Server, Doing: "read the base", Object: base, Right: `"List contents" and "Read all properties"`})
 	}
 	if seen == 0 {
 		return "", sdk.NotFound("the base is not in the directory, or the service account may not see it", "Correct \"base\", or grant the right to read.").On(base)
@@ -114,7 +116,7 @@ func (s *System) probeChanges(ctx context.Context, c *dc.Conn) (string, error) {
 			continue
 		}
 		if err != nil {
-			return "", s.fault(err, about{server: c.Root.Server, doing: "ask for changes by DirSync", object: c.Root.Base})
+			return "", s.Fault(err, fault.About{Server: c.Root.Server, Doing: "ask for changes by DirSync", Object: c.Root.Base})
 		}
 		if flags&objectSecurity != 0 {
 			return `by what the account may read, for it lacks "Replicating Directory Changes"`, nil
@@ -126,7 +128,7 @@ func (s *System) probeChanges(ctx context.Context, c *dc.Conn) (string, error) {
 
 // probeRights asks the server what the account may do (MS-ADTS 3.1.1.4.5.13).
 func (s *System) probeRights(ctx context.Context, c *dc.Conn, base string, class class) (string, error) {
-	e, _, err := s.readOne(ctx, base, []string{"allowedChildClassesEffective", "allowedAttributesEffective"})
+	e, _, err := s.ReadOne(ctx, base, []string{"allowedChildClassesEffective", "allowedAttributesEffective"})
 	if err != nil {
 		return "", err
 	}

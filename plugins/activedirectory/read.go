@@ -4,8 +4,10 @@ import (
 	"context"
 
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/filter"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/schema"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/session"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
@@ -13,7 +15,7 @@ import (
 // Read gives every object below the base. Its cookie is taken before anything
 // is read, so that a change meanwhile is given again rather than lost.
 func (s *System) Read(ctx context.Context, q sdk.Query, out *sdk.Sink) ([]byte, error) {
-	c, err := s.dedicated(ctx)
+	c, err := s.Dedicated(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -30,20 +32,10 @@ func (s *System) Read(ctx context.Context, q sdk.Query, out *sdk.Sink) ([]byte, 
 		}
 		err = s.give(ctx, c, sh, s.base(c.Root), s.filterOf(c.Root, class), out, nil)
 		if err != nil {
-			return nil, s.fault(err, about{server: c.Root.Server, doing: "read " + class.name + " objects", object: s.base(c.Root)})
+			return nil, s.Fault(err, fault.About{Server: c.Root.Server, Doing: "read " + class.name + " objects", Object: s.base(c.Root)})
 		}
 	}
 	return next, nil
-}
-
-// dedicated returns a connection of the read's own: while the agent is slower
-// than the server, nothing else on it is answered.
-func (s *System) dedicated(ctx context.Context) (*dc.Conn, error) {
-	c, err := s.pool.Dedicated(ctx)
-	if err != nil {
-		return nil, s.fault(err, about{doing: "reach a domain controller"})
-	}
-	return c, nil
 }
 
 // give passes what a search finds to out, and the id of each object to found.
@@ -53,7 +45,7 @@ func (s *System) give(ctx context.Context, c *dc.Conn, sh *shape, base string, f
 	if err != nil {
 		return err
 	}
-	return s.search(ctx, c, wire.Search{
+	return s.Search(ctx, c, wire.Search{
 		Base: base, Scope: wire.ScopeSubtree, Filter: f.Bytes(), Attributes: sh.request,
 	}, func(e *wire.Entry) error {
 		sh.decode(e, o)
@@ -83,8 +75,8 @@ func (s *System) names(ctx context.Context, c *dc.Conn, sh *shape) (map[string]s
 		return nil, nil
 	}
 	names := map[string]string{}
-	err := s.search(ctx, c, wire.Search{
-		Base: c.Root.Base, Scope: wire.ScopeSubtree, Filter: present.Bytes(), Attributes: []string{entryUUID},
+	err := s.Search(ctx, c, wire.Search{
+		Base: c.Root.Base, Scope: wire.ScopeSubtree, Filter: session.Any.Bytes(), Attributes: []string{entryUUID},
 	}, func(e *wire.Entry) error {
 		for _, a := range e.Attributes {
 			names[foldDN(e.DN)] = a.Values[0]

@@ -181,7 +181,7 @@ func (s *System) complete(ctx context.Context, sh *shape, o *decoded) error {
 		a := sh.attributes[r.slot]
 		values := slices.Clone(o.Attributes[r.slot].Values)
 		for next := r.next; next > 0; {
-			e, _, err := s.readOne(ctx, dn.OfID(o.ID), []string{a.Name + ";range=" + strconv.Itoa(next) + "-*"})
+			e, _, err := s.ReadOne(ctx, dn.OfID(o.ID), []string{a.Name + ";range=" + strconv.Itoa(next) + "-*"})
 			if err != nil {
 				return err
 			}
@@ -203,7 +203,7 @@ func (s *System) complete(ctx context.Context, sh *shape, o *decoded) error {
 
 // object reads the object that base names, nil if it is not there.
 func (s *System) object(ctx context.Context, class, base string, attributes []string) (*sdk.Object, error) {
-	c, err := s.conn(ctx)
+	c, err := s.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +211,7 @@ func (s *System) object(ctx context.Context, class, base string, attributes []st
 	if err != nil {
 		return nil, err
 	}
-	e, _, err := s.readOne(ctx, base, sh.request)
+	e, _, err := s.ReadOne(ctx, base, sh.request)
 	if err != nil || e == nil {
 		return nil, err
 	}

@@ -2,10 +2,9 @@ package activedirectory
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"strings"
 
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/change"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/schema"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
@@ -44,67 +43,15 @@ func (s *System) writable(ctx context.Context, c *dc.Conn, name string) (*schema
 // raw turns values into what the wire carries, after checking their form and
 // length against the schema.
 func raw(a *schema.Attribute, values []string) ([]string, error) {
+	if err := change.Check(a, values); err != nil {
+		return nil, err
+	}
 	raws := make([]string, len(values))
 	for i, v := range values {
-		if n := a.TooLong(v); n > 0 {
-			return nil, tooLong(a.Name, n, a.Max)
-		}
-		if v == "" {
-			return nil, sdk.Invalid(a.Name+" has an empty value, which Active Directory refuses", "Let the mapping leave the attribute out.").At(a.Name)
-		}
 		var err error
 		if raws[i], err = a.Raw(v); err != nil {
 			return nil, sdk.Invalid(err.Error(), "Correct the value in the source or the mapping.").At(a.Name)
 		}
 	}
-	if len(values) > 1 && !a.Multi {
-		return nil, sdk.Invalid(fmt.Sprintf("%s has %d values, Active Directory takes one", a.Name, len(values)), "Correct the mapping.").At(a.Name)
-	}
 	return raws, nil
-}
-
-func tooLong(name string, has, takes int) *sdk.Error {
-	return sdk.Invalid(fmt.Sprintf("%s has %d characters, Active Directory takes %d", name, has, takes),
-		"Shorten it in the source, or with left() in the mapping.").At(name)
-}
-
-// valuesOf returns the values of an attribute of o.
-func valuesOf(o *sdk.Object, name string) []string {
-	for _, a := range o.Attributes {
-		if strings.EqualFold(a.Name, name) {
-			return a.Values
-		}
-	}
-	return nil
-}
-
-// sameSet tells whether two sets of values are the same by eq.
-func sameSet(x, y []string, eq func(a, b string) bool) bool {
-	if len(x) != len(y) {
-		return false
-	}
-	return !slices.ContainsFunc(x, func(a string) bool {
-		return !slices.ContainsFunc(y, func(b string) bool { return eq(a, b) })
-	})
-}
-
-// without returns those of x that are not exactly in y.
-func without(x, y []string) (rest []string) {
-	for _, v := range x {
-		if !slices.Contains(y, v) {
-			rest = append(rest, v)
-		}
-	}
-	return rest
-}
-
-// show writes values for a person.
-func show(values []string) string {
-	switch len(values) {
-	case 0:
-		return "empty"
-	case 1:
-		return fmt.Sprintf("%q", values[0])
-	}
-	return fmt.Sprintf("%q", values)
 }

@@ -150,8 +150,8 @@ func createContainers(t *testing.T, d domain) {
 func createCheckedAgainstTheSchema(t *testing.T, d domain) {
 	c, ou := d.open(t), d.ou(t, "Limits")
 	wantFault(t, "long title", c.apply(create(ou, "Ann", "ann.limits", "title", strings.Repeat("é", 140))), invalid,
-		"title has 140 characters, Active Directory takes 128")
-	wantFault(t, "long name", c.apply(create(ou, strings.Repeat("x", 65), "ann.limits")), invalid, "cn has 65 characters, Active Directory takes 64")
+		"title has 140 characters, the directory takes 128")
+	wantFault(t, "long name", c.apply(create(ou, strings.Repeat("x", 65), "ann.limits")), invalid, "cn has 65 characters, the directory takes 64")
 	wantFault(t, "unknown attribute", c.apply(create(ou, "Ann", "ann.limits", "titel", "x")), invalid, `no attribute "titel"`)
 	wantFault(t, "read-only attribute", c.apply(create(ou, "Ann", "ann.limits", "whenCreated", "2026-01-01T00:00:00Z")), invalid, "whenCreated")
 	wantFault(t, "password attribute", c.apply(create(ou, "Ann", "ann.limits", "unicodePwd", "x")), invalid, "unicodePwd")

@@ -7,7 +7,8 @@
 // after the others. Requests share few connections, many at a time on each.
 //
 // A step that fails gives a [*StepError], which names the server and the step.
-// Nothing is ever sent without encryption: ldap:// means StartTLS.
+// Nothing is sent without encryption, for ldap:// means StartTLS, unless
+// [Options.Plain] says so.
 package dc
 
 import (
@@ -43,9 +44,11 @@ type Options struct {
 	CANames  []string       // subjects in CA, for messages
 	Bind     string         // DN, UPN or DOMAIN\name of a simple bind
 	Password sealed.Secret
-	Kerberos *Kerberos     // instead of a simple bind
-	Dial     time.Duration // for everything up to the bind
-	Silence  time.Duration // after which a server that owes an answer is taken as gone
+	Kerberos *Kerberos        // instead of a simple bind
+	External *tls.Certificate // shown to the server, instead of a simple bind: SASL EXTERNAL
+	Plain    bool             // ldap:// is spoken without StartTLS: everything can be read on the way
+	Dial     time.Duration    // for everything up to the bind
+	Silence  time.Duration    // after which a server that owes an answer is taken as gone
 	Log      *slog.Logger
 }
 
@@ -96,11 +99,15 @@ type Root struct {
 	Schema          string   // schema naming context, empty where it is no Active Directory
 	SubSchema       string   // entry with the schema of RFC 4512
 	Controls        []string
-	ActiveDirectory bool // not another kind of LDAP server
+	Extensions      []string // extended operations
+	ActiveDirectory bool     // not another kind of LDAP server
 }
 
 // Supports tells whether the server knows a control.
 func (r *Root) Supports(oid string) bool { return slices.Contains(r.Controls, oid) }
+
+// Extends tells whether the server knows an extended operation.
+func (r *Root) Extends(oid string) bool { return slices.Contains(r.Extensions, oid) }
 
 // A Conn is a connection to a server that is known.
 type Conn struct {
@@ -281,17 +288,23 @@ func (o *Options) dial(ctx context.Context, s Server) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := o.Encrypt(ctx, s, nc)
-	if err != nil {
-		_ = nc.Close()
-		return nil, err
+	if !o.Clear(s) {
+		t, err := o.Encrypt(ctx, s, nc)
+		if err != nil {
+			_ = nc.Close()
+			return nil, err
+		}
+		nc = t
 	}
-	return o.Ready(ctx, s, t)
+	return o.Ready(ctx, s, nc)
 }
 
-// Ready signs in on t, which it takes over, and asks the server what it is.
-func (o *Options) Ready(ctx context.Context, s Server, t *tls.Conn) (*Conn, error) {
-	c := &Conn{Conn: wire.New(t, o.Silence)}
+// Clear tells whether nothing is encrypted on the way to s.
+func (o *Options) Clear(s Server) bool { return o.Plain && s.StartTLS }
+
+// Ready signs in on nc, which it takes over, and asks the server what it is.
+func (o *Options) Ready(ctx context.Context, s Server, nc net.Conn) (*Conn, error) {
+	c := &Conn{Conn: wire.New(nc, o.Silence)}
 	err := o.authenticate(ctx, s, c.Conn)
 	if err == nil {
 		c.Root, err = readRoot(ctx, s, c.Conn)
@@ -330,6 +343,9 @@ func (o *Options) Encrypt(ctx context.Context, s Server, nc net.Conn) (*tls.Conn
 		}
 	}
 	config := &tls.Config{ServerName: s.Host, RootCAs: o.CA, MinVersion: tls.VersionTLS12}
+	if o.External != nil {
+		config.Certificates = []tls.Certificate{*o.External}
+	}
 	t := tls.Client(nc, config)
 	if err := t.HandshakeContext(ctx); err != nil {
 		if bad, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
@@ -342,9 +358,12 @@ func (o *Options) Encrypt(ctx context.Context, s Server, nc net.Conn) (*tls.Conn
 
 func (o *Options) authenticate(ctx context.Context, s Server, c *wire.Conn) error {
 	var err error
-	if o.Kerberos != nil {
+	switch {
+	case o.Kerberos != nil:
 		err = o.Kerberos.bind(ctx, s, c, o.Password)
-	} else {
+	case o.External != nil:
+		_, _, err = c.BindSASL(ctx, "EXTERNAL", []byte{})
+	default:
 		var result *wire.Result
 		if result, err = c.BindSimple(ctx, o.Bind, o.Password.Reveal()); err == nil {
 			err = result.Err()
@@ -364,7 +383,7 @@ func readRoot(ctx context.Context, s Server, c *wire.Conn) (*Root, error) {
 	result, err := c.Search(ctx, wire.Search{
 		Scope: wire.ScopeBase, Filter: filter.Present("objectClass").Bytes(),
 		Attributes: []string{"defaultNamingContext", "namingContexts", "schemaNamingContext", "subschemaSubentry",
-			"supportedControl", "supportedCapabilities", "dnsHostName"},
+			"supportedControl", "supportedExtension", "supportedCapabilities", "dnsHostName"},
 	}, func(e *wire.Entry) error {
 		for _, a := range e.Attributes {
 			switch strings.ToLower(a.Name) {
@@ -378,6 +397,8 @@ func readRoot(ctx context.Context, s Server, c *wire.Conn) (*Root, error) {
 				root.SubSchema = a.Values[0]
 			case "supportedcontrol":
 				root.Controls = slices.Clone(a.Values)
+			case "supportedextension":
+				root.Extensions = slices.Clone(a.Values)
 			case "supportedcapabilities":
 				root.ActiveDirectory = slices.Contains(a.Values, activeDirectory)
 			case "dnshostname":

@@ -40,6 +40,7 @@ const (
 	ObjectClassModsProhibited = 69
 	AffectsMultipleDSAs       = 71
 	Other                     = 80
+	AssertionFailed           = 122 // RFC 4528
 )
 
 // maxMessage bounds what a server can make us hold: 64 MiB.
@@ -52,6 +53,10 @@ type Result struct {
 	Message   string // diagnostic
 	Referrals []string
 	Controls  []Control
+
+	// References are what a search found to lie on other servers, at most a
+	// hundred. They are not followed.
+	References []string
 
 	credentials []byte // of a SASL bind
 }
@@ -106,6 +111,28 @@ func (e *LostError) Unwrap() error { return e.Err }
 type Entry struct {
 	DN         string
 	Attributes []Attribute
+
+	controls []byte
+}
+
+// Control returns the value of a control that came with the entry, valid as
+// long as the entry's slices.
+func (e *Entry) Control(oid string) ([]byte, bool) {
+	for rest := e.controls; len(rest) > 0; {
+		var one, part []byte
+		_, one, rest = ber.Next(rest)
+		if _, part, one = ber.Next(one); string(part) != oid {
+			continue
+		}
+		for len(one) > 0 {
+			var tag byte
+			if tag, part, one = ber.Next(one); tag == ber.OctetString {
+				return part, true
+			}
+		}
+		return nil, true
+	}
+	return nil, false
 }
 
 // Values returns the values of an attribute in this very spelling.
@@ -217,6 +244,31 @@ func (e *Entry) parse(body []byte, values []string) ([]string, error) {
 	return values, nil
 }
 
+// parseURLs reads the URLs of a reference.
+func parseURLs(body []byte) (urls []string) {
+	for len(body) > 0 {
+		var url []byte
+		_, url, body = ber.Next(body)
+		urls = append(urls, string(url))
+	}
+	return urls
+}
+
+// parseIntermediate reads an IntermediateResponse, RFC 4511, 4.13.
+func parseIntermediate(body []byte) (oid string, value []byte) {
+	for len(body) > 0 {
+		var kind byte
+		var part []byte
+		switch kind, part, body = ber.Next(body); kind {
+		case 0x80:
+			oid = string(part)
+		case 0x81:
+			value = part
+		}
+	}
+	return oid, value
+}
+
 // parseResult reads an LDAPResult, whatever answer holds it.
 func parseResult(tag byte, body, controls []byte) (*Result, error) {
 	kind, code, rest := ber.Next(body)
@@ -237,11 +289,7 @@ func parseResult(tag byte, body, controls []byte) (*Result, error) {
 		var part []byte
 		switch kind, part, rest = ber.Next(rest); {
 		case kind == 0xa3:
-			for len(part) > 0 {
-				var url []byte
-				_, url, part = ber.Next(part)
-				r.Referrals = append(r.Referrals, string(url))
-			}
+			r.Referrals = parseURLs(part)
 		case kind == 0x87 && tag != tagExtendedAnswer:
 			r.credentials = append([]byte{}, part...)
 		}

@@ -51,9 +51,11 @@ type Conn struct {
 
 // A call waits for its answer.
 type call struct {
-	mu     sync.Mutex // held while entry runs
+	mu     sync.Mutex // held while entry or info runs
 	entry  func(*Entry) error
-	err    error // of entry; nothing is given to it after that
+	info   func(oid string, value []byte) error
+	err    error    // of entry; nothing is given to it after that
+	others []string // references to other servers
 	result *Result
 	lost   error
 	done   chan struct{}
@@ -62,7 +64,7 @@ type call struct {
 // StartTLS asks for encryption of a connection on which nothing was said yet.
 // A deadline is the caller's to set.
 func StartTLS(nc net.Conn) error {
-	if _, err := nc.Write(appendMessage(nil, 1, extended{startTLS}, nil)); err != nil {
+	if _, err := nc.Write(appendMessage(nil, 1, Extended{OID: startTLS}, nil)); err != nil {
 		return err
 	}
 	message, err := readMessage(bufio.NewReaderSize(oneByOne{nc}, 16), nil)
@@ -126,24 +128,32 @@ func (c *Conn) Close() {
 // Do sends r and waits for its result, whose code it does not judge. The error
 // is a [*LostError], or the cause of ctx: then the request may have been sent.
 func (c *Conn) Do(ctx context.Context, r Request, controls ...Control) (*Result, error) {
-	return c.call(ctx, r, controls, nil)
+	return c.call(ctx, r, controls, nil, nil)
 }
 
 // Search sends r and gives each entry to entry, which runs in the goroutine
 // that reads the connection: while it blocks, nothing else is read. Its error
-// ends the search and is returned. References to other servers are skipped.
+// ends the search and is returned. References to other servers are not
+// followed, but named in the result.
 func (c *Conn) Search(ctx context.Context, r Search, entry func(*Entry) error, controls ...Control) (*Result, error) {
-	return c.call(ctx, r, controls, entry)
+	return c.call(ctx, r, controls, entry, nil)
+}
+
+// SearchInfo is [Conn.Search] that gives intermediate responses (RFC 4511,
+// 4.13) to info, in their order among the entries and under the same rules;
+// value is valid until info returns.
+func (c *Conn) SearchInfo(ctx context.Context, r Search, entry func(*Entry) error, info func(oid string, value []byte) error, controls ...Control) (*Result, error) {
+	return c.call(ctx, r, controls, entry, info)
 }
 
 // BindSimple authenticates by password.
 func (c *Conn) BindSimple(ctx context.Context, name, password string) (*Result, error) {
-	return c.call(ctx, bindSimple{name, password}, nil, nil)
+	return c.call(ctx, bindSimple{name, password}, nil, nil, nil)
 }
 
 // BindSASL takes one step of an authentication; more tells that another follows.
 func (c *Conn) BindSASL(ctx context.Context, mechanism string, token []byte) (answer []byte, more bool, err error) {
-	result, err := c.call(ctx, bindSASL{mechanism, token}, nil, nil)
+	result, err := c.call(ctx, bindSASL{mechanism, token}, nil, nil, nil)
 	if err != nil {
 		return nil, false, err
 	}
@@ -153,8 +163,8 @@ func (c *Conn) BindSASL(ctx context.Context, mechanism string, token []byte) (an
 	return result.credentials, false, result.Err()
 }
 
-func (c *Conn) call(ctx context.Context, r Request, controls []Control, entry func(*Entry) error) (*Result, error) {
-	w := &call{entry: entry, done: make(chan struct{})}
+func (c *Conn) call(ctx context.Context, r Request, controls []Control, entry func(*Entry) error, info func(string, []byte) error) (*Result, error) {
+	w := &call{entry: entry, info: info, done: make(chan struct{})}
 	id, err := c.send(w, r, controls)
 	if err != nil {
 		return nil, err
@@ -292,15 +302,22 @@ func (c *Conn) readAll() error {
 		}
 		switch tag {
 		case tagReference:
+			if len(w.others) < 100 {
+				w.others = append(w.others, parseURLs(body)...)
+			}
 		case tagEntry:
 			if values, err = entry.parse(body, values); err != nil {
 				return err
 			}
+			entry.controls = controls
 			w.give(&entry)
+		case tagIntermediate:
+			w.tell(body)
 		default:
 			if w.result, err = parseResult(tag, body, controls); err != nil {
 				return err
 			}
+			w.result.References = w.others
 			c.finish(id, w)
 		}
 	}
@@ -311,6 +328,14 @@ func (w *call) give(e *Entry) {
 	defer w.mu.Unlock()
 	if w.err == nil && w.entry != nil {
 		w.err = w.entry(e)
+	}
+}
+
+func (w *call) tell(body []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil && w.info != nil {
+		w.err = w.info(parseIntermediate(body))
 	}
 }
 

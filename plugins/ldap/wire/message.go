@@ -19,6 +19,7 @@ const (
 	tagAbandon        = 0x50
 	tagExtended       = 0x77
 	tagExtendedAnswer = 0x78
+	tagIntermediate   = 0x79
 	tagControls       = 0xa0
 )
 
@@ -79,6 +80,12 @@ type Search struct {
 	Attributes []string
 }
 
+// Extended asks for what RFC 4511 does not have. A nil Value is absent.
+type Extended struct {
+	OID   string
+	Value []byte
+}
+
 // bindSimple and bindSASL authenticate; nothing else may be under way.
 type (
 	bindSimple struct{ name, password string }
@@ -86,9 +93,8 @@ type (
 		mechanism   string
 		credentials []byte
 	}
-	extended struct{ oid string }
-	abandon  struct{ id int64 }
-	unbind   struct{}
+	abandon struct{ id int64 }
+	unbind  struct{}
 )
 
 // A Control goes with a request or an answer. A nil Value is absent.
@@ -201,9 +207,13 @@ func (r bindSASL) appendTo(b []byte) []byte {
 	return ber.Shut(ber.Shut(b, sasl), op)
 }
 
-func (r extended) appendTo(b []byte) []byte {
+func (r Extended) appendTo(b []byte) []byte {
 	b, op := ber.Open(b, tagExtended)
-	return ber.Shut(ber.Text(b, 0x80, r.oid), op)
+	b = ber.Text(b, 0x80, r.OID)
+	if r.Value != nil {
+		b = ber.Text(b, 0x81, r.Value)
+	}
+	return ber.Shut(b, op)
 }
 
 func (r abandon) appendTo(b []byte) []byte { return ber.Int(b, tagAbandon, r.id) }
