@@ -43,7 +43,7 @@ func Connector() sdk.Connector {
 		Summary: "Users, groups and organizational units of an Active Directory domain, over LDAP",
 		Capabilities: []sdk.Capability{
 			sdk.CanRead, sdk.CanReadChanges, sdk.CanFind, sdk.CanCreate, sdk.CanModify, sdk.CanMove,
-			sdk.CanSetEnabled, sdk.CanChangeMembership, sdk.CanSetPassword, sdk.CanDelete,
+			sdk.CanSetEnabled, sdk.CanChangeMembership, sdk.CanSetPassword, sdk.CanDelete, sdk.CanInspect,
 		},
 	}, open)
 }

@@ -53,6 +53,7 @@ const (
 	CanChangeMembership = connectorv1.Capability_CAPABILITY_MEMBERSHIP // MembershipChanger
 	CanSetPassword      = connectorv1.Capability_CAPABILITY_PASSWORD   // PasswordSetter
 	CanDelete           = connectorv1.Capability_CAPABILITY_DELETE     // Deleter
+	CanInspect          = connectorv1.Capability_CAPABILITY_INSPECT    // Inspector
 )
 
 // A Description says what a connector is. All of it is required.
@@ -163,5 +164,6 @@ func abilities() []ability {
 		{CanChangeMembership, reflect.TypeFor[MembershipChanger]()},
 		{CanSetPassword, reflect.TypeFor[PasswordSetter]()},
 		{CanDelete, reflect.TypeFor[Deleter]()},
+		{CanInspect, reflect.TypeFor[Inspector]()},
 	}
 }

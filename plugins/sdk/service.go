@@ -84,7 +84,14 @@ func (s *Service) Probe(ctx context.Context, r *connectorv1.ProbeRequest) (*conn
 		return nil, err
 	}
 	var steps Steps
-	if err := s.guarded(func() error { system.Probe(ctx, r.GetClasses(), &steps); return nil }); err != nil {
+	err = s.guarded(func() error {
+		system.Probe(ctx, r.GetClasses(), &steps)
+		if prober, ok := system.(AccessProber); ok && len(r.GetAccess()) > 0 && !steps.failed {
+			prober.ProbeAccess(ctx, r.GetAccess(), &steps)
+		}
+		return nil
+	})
+	if err != nil {
 		steps.Try("go on", func() (string, error) { return "", err })
 	}
 	return &connectorv1.ProbeResponse{Steps: steps.steps}, nil
@@ -177,6 +184,27 @@ func (s *Service) Find(ctx context.Context, r *connectorv1.FindRequest) (*connec
 	}
 	if response.Outcome, response.Fault = verdict(err, OutcomeUnavailable); err != nil {
 		response.Records = nil
+	}
+	return response, nil
+}
+
+// Inspect returns what objects are to the security of the system.
+func (s *Service) Inspect(ctx context.Context, r *connectorv1.InspectRequest) (*connectorv1.InspectResponse, error) {
+	system, err := s.opened()
+	if err != nil {
+		return nil, err
+	}
+	response := &connectorv1.InspectResponse{}
+	err = s.guarded(func() (err error) {
+		inspector, ok := system.(Inspector)
+		if !ok {
+			return s.cannot("inspect")
+		}
+		response.Objects, response.Groups, err = inspector.Inspect(ctx, r.GetIds(), r.GetGroups())
+		return err
+	})
+	if response.Outcome, response.Fault = verdict(err, OutcomeUnavailable); err != nil {
+		response.Objects, response.Groups = nil, nil
 	}
 	return response, nil
 }

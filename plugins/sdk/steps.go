@@ -21,6 +21,13 @@ func (s *Steps) Try(name string, step func() (detail string, err error)) bool {
 	if s.failed {
 		return false
 	}
+	s.failed = !s.Check(name, step)
+	return !s.failed
+}
+
+// Check is Try for a step on which no other depends: it is carried out
+// whatever failed before, and nothing is left out if it fails.
+func (s *Steps) Check(name string, step func() (detail string, err error)) bool {
 	began := time.Now()
 	detail, err := step()
 	outcome, fault := verdict(err, OutcomeUnavailable)
@@ -28,6 +35,5 @@ func (s *Steps) Try(name string, step func() (detail string, err error)) bool {
 		Name: text(name), Outcome: outcome, Fault: fault,
 		Took: durationpb.New(time.Since(began)), Detail: text(detail),
 	})
-	s.failed = err != nil
-	return !s.failed
+	return err == nil
 }

@@ -66,6 +66,22 @@ type Watcher interface {
 	Watch(ctx context.Context, changed func()) error
 }
 
+// An Inspector says what a guardrail must know of objects before they are
+// written. It reads them now, in all of the system: filters and bases of the
+// settings do not count.
+type Inspector interface {
+	// Inspect returns the objects with these native ids, as far as they exist,
+	// and the groups with these security ids with every group within them; see
+	// InspectRequest.
+	Inspect(ctx context.Context, ids, groups []string) (objects, within []*connectorv1.Standing, err error)
+}
+
+// An AccessProber compares what its account may do with what it needs.
+type AccessProber interface {
+	// ProbeAccess tries each, after Probe, if no step of that failed.
+	ProbeAccess(ctx context.Context, access []*connectorv1.Access, steps *Steps)
+}
+
 // A Target is the object that an operation is about.
 type Target struct {
 	Class      string
