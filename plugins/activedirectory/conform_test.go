@@ -8,18 +8,40 @@ import (
 	"github.com/drawbridge-id/drawbridge/plugins/connkit"
 )
 
-// It keeps what every connector must.
-func TestConform(t *testing.T) {
+func TestMain(m *testing.M) { connkit.Main(m, activedirectory.Connector()) }
+
+// It keeps what every connector must, on the double in both of its flavors and
+// on a real domain controller.
+func TestConformance(t *testing.T) {
 	t.Parallel()
-	d := startDouble(t, double.Windows)
-	ou := d.ou(t, "Conform")
-	c := d.open(t)
-	for _, name := range []string{"ann", "bea", "cem"} {
-		c.done(create(ou, name, name, "title", "Clerk"))
+	for name, start := range map[string]func(testing.TB) domain{
+		"windows-double": func(t testing.TB) domain { return startDouble(t, double.Windows) },
+		"samba-double":   func(t testing.TB) domain { return startDouble(t, double.Samba) },
+		"samba":          startSamba,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := start(t)
+			ou := d.ou(t, "Conform")
+			c := d.open(t)
+			for _, name := range []string{"ann", "bea", "cem"} {
+				c.done(create(ou, name, name, "title", "Clerk"))
+			}
+			c.done(group(ou, "crew"))
+			connkit.Test(t, connkit.Config{
+				Connector: "activedirectory", Settings: d.settings(scope(ou)), Secrets: d.secrets(),
+				Class: "user", Attributes: []string{"sAMAccountName", "title", "manager", "enabled"},
+				Create: &connkit.Create{Container: ou, Name: "Kit {n}", Anchor: "employeeID", Password: 20, Enabled: true,
+					Attributes: map[string]connkit.Values{"sAMAccountName": {"k{n}"}, "employeeID": {"{n}"},
+						"userPrincipalName": {"k{n}@corp.example.test"}, "givenName": {"Zoë"}, "sn": {"O'Brien"}}},
+				Samples: map[string][2]connkit.Values{
+					"title": {{"Clerk"}, {"Head"}}, "department": {{"Sales"}, {"Research & Development"}},
+					"proxyAddresses": {{"SMTP:a@corp.example.test", "smtp:b@corp.example.test"}, {"SMTP:c@corp.example.test"}},
+				},
+				Leave: []string{"userPrincipalName", "userAccountControl", "unicodePwd", "dBCSPwd", "nTSecurityDescriptor", "primaryGroupID", "objectClass"},
+				Group: &connkit.Group{Class: "group", Attribute: "sAMAccountName", Value: "crew", ShownIn: "memberOf"},
+				Move:  d.ou(t, "Moved,OU=Conform"),
+			})
+		})
 	}
-	connkit.Conform(t, connkit.Case{
-		Connector: activedirectory.Connector(), Settings: d.settings(scope(ou)), Secrets: d.secrets(),
-		Class: "user", Attributes: []string{"sAMAccountName", "title", "manager"},
-		Create: create(ou, "Dan", "dan"), Change: change("title", nil, []string{"Head"}),
-	})
 }

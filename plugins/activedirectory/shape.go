@@ -65,8 +65,8 @@ func (s *System) shapeOf(ctx context.Context, c *dc.Conn, class string, attribut
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.shapes) > 1000 { // whoever asks for ever new sets must not fill the memory
-		clear(s.shapes)
+	if s.shapes == nil || len(s.shapes) > 1000 { // whoever asks for ever new sets must not fill the memory
+		s.shapes = map[string]*shape{} // nil: nobody needed the schema yet
 	}
 	s.shapes[key] = sh
 	return sh, nil

@@ -1,9 +1,3 @@
-// Package connkit is for the tests of connectors: it serves a connector within
-// the test, by the same contract and over the same encoding as in a process of
-// its own, and holds the conformance suite that every connector must pass.
-//
-// Starting real connector processes is agent/host; what a connector author
-// writes is plugins/sdk.
 package connkit
 
 import (
@@ -134,4 +128,23 @@ func Object(t testing.TB, record *connectorv1.Record) *connectorv1.Object {
 		t.Errorf("record %q holds object %q", record.GetId(), o.GetId())
 	}
 	return o
+}
+
+// Apply carries out one operation on a stream of its own.
+func Apply(t testing.TB, client connectorv1.ConnectorServiceClient, op *connectorv1.Operation) *connectorv1.ApplyResponse {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	stream, err := client.Apply(ctx)
+	if err == nil {
+		err = stream.Send(&connectorv1.ApplyRequest{Tag: 7, Operation: op})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := stream.Recv()
+	if err != nil || r.GetTag() != 7 {
+		t.Fatalf("answer = %v, %v; want one of tag 7", r, err)
+	}
+	return r
 }

@@ -14,18 +14,14 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 
+	"github.com/drawbridge-id/drawbridge/plugins/connkit"
 	"github.com/drawbridge-id/drawbridge/plugins/csv"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
 // The test binary is also the connector's executable.
-func TestMain(m *testing.M) {
-	if os.Getenv(sdk.Handshake().MagicCookieKey) != "" {
-		sdk.Serve(csv.New())
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { connkit.Main(m, csv.New()) }
 
 // go test -run - -bench Read ./plugins/csv: a million rows of 10 columns,
 // 113 bytes each, from a process of its own over mutual TLS. See the README for

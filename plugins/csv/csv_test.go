@@ -445,11 +445,3 @@ func TestOpen_faultsOfSettings(t *testing.T) {
 		}
 	}
 }
-
-func TestConforms(t *testing.T) {
-	t.Parallel()
-	connkit.Conform(t, connkit.Case{
-		Connector: csv.New(), Settings: with(t, "id,mail,n\n1,a@b,x\n2,\"*)(x=*, \"\"q\"\"\",\n3,c@d,x\n", nil),
-		Class: "row", Attributes: []string{"mail", "n"},
-	})
-}

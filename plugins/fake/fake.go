@@ -14,6 +14,9 @@
 //	  "address":"staff/Ann","attributes":{"login":["ann"],"enabled":["true"]}}}
 //	{"gone":"user-1"}                             an object was deleted
 //
+// An object's line may say in which line it was before ("was"); if another has
+// come since, it is void: so two processes compare and swap.
+//
 // A test may append such lines itself, as another admin would write; what is
 // read next, and Watch, show them. A last line without its end is a write that
 // a kill cut off: it never happened.
@@ -40,6 +43,8 @@ import (
 type Settings struct {
 	State    string        `json:"state" format:"path" doc:"file that the directory is kept in; none keeps it in memory"`
 	Users    int           `json:"users" default:"0" doc:"users that an empty directory starts with: user-1 and so on, login u1"`
+	Groups   int           `json:"groups" default:"0" doc:"groups that an empty directory starts with: group-1 and so on, login g1"`
+	Crowd    int           `json:"crowd" default:"0" doc:"users more that a read gives and nobody keeps: crowd-1 and so on, login c1"`
 	Latency  time.Duration `json:"latency" default:"0s" doc:"time that every write takes"`
 	Server   string        `json:"server" default:"fake.invalid" anchor:"true" doc:"where the password would be sent"`
 	Expect   string        `json:"expect" doc:"password that Probe takes; any other is DENIED"`
@@ -64,9 +69,10 @@ type System struct {
 	log      *slog.Logger
 	script   *script
 
-	mu      sync.Mutex
-	journal *journal
-	changed chan struct{} // closed and renewed by every change
+	mu        sync.Mutex
+	journal   *journal
+	passwords int           // given out
+	changed   chan struct{} // closed and renewed by every change
 }
 
 func open(_ context.Context, settings Settings, log *slog.Logger) (*System, error) {
@@ -78,19 +84,35 @@ func open(_ context.Context, settings Settings, log *slog.Logger) (*System, erro
 	s := &System{settings: settings, log: log, journal: j, changed: make(chan struct{})}
 	s.script = &script{events: settings.Script, log: log, count: s.count}
 	if len(j.objects) == 0 {
-		for i := range settings.Users {
-			n := strconv.Itoa(i + 1)
-			err := j.add(entry{Object: &object{Class: "user", ID: "user-" + n, Address: "staff/User " + n,
-				Attributes: map[string][]string{"login": {"u" + n}, "displayName": {"User " + n}, "enabled": {"true"}}}})
-			if err != nil {
-				return nil, err
-			}
+		if err := s.populate(); err != nil {
+			return nil, err
 		}
 	}
 	if err := s.script.run("open", func() error { return nil }); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// populate fills an empty directory.
+func (s *System) populate() error {
+	for i := range s.settings.Users {
+		n := strconv.Itoa(i + 1)
+		err := s.journal.add(entry{Object: &object{Class: "user", ID: "user-" + n, Address: "staff/User " + n,
+			Attributes: map[string][]string{"login": {"u" + n}, "displayName": {"User " + n}, "enabled": {"true"}}}})
+		if err != nil {
+			return err
+		}
+	}
+	for i := range s.settings.Groups {
+		n := strconv.Itoa(i + 1)
+		err := s.journal.add(entry{Object: &object{Class: "group", ID: "group-" + n, Address: "groups/Group " + n,
+			Attributes: map[string][]string{"login": {"g" + n}, "displayName": {"Group " + n}}}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close lets go of the state file.

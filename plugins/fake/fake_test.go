@@ -228,12 +228,3 @@ func TestScript(t *testing.T) {
 		t.Errorf("read %v, end %v; want one object, then DENIED", got.Objects, got.End)
 	}
 }
-
-func TestConforms(t *testing.T) {
-	t.Parallel()
-	op := create("new", "New")
-	connkit.Conform(t, connkit.Case{
-		Connector: fake.New(), Settings: settings{"users": 30}, Class: "user", Attributes: []string{"login", "displayName"},
-		Create: op, Change: &connectorv1.Change{Name: "title", Want: []string{"Dr"}},
-	})
-}

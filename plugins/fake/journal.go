@@ -9,6 +9,8 @@ import (
 	"maps"
 	"os"
 	"slices"
+
+	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
 
 // An entry is a line of the state file; one of its fields is set.
@@ -17,7 +19,11 @@ type entry struct {
 	Container string  `json:"container,omitempty"`
 	Object    *object `json:"object,omitempty"`
 	Gone      string  `json:"gone,omitempty"`
+	Was       int     `json:"was,omitempty"` // line that the object was in before; if it is not, the entry is void
 }
+
+// errStale tells that another process wrote the object first.
+var errStale = sdk.Conflict("another process has changed the object meanwhile", "Nothing: it is planned again.")
 
 type object struct {
 	Class      string              `json:"class"`
@@ -49,6 +55,7 @@ type journal struct {
 	groups     map[string]*object // those of objects that are groups
 	gone       map[string]int     // number of the line that deleted it
 	made       int                // objects ever
+	void       map[string]bool    // lines that came too late
 }
 
 // openJournal opens the file at path and takes it in. What a kill cut off is
@@ -56,7 +63,7 @@ type journal struct {
 func openJournal(path string) (*journal, error) {
 	j := &journal{
 		calls: map[string]int{}, containers: map[string]bool{"staff": true, "left": true, "groups": true},
-		objects: map[string]*object{}, groups: map[string]*object{}, gone: map[string]int{},
+		objects: map[string]*object{}, groups: map[string]*object{}, gone: map[string]int{}, void: map[string]bool{},
 	}
 	if path == "" {
 		return j, nil
@@ -95,7 +102,9 @@ func (j *journal) add(e entry) error {
 	if _, err := j.file.Write(append(line, '\n')); err != nil {
 		return err
 	}
-	_, err = j.refresh()
+	if _, err = j.refresh(); err == nil && e.Was > 0 && j.void[string(line)] {
+		err = errStale
+	}
 	return err
 }
 
@@ -122,15 +131,20 @@ func (j *journal) refresh() (changed bool, err error) {
 		if err := json.Unmarshal(line, &e); err != nil {
 			return changed, fmt.Errorf("%s line %d: %w", j.file.Name(), j.lines+1, err)
 		}
-		j.take(e)
+		if !j.take(e) {
+			j.void[string(line)] = true
+		}
 		changed = changed || e.Object != nil || e.Gone != ""
 		j.begin, rest = j.begin+int64(len(line))+1, after
 	}
 }
 
-func (j *journal) take(e entry) {
+// take takes an entry in, unless it is void.
+func (j *journal) take(e entry) bool {
 	j.lines++
 	switch {
+	case e.Was > 0 && (j.objects[e.Object.ID] == nil || j.objects[e.Object.ID].changed != e.Was):
+		return false
 	case e.Call != "":
 		j.calls[e.Call]++
 	case e.Container != "":
@@ -151,6 +165,7 @@ func (j *journal) take(e entry) {
 			j.groups[o.ID] = o
 		}
 	}
+	return true
 }
 
 // sorted returns the objects in order of id.

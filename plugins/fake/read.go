@@ -51,12 +51,31 @@ func (s *System) read(_ context.Context, kind string, q sdk.Query, since int, ou
 			return nil, err
 		}
 	}
+	if slices.Contains(q.Classes, "user") && since == 0 {
+		if err := s.crowd(out); err != nil {
+			return nil, err
+		}
+	}
 	for _, id := range gone {
 		if err := out.Gone(id); err != nil {
 			return nil, err
 		}
 	}
 	return fmt.Appendf(nil, "%s%d", cookiePrefix, line), e.after()
+}
+
+// crowd gives users that are made up as they are read.
+func (s *System) crowd(out *sdk.Sink) error {
+	login, name := []string{""}, []string{""}
+	o := &sdk.Object{Class: "user", Attributes: []sdk.Attribute{{Name: "displayName", Values: name}, {Name: "login", Values: login}}}
+	for i := range s.settings.Crowd {
+		n := strconv.Itoa(i + 1)
+		o.ID, o.Address, login[0], name[0] = "crowd-"+n, "crowd/"+n, "c"+n, "Somebody "+n
+		if err := out.Object(o); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // view returns the objects changed and the ids gone since a line, and the

@@ -49,8 +49,8 @@ func (s *System) write(ctx context.Context, kind string, t sdk.Target, do func(o
 
 // keep writes the object as it is from now on.
 func (s *System) keep(o *object) (*object, sdk.Result, error) {
-	if err := s.journal.add(entry{Object: o}); err != nil {
-		return nil, sdk.Result{}, err
+	if err := s.journal.add(entry{Object: o, Was: o.changed}); err != nil {
+		return s.journal.objects[o.ID], sdk.Result{}, err
 	}
 	s.tell()
 	return o, sdk.Result{}, nil
@@ -261,12 +261,14 @@ func (s *System) place(o *object, container, name string, makeContainers bool) e
 	return nil
 }
 
-// password returns one that is always the same, sealed.
+// password returns one that is the next in a row, sealed.
 func (s *System) password(rule *connectorv1.PasswordRule) ([]byte, error) {
 	if rule == nil {
 		return nil, nil
 	}
-	secret := sealed.New("pw" + strings.Repeat("x", max(0, int(rule.GetLength())-2)))
+	s.passwords++
+	text := fmt.Sprintf("pw%d-", s.passwords)
+	secret := sealed.New(text + strings.Repeat("x", max(0, int(rule.GetLength())-len(text))))
 	box, err := sealed.Seal(secret, rule.GetRecipients())
 	if errors.Is(err, sealed.ErrNoRecipient) {
 		return nil, nil

@@ -25,6 +25,7 @@ type Service struct {
 	connectorv1.UnimplementedConnectorServiceServer
 	connector Connector
 	log       *slog.Logger
+	secrets   Redactor // of what is logged and of every fault
 
 	mu     sync.Mutex
 	system System // nil until opened and after Close
@@ -33,7 +34,9 @@ type Service struct {
 // NewService returns the service of c, which the caller has checked. [Serve]
 // makes it for a process; a test may serve it within its own.
 func NewService(c Connector, log *slog.Logger) *Service {
-	return &Service{connector: c, log: log}
+	s := &Service{connector: c}
+	s.log = slog.New(s.secrets.Handler(log.Handler()))
+	return s
 }
 
 // Close closes the system, if one is open.
@@ -66,6 +69,7 @@ func (s *Service) Open(ctx context.Context, r *connectorv1.OpenRequest) (*connec
 	if s.system != nil {
 		return nil, status.Error(codes.FailedPrecondition, "the system is open already; start another process for another")
 	}
+	s.secrets.Hide(r.GetSecrets())
 	err := s.guarded(func() error {
 		system, err := s.connector.open(ctx, r.GetSettings(), r.GetSecrets(), s.log)
 		if err == nil {
@@ -83,7 +87,7 @@ func (s *Service) Probe(ctx context.Context, r *connectorv1.ProbeRequest) (*conn
 	if err != nil {
 		return nil, err
 	}
-	var steps Steps
+	steps := Steps{secrets: &s.secrets}
 	err = s.guarded(func() error {
 		system.Probe(ctx, r.GetClasses(), &steps)
 		if prober, ok := system.(AccessProber); ok && len(r.GetAccess()) > 0 && !steps.failed {
@@ -245,7 +249,7 @@ func (s *Service) Watch(_ *connectorv1.WatchRequest, stream connectorv1.Connecto
 			if err == nil || ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return status.Error(codes.Unavailable, text(err.Error()))
+			return status.Error(codes.Unavailable, text(s.secrets.Text(err.Error())))
 		}
 	}
 }
@@ -271,6 +275,7 @@ func (s *Service) guarded(call func() error) (err error) {
 	defer func() {
 		p := recover()
 		if p == nil {
+			err = s.secrets.fault(err)
 			return
 		}
 		what := reflect.TypeOf(p).String()

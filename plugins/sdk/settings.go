@@ -108,7 +108,7 @@ func (s *settingsSchema) json() string {
 }
 
 func (s *settingsSchema) jsonObject() map[string]any {
-	properties, required := map[string]any{}, []string{}
+	properties, required := members{}, []string{}
 	for _, f := range s.fields {
 		p := jsonType(s.of.Field(f.index).Type, f.inner)
 		p["description"] = f.doc
@@ -127,7 +127,7 @@ func (s *settingsSchema) jsonObject() map[string]any {
 		if f.secret {
 			p["writeOnly"] = true
 		}
-		properties[f.key] = p
+		properties = append(properties, member{f.key, p})
 		if f.required {
 			required = append(required, f.key)
 		}
@@ -137,6 +137,31 @@ func (s *settingsSchema) jsonObject() map[string]any {
 		m["required"] = required
 	}
 	return m
+}
+
+// members are those of a JSON object, in the order that the author gave them:
+// forms and manuals show them so.
+type members []member
+
+type member struct {
+	key   string
+	value any
+}
+
+// MarshalJSON keeps the order.
+func (m members) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for i, one := range m {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		value, err := json.Marshal(one.value)
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(append(b, strconv.Quote(one.key)...), ':'), value...)
+	}
+	return append(b, '}'), nil
 }
 
 func jsonType(t reflect.Type, inner *settingsSchema) map[string]any {

@@ -10,8 +10,9 @@ import (
 
 // Steps records a probe. It is for one goroutine.
 type Steps struct {
-	steps  []*connectorv1.ProbeStep
-	failed bool
+	steps   []*connectorv1.ProbeStep
+	failed  bool
+	secrets *Redactor // nil: there are none
 }
 
 // Try carries out one step of a probe, such as "bind as CN=svc,…", and tells
@@ -30,10 +31,10 @@ func (s *Steps) Try(name string, step func() (detail string, err error)) bool {
 func (s *Steps) Check(name string, step func() (detail string, err error)) bool {
 	began := time.Now()
 	detail, err := step()
-	outcome, fault := verdict(err, OutcomeUnavailable)
+	outcome, fault := verdict(s.secrets.fault(err), OutcomeUnavailable)
 	s.steps = append(s.steps, &connectorv1.ProbeStep{
-		Name: text(name), Outcome: outcome, Fault: fault,
-		Took: durationpb.New(time.Since(began)), Detail: text(detail),
+		Name: text(s.secrets.Text(name)), Outcome: outcome, Fault: fault,
+		Took: durationpb.New(time.Since(began)), Detail: text(s.secrets.Text(detail)),
 	})
 	return err == nil
 }
