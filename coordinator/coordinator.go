@@ -48,7 +48,8 @@ type Options struct {
 	APITLS          bool          // the API is served with the authority's certificate
 	Names           []string      // host names and addresses under which it is reached, for its certificate
 	Tenant          string        // made at the first start
-	CertificateLife time.Duration // of agents; 0 means 30 days
+	CertificateLife time.Duration // of agents; 0 means a day
+	RenewalGrace    time.Duration // after its end, in which a certificate may be renewed; 0 means 30 days
 	Version         string        // of the coordinator, SemVer
 }
 
@@ -105,7 +106,7 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 	}
 
 	systems := plan.NewSystems()
-	enrolment := &enroll.Service{Store: c.store, Authority: authority, CertificateLife: opt.CertificateLife, Log: log}
+	enrolment := &enroll.Service{Store: c.store, Authority: authority, CertificateLife: opt.CertificateLife, RenewalGrace: opt.RenewalGrace, Log: log}
 	c.intake = &intake.Intake{Store: c.store, Systems: systems, Log: log}
 	c.queue = &jobs.Queue{Store: c.store, Intake: c.intake, Systems: systems, Log: log}
 	c.planner = plan.New(c.store, log)

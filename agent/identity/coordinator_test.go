@@ -194,7 +194,7 @@ func (c *coordinator) Renew(ctx context.Context, req *linkv1.RenewRequest) (*lin
 	c.calls.Add(1)
 	p, _ := peer.FromContext(ctx)
 	agent, err := identity.Peer(p.AuthInfo.(credentials.TLSInfo).State)
-	if err != nil || agent != c.agent {
+	if err != nil || agent.Agent != c.agent {
 		return nil, status.Error(codes.Unauthenticated, "whose certificate?")
 	}
 	chain, err := c.certify(req.GetCsr())
@@ -255,7 +255,7 @@ func (c *coordinator) seenBy(t *testing.T, id *agentidentity.Identity) identity.
 	if err != nil {
 		t.Fatal(err)
 	}
-	return agent
+	return agent.Agent
 }
 
 func (c *coordinator) lastSerial(t *testing.T) *big.Int {

@@ -4,16 +4,33 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
 func (s *Server) agents(doc huma.API) {
 	route(doc, "GET", "/v1/agents", "list-agents", "List agents", s.listAgents)
+	route(doc, "GET", "/v1/agents/{id}", "get-agent", "Show an agent", s.getAgent)
 	route(doc, "POST", "/v1/agents/{id}/revoke", "revoke-agent", "Shut an agent out", s.revokeAgent)
+	route(doc, "POST", "/v1/agents/{id}/approve", "approve-agent", "Let an agent be attested anew", s.approveAgent)
+	route(doc, "POST", "/v1/agents/{id}/decline", "decline-agent", "Do not let an agent be attested anew", s.declineAgent)
+}
+
+const listAgents = "see drawbridge agent list"
+
+func (s *Server) getAgent(ctx context.Context, in *byID) (*body[client.Agent], error) {
+	var out client.Agent
+	err := s.read(ctx, func(tx *store.Tx, who caller) error {
+		row, err := tx.Agent(who.tenant, in.ID)
+		out = agent(row)
+		return missing(err, "agent", in.ID, listAgents)
+	})
+	return answer(out), err
 }
 
 func (s *Server) listAgents(ctx context.Context, _ *empty) (*items[client.Agent], error) {
@@ -26,21 +43,41 @@ func (s *Server) listAgents(ctx context.Context, _ *empty) (*items[client.Agent]
 }
 
 func (s *Server) revokeAgent(ctx context.Context, in *byID) (*body[client.Agent], error) {
+	err := s.Enroll.Revoke(ctx, callerOf(ctx).tenant, in.ID)
+	if err != nil {
+		return nil, s.refuse(ctx, missing(err, "agent", in.ID, listAgents))
+	}
+	return s.getAgent(ctx, in)
+}
+
+// A decided agent is named in the path, what is decided about in the body.
+type decided struct {
+	byID
+	Body *client.AgentDecision
+}
+
+func (s *Server) approveAgent(ctx context.Context, in *decided) (*body[client.Agent], error) {
+	return s.decide(ctx, in, true)
+}
+
+func (s *Server) declineAgent(ctx context.Context, in *decided) (*body[client.Agent], error) {
+	return s.decide(ctx, in, false)
+}
+
+func (s *Server) decide(ctx context.Context, in *decided, approve bool) (*body[client.Agent], error) {
 	who := callerOf(ctx)
-	err := s.Enroll.Revoke(ctx, who.tenant, in.ID)
-	if errors.Is(err, store.ErrNone) {
-		return nil, none("agent", in.ID, "see drawbridge agent list")
+	key := ""
+	if in.Body != nil {
+		key = in.Body.Key
+	}
+	_, err := s.Enroll.Decide(ctx, who.tenant, in.ID, key, who.name, approve)
+	if errors.Is(err, enroll.ErrNoRequest) {
+		return nil, problem(http.StatusConflict, err.Error(), "see what it asks for with drawbridge agent show "+in.ID)
 	}
 	if err != nil {
-		return nil, s.refuse(ctx, err)
+		return nil, s.refuse(ctx, missing(err, "agent", in.ID, listAgents))
 	}
-	var out client.Agent
-	err = s.read(ctx, func(tx *store.Tx, who caller) error {
-		row, err := tx.Agent(who.tenant, in.ID)
-		out = agent(row)
-		return err
-	})
-	return answer(out), err
+	return s.getAgent(ctx, &in.byID)
 }
 
 func agentsOf(tx *store.Tx, tenant string) ([]client.Agent, error) {
@@ -54,7 +91,11 @@ func agentsOf(tx *store.Tx, tenant string) ([]client.Agent, error) {
 
 func agent(row store.Agent) client.Agent {
 	a := client.Agent{ID: row.ID, Site: row.Site, Host: row.Host, Version: row.Version, Platform: row.Platform, State: "away",
-		Enrolled: row.Enrolled.Time(), Connected: row.Connected.Time(), Seen: row.Seen.Time(), CertExpires: row.CertExpires.Time(), Connectors: []string{}}
+		Enrolled: row.Enrolled.Time(), Connected: row.Connected.Time(), Seen: row.Seen.Time(), CertExpires: row.CertExpires.Time(), Connectors: []string{},
+		Generation: row.Generation}
+	if r := enroll.RequestOf(row); r.State != "" && r.State != "attested" {
+		a.Approval = &client.Approval{State: r.State, Key: r.Fingerprint(), Host: r.Host, Why: r.Why, At: r.At}
+	}
 	switch {
 	case row.Revoked != 0:
 		a.State = "revoked"

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -161,13 +162,15 @@ func (a *Authority) Pool() *x509.CertPool {
 	return pool
 }
 
-// SignAgent signs a certificate by which the holder of pub's key is the agent, for as long as life.
-func (a *Authority) SignAgent(pub crypto.PublicKey, agent identity.Agent, life time.Duration) (*x509.Certificate, error) {
+// SignAgent signs a certificate by which the holder of pub's key is the agent,
+// attested generation times, for as long as life; one below 0 is over already.
+func (a *Authority) SignAgent(pub crypto.PublicKey, agent identity.Agent, generation uint64, life time.Duration) (*x509.Certificate, error) {
 	if err := agent.Validate(); err != nil {
 		return nil, err
 	}
 	template := a.template(agent.ID, life, x509.ExtKeyUsageClientAuth)
 	template.URIs = append(template.URIs, agent.URI())
+	template.Subject.SerialNumber = strconv.FormatUint(generation, 10)
 	return a.sign(template, pub)
 }
 
@@ -176,7 +179,7 @@ func (a *Authority) template(name string, life time.Duration, usage x509.ExtKeyU
 	return &x509.Certificate{
 		SerialNumber: newSerial(),
 		Subject:      pkix.Name{CommonName: name},
-		NotBefore:    now.Add(-identity.MaxSkew),
+		NotBefore:    now.Add(min(life, 0) - identity.MaxSkew),
 		NotAfter:     now.Add(life),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{usage},

@@ -8,9 +8,21 @@
 //	             ◄─────── text, shown once ─────────────► enroll
 //	                      token, clock and request checked,
 //	                      token used and agent stored     ◄─ Enroll
-//	                      in one transaction  ──────────► certificate, 30 days
+//	                      in one transaction  ──────────► certificate, a day
 //	                      agent not revoked?              ◄─ Renew, by certificate
 //	agent revoke ───────► row; the stream is cut, open jobs go to others
+//
+// An agent that cannot just be believed is attested anew, never installed anew:
+// its certificate ended longer ago than the grace, it is a clone or a restored
+// snapshot (gateway notices), or another host was attested in its place.
+//
+//	admin                 coordinator                     agent
+//	                      request kept with the agent     ◄─ Renew, with a key that it keeps and why
+//	agent list   ◄─────── "awaits approval"  ───────────► WAITING: ask again
+//	agent approve ──────► for this very key               ◄─ Renew, the same key
+//	                      generation raised, counter and
+//	                      batches anew; streams by older
+//	                      certificates are cut ─────────► certificate of the new generation
 //
 // What may go wrong: a token that is unknown, used or late, a clock that is off,
 // a request that cannot be read, an agent that is revoked: each an
@@ -40,21 +52,22 @@ import (
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
 
-// DefaultTokenLife is how long a join token serves if nothing else is said, DefaultCertificateLife how long an agent's certificate does.
+// What holds if nothing else is said.
 const (
-	DefaultTokenLife       = time.Hour
-	DefaultCertificateLife = 30 * 24 * time.Hour
+	DefaultTokenLife       = time.Hour           // of a join token
+	DefaultCertificateLife = 24 * time.Hour      // of an agent's certificate
+	DefaultRenewalGrace    = 30 * 24 * time.Hour // after its end, in which it may still be renewed
 )
 
 // A Service is the EnrollmentService of the link, and what an admin does about
-// agents. All fields must be set before first use; CertificateLife 0 means
-// [DefaultCertificateLife].
+// agents. All fields must be set before first use.
 type Service struct {
 	linkv1.UnimplementedEnrollmentServiceServer
 
 	Store           *store.Store
 	Authority       *Authority
-	CertificateLife time.Duration
+	CertificateLife time.Duration // 0 means [DefaultCertificateLife]
+	RenewalGrace    time.Duration // 0 means [DefaultRenewalGrace]
 	Log             *slog.Logger
 }
 
@@ -122,7 +135,7 @@ func (s *Service) Enroll(ctx context.Context, req *linkv1.EnrollRequest) (*linkv
 			return refusal
 		}
 		agent = identity.Agent{Tenant: row.Tenant, Site: row.Site, ID: newAgentID()}
-		if cert, err = s.Authority.SignAgent(csr.PublicKey, agent, s.life()); err != nil {
+		if cert, err = s.Authority.SignAgent(csr.PublicKey, agent, 1, s.life()); err != nil {
 			return err
 		}
 		if _, err := tx.UseJoinToken(row.Tenant, row.ID, req.GetHost()); err != nil {
@@ -130,7 +143,7 @@ func (s *Service) Enroll(ctx context.Context, req *linkv1.EnrollRequest) (*linkv
 		}
 		if err := tx.AddAgent(store.Agent{
 			Tenant: agent.Tenant, ID: agent.ID, Site: agent.Site, Host: req.GetHost(), Version: req.GetVersion(), Enrolled: tx.Now,
-			CertSerial: cert.SerialNumber.Text(16), CertExpires: store.InstantOf(cert.NotAfter), Connectors: "[]",
+			CertSerial: cert.SerialNumber.Text(16), CertExpires: store.InstantOf(cert.NotAfter), Connectors: "[]", Generation: 1,
 		}); err != nil {
 			return err
 		}
@@ -167,63 +180,26 @@ func check(token identity.Token, row store.JoinToken, now time.Time) *identity.R
 	return nil
 }
 
-// Renew implements linkv1.EnrollmentServiceServer.
-func (s *Service) Renew(ctx context.Context, req *linkv1.RenewRequest) (*linkv1.RenewResponse, error) {
-	agent, err := Caller(ctx)
-	if err != nil {
-		return nil, status.Error(codes.Unauthenticated, err.Error())
+// Caller returns the agent whose certificate the caller of an RPC has shown. It
+// returns an *identity.Refusal if the certificate's time is over.
+func Caller(ctx context.Context) (identity.Caller, error) {
+	c, err := holder(ctx)
+	if now := time.Now().UTC(); err == nil && now.After(c.Expires) {
+		err = &identity.Refusal{Reason: identity.Expired, Clock: now, Message: fmt.Sprintf(
+			"the certificate of agent %s ended at %s: it renews by itself", c.ID, c.Expires.Format(time.RFC3339))}
 	}
-	now := time.Now().UTC()
-	csr, err := parseRequest(req.GetCsr())
-	if err != nil {
-		return nil, s.refuse(ctx, agent.ID, identity.BadRequest, now, err.Error())
-	}
-	cert, err := s.Authority.SignAgent(csr.PublicKey, agent, s.life())
-	if err != nil {
-		return nil, err
-	}
-	err = s.Store.Write(ctx, func(tx *store.Tx) error {
-		if err := Admitted(tx, agent); err != nil {
-			return err
-		}
-		return tx.RenewAgent(agent.Tenant, agent.ID, cert.SerialNumber.Text(16), store.InstantOf(cert.NotAfter))
-	})
-	if refusal := (*identity.Refusal)(nil); errors.As(err, &refusal) {
-		return nil, s.refuse(ctx, agent.ID, refusal.Reason, now, refusal.Message)
-	}
-	if err != nil {
-		s.Log.ErrorContext(ctx, "Renewal not stored", "agent", agent.ID, "err", err)
-		return nil, status.Error(codes.Unavailable, "the coordinator cannot store the renewal now; try again")
-	}
-	s.Log.InfoContext(ctx, "Certificate renewed", "agent", agent.ID, "expires", cert.NotAfter)
-	return &linkv1.RenewResponse{Chain: [][]byte{cert.Raw}}, nil
+	return c, err
 }
 
-// Admitted returns an *identity.Refusal if the agent that a certificate names is revoked or not in the store.
-func Admitted(tx *store.Tx, agent identity.Agent) error {
-	row, err := tx.Agent(agent.Tenant, agent.ID)
-	switch {
-	case errors.Is(err, store.ErrNone):
-		return &identity.Refusal{Reason: identity.Revoked, Clock: tx.Now.Time(), Message: fmt.Sprintf(
-			"agent %s is not known to this coordinator: enrol it again with a new join token", agent.ID)}
-	case err != nil:
-		return err
-	case row.Revoked != 0:
-		return &identity.Refusal{Reason: identity.Revoked, Clock: tx.Now.Time(), Message: fmt.Sprintf(
-			"agent %s was revoked at %s: if it shall work again, enrol it with a new join token", agent.ID, row.Revoked.Time().Format(time.RFC3339))}
-	}
-	return nil
-}
-
-// Caller returns the agent whose certificate the caller of an RPC has shown.
-func Caller(ctx context.Context) (identity.Agent, error) {
+// holder is Caller for whom the certificate may have ended.
+func holder(ctx context.Context) (identity.Caller, error) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
-		return identity.Agent{}, identity.ErrNoAgent
+		return identity.Caller{}, identity.ErrNoAgent
 	}
 	info, ok := p.AuthInfo.(credentials.TLSInfo)
 	if !ok {
-		return identity.Agent{}, fmt.Errorf("%w: the connection is not secured", identity.ErrNoAgent)
+		return identity.Caller{}, fmt.Errorf("%w: the connection is not secured", identity.ErrNoAgent)
 	}
 	return identity.Peer(info.State)
 }

@@ -7,8 +7,10 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"log/slog"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -40,7 +42,9 @@ func newServer(t *testing.T, life time.Duration) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	authority, err := enroll.OpenAuthority(filepath.Join(dir, "authority.pem"))
+	path := filepath.Join(dir, "authority.pem")
+	oldAuthority(t, path)
+	authority, err := enroll.OpenAuthority(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,6 +62,29 @@ func newServer(t *testing.T, life time.Duration) *server {
 		_ = st.Close()
 	})
 	return s
+}
+
+// oldAuthority makes one that is old enough for agents that were away for long.
+func oldAuthority(t *testing.T, path string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().AddDate(-1, 0, 0), NotAfter: time.Now().AddDate(1, 0, 0),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	der, err := x509.CreateCertificate(rand.Reader, ca, ca, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (s *server) dial(t *testing.T, cfg *tls.Config) linkv1.EnrollmentServiceClient {

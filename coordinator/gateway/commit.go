@@ -31,9 +31,8 @@ type parcel struct {
 // for each. What comes alone never waits.
 const linger = 10 * time.Millisecond
 
-// Run commits what agents send until ctx ends, and returns its cause. What has
-// come in by then and is not committed comes again.
-func (g *Gateway) Run(ctx context.Context) error {
+// commitAll commits what agents send until ctx ends, and returns its cause.
+func (g *Gateway) commitAll(ctx context.Context) error {
 	last := 0
 	for {
 		select {

@@ -15,25 +15,29 @@
 //	the coordinator is killed     what was not confirmed comes again; jobs and batches are known by their numbers
 //	a transaction fails           each part of it is tried alone; the stream whose part fails is cut, and repeats it
 //	an agent was away             its watched systems are read when it is back
-//	an agent is revoked           its stream is cut at once
-//	an agent connects twice       the later stream stays
+//	an agent is revoked           its stream is cut: at once, or within 2 s if another coordinator did it
+//	an agent connects twice       the later stream stays, if it is of the same process or the earlier one proves dead
+//	two hosts use one identity    the later one is refused as a clone while the earlier one is alive
+//	a host was restored           its counter is behind: it is refused until an admin approves (enroll)
+//	all agents come at once       many Hellos are one transaction; those that would wait for a second one are told when to come back
 //	a frame of an unknown kind    it is skipped
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
@@ -64,7 +68,7 @@ type changes interface {
 	Changed(ctx context.Context, tenant, system string) error
 }
 
-// Parts are what a Gateway is made of. All are required.
+// Parts are what a Gateway is made of. All are required but those marked.
 type Parts struct {
 	Store   *store.Store
 	Queue   *jobs.Queue
@@ -73,6 +77,8 @@ type Parts struct {
 	Changes changes
 	Version string // of the coordinator, SemVer
 	Log     *slog.Logger
+
+	CloneWait time.Duration // Optional. For the stream of another process to prove dead; 0 means 27 s
 }
 
 // A Gateway is the LinkService. Streams wait until [Gateway.Run] runs.
@@ -80,7 +86,11 @@ type Gateway struct {
 	linkv1.UnimplementedLinkServiceServer
 	Parts
 
-	parcels chan parcel // to the committer
+	parcels    chan parcel     // to the committer
+	admissions chan *admission // to who lets in
+	admitted   chan struct{}   // closed when nobody is let in any more
+	turnedAway atomic.Int64    // since all were let in last
+	cloneWait  time.Duration
 
 	mu      sync.Mutex
 	streams map[identity.Agent]*stream
@@ -89,7 +99,20 @@ type Gateway struct {
 
 // New makes a gateway.
 func New(parts Parts) *Gateway {
-	return &Gateway{Parts: parts, parcels: make(chan parcel, 64), streams: map[identity.Agent]*stream{}, closing: make(chan struct{})}
+	return &Gateway{
+		Parts: parts, parcels: make(chan parcel, 64), admissions: make(chan *admission, admissions), admitted: make(chan struct{}),
+		cloneWait: cmp.Or(parts.CloneWait, cloneWait), streams: map[identity.Agent]*stream{}, closing: make(chan struct{}),
+	}
+}
+
+// Run lets agents in and commits what they send until ctx ends, and returns its
+// cause. What has come in by then and is not committed comes again.
+func (g *Gateway) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return g.commitAll(ctx) })
+	group.Go(func() error { return g.admitAll(ctx) })
+	group.Go(func() error { return g.cutShut(ctx) })
+	return group.Wait()
 }
 
 // ServerOptions are what a gRPC server of a gateway needs besides its credentials: a dead agent is noticed within 30 s.
@@ -109,6 +132,9 @@ func (g *Gateway) Depart() { close(g.closing) }
 // Connect implements linkv1.LinkServiceServer.
 func (g *Gateway) Connect(rpc grpc.BidiStreamingServer[linkv1.ConnectRequest, linkv1.ConnectResponse]) error {
 	agent, err := enroll.Caller(rpc.Context())
+	if refusal := (*identity.Refusal)(nil); errors.As(err, &refusal) {
+		return refusal
+	}
 	if err != nil {
 		return status.Error(codes.Unauthenticated, err.Error())
 	}
@@ -116,7 +142,8 @@ func (g *Gateway) Connect(rpc grpc.BidiStreamingServer[linkv1.ConnectRequest, li
 	defer cancel(nil)
 	s := &stream{
 		Gateway: g, rpc: rpc, agent: agent, cancel: cancel, log: g.Log.With("agent", agent.ID, "site", agent.Site),
-		hello: make(chan *linkv1.Hello, 1), ready: make(chan struct{}), mail: make(chan struct{}, 1), open: map[uint64]struct{}{},
+		hello: make(chan *linkv1.Hello, 1), ready: make(chan struct{}), gone: make(chan struct{}), mail: make(chan struct{}, 1),
+		open: map[uint64]struct{}{},
 	}
 	go func() { cancel(s.receive(ctx)) }() // it ends with the stream, which is when this handler has returned
 	err = g.serve(ctx, s)
@@ -143,6 +170,7 @@ func (g *Gateway) serve(ctx context.Context, s *stream) (err error) {
 	if s.window = int(hello.GetWindow()); s.window == 0 {
 		s.window = 1
 	}
+	s.host, s.instance = hello.GetHost(), hello.GetInstance()
 	if err := s.admit(ctx, hello); err != nil {
 		return err
 	}
@@ -157,59 +185,15 @@ func (g *Gateway) serve(ctx context.Context, s *stream) (err error) {
 	return s.run(ctx)
 }
 
-// admit checks that the agent is let in, and notes what its Hello says.
-func (s *stream) admit(ctx context.Context, hello *linkv1.Hello) error {
-	connectors := "["
-	for i, c := range hello.GetConnectors() {
-		text, err := protojson.Marshal(c)
-		if err != nil {
-			return status.Error(codes.InvalidArgument, "Hello describes a connector that cannot be read: "+err.Error())
-		}
-		if i > 0 {
-			connectors += ","
-		}
-		connectors += string(text)
-	}
-	return s.Store.Write(ctx, func(tx *store.Tx) error {
-		if err := enroll.Admitted(tx, s.agent); err != nil {
-			return err
-		}
-		if err := tx.ConnectAgent(store.Agent{
-			Tenant: s.agent.Tenant, ID: s.agent.ID, Host: hello.GetHost(), Version: hello.GetVersion(), Platform: hello.GetPlatform(),
-			Spool: hello.GetSpool(), Connectors: connectors + "]",
-		}); err != nil {
-			return err
-		}
-		s.since = tx.Now
-		return nil
-	})
-}
-
 // enter registers the stream as its agent's; an older one goes.
 func (g *Gateway) enter(s *stream) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if old := g.streams[s.agent]; old != nil {
+	if old := g.streams[s.agent.Agent]; old != nil {
 		old.cancel(status.Error(codes.Aborted, "the agent has connected anew"))
-		s.log.Warn("Agent had another stream; the older one is cut: if this repeats, two hosts use one identity")
+		s.log.Info("Agent had another stream, which is cut")
 	}
-	g.streams[s.agent] = s
-}
-
-// leave notes that the stream has ended, and why.
-func (g *Gateway) leave(ctx context.Context, s *stream, cause error) {
-	g.mu.Lock()
-	if g.streams[s.agent] == s {
-		delete(g.streams, s.agent)
-	}
-	g.mu.Unlock()
-	s.log.InfoContext(ctx, "Agent disconnected", "cause", cause)
-	err := g.Store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
-		return tx.DisconnectAgent(s.agent.Tenant, s.agent.ID, s.since)
-	})
-	if err != nil {
-		s.log.ErrorContext(ctx, "Agent's going not noted", "err", err)
-	}
+	g.streams[s.agent.Agent] = s
 }
 
 // verdict is what the agent is told of a stream's end.
@@ -222,13 +206,6 @@ func (s *stream) verdict(err error) error {
 	}
 	s.log.Error("Stream ended", "err", err)
 	return status.Error(codes.Unavailable, "the coordinator cannot go on now; come back")
-}
-
-// depart tells the agent to hang up and come back.
-func (s *stream) depart() error {
-	return s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Depart{Depart: &linkv1.Depart{
-		Reason: "the coordinator is restarting", ComeBackAfter: durationpb.New(2 * time.Second),
-	}}})
 }
 
 // systemsFrame gives the systems of the agent's site, and the sum of their revisions by name.

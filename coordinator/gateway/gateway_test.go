@@ -38,6 +38,9 @@ import (
 
 const tenant = "default"
 
+// cloneWait is how long a dead stream may take to prove dead.
+const cloneWait = 600 * time.Millisecond
+
 const hrDocument = `
 system: hr
 site: hq
@@ -87,7 +90,7 @@ func (b *bench) start() {
 	b.gateway = gateway.New(gateway.Parts{
 		Store: st, Intake: in, Systems: systems, Version: "1.2.3", Log: log,
 		Queue:   &jobs.Queue{Store: st, Intake: in, Systems: systems, Log: log},
-		Changes: schedule.New(st, new(store.Signal), log),
+		Changes: schedule.New(st, new(store.Signal), log), CloneWait: cloneWait,
 	})
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -180,14 +183,17 @@ type agent struct {
 }
 
 // enrol makes an agent that is let in.
-func (b *bench) enrol(id string) *agent {
+func (b *bench) enrol(id string) *agent { return b.enrolFor(id, time.Hour) }
+
+// enrolFor makes one whose certificate has this life.
+func (b *bench) enrolFor(id string, life time.Duration) *agent {
 	b.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	a := &agent{t: b.t, id: identity.Agent{Tenant: tenant, Site: "hq", ID: id}}
-	leaf, err := b.enrolment.Authority.SignAgent(key.Public(), a.id, time.Hour)
+	leaf, err := b.enrolment.Authority.SignAgent(key.Public(), a.id, 0, life)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -198,8 +204,8 @@ func (b *bench) enrol(id string) *agent {
 	return a
 }
 
-// connect opens a stream and says Hello.
-func (a *agent) connect(b *bench, window uint32) {
+// dial opens a stream.
+func (a *agent) dial(b *bench) {
 	a.t.Helper()
 	conn, err := grpc.NewClient(b.address, grpc.WithTransportCredentials(credentials.NewTLS(
 		identity.ClientTLS(func() (*tls.Certificate, error) { return a.cert, nil }, mustAuthority(a.t, b)))))
@@ -223,6 +229,12 @@ func (a *agent) connect(b *bench, window uint32) {
 			frames <- f
 		}
 	}(a.stream, a.frames, a.ended)
+}
+
+// connect opens a stream and says Hello.
+func (a *agent) connect(b *bench, window uint32) {
+	a.t.Helper()
+	a.dial(b)
 	a.grease()
 	a.send(&linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Hello{Hello: &linkv1.Hello{
 		Protocol: 7, Version: "9.0.0", Host: "dc1", Platform: "linux/amd64", Spool: "s1", Clock: timestamppb.Now(), Window: window,

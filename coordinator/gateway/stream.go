@@ -14,7 +14,6 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	"github.com/drawbridge-id/drawbridge/proto/identity"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -31,15 +30,18 @@ const (
 type stream struct {
 	*Gateway
 	rpc    grpc.BidiStreamingServer[linkv1.ConnectRequest, linkv1.ConnectResponse]
-	agent  identity.Agent
+	agent  identity.Caller
 	cancel context.CancelCauseFunc
 	log    *slog.Logger
 
-	window int
-	since  store.Instant // connected
-	hello  chan *linkv1.Hello
-	ready  chan struct{} // closed once Hello was taken
-	mail   chan struct{} // holds one: committed or open has changed
+	window   int
+	host     string        // as Hello calls it
+	instance string        // of the agent's process
+	since    store.Instant // connected
+	hello    chan *linkv1.Hello
+	ready    chan struct{} // closed once Hello was taken
+	gone     chan struct{} // closed when it has ended
+	mail     chan struct{} // holds one: committed or open has changed
 
 	systems string // version of the frame last sent; the sender's alone
 
@@ -180,7 +182,7 @@ func (s *stream) run(ctx context.Context) error {
 	seen := time.Now()
 	for {
 		// Before looking: nothing in between is missed.
-		queued, applied, agents := s.Store.Jobs.Next(), s.Store.Systems.Next(), s.Store.Agents.Next()
+		queued, applied := s.Store.Jobs.Next(), s.Store.Systems.Next()
 		wait, err := s.round(ctx)
 		if err != nil {
 			return err
@@ -196,16 +198,13 @@ func (s *stream) run(ctx context.Context) error {
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		case <-s.closing:
-			if err = s.depart(); err == nil {
+			if err = s.depart("the coordinator is restarting", restartWait()); err == nil {
 				err = status.Error(codes.Unavailable, "the coordinator is restarting")
 			}
 		case <-queued:
 		case <-applied:
-		case <-agents:
-			err = s.Store.Read(ctx, func(tx *store.Tx) error { return enroll.Admitted(tx, s.agent) })
 		case <-s.mail:
 		case <-timer.C:
-			err = s.Store.Read(ctx, func(tx *store.Tx) error { return enroll.Admitted(tx, s.agent) })
 		}
 		timer.Stop()
 		if err != nil {

@@ -16,14 +16,21 @@ type Agent struct {
 	Connected   Instant // since when; none while away
 	Seen        Instant // last
 	Revoked     Instant
-	Connectors  string // DescribeResponse of each, JSON array
+	Connectors  string  // DescribeResponse of each, JSON array
+	Counter     int64   // of its last Hello
+	Attempt     string  // of its last Hello, random
+	Generation  int64   // how often it was attested
+	Request     string  // to be attested anew; enroll's, JSON
+	Shut        Instant // when it was last revoked or attested anew
 }
 
-const agentColumns = "tenant, id, site, host, version, platform, enrolled, cert_serial, cert_expires, spool, batch, connected, seen, revoked, connectors"
+const agentColumns = "tenant, id, site, host, version, platform, enrolled, cert_serial, cert_expires, spool, batch, connected, seen, revoked, connectors, " +
+	"counter, attempt, generation, request, shut"
 
 func (a *Agent) fields() []any {
 	return []any{&a.Tenant, &a.ID, &a.Site, &a.Host, &a.Version, &a.Platform, &a.Enrolled, &a.CertSerial, &a.CertExpires,
-		&a.Spool, &a.Batch, &a.Connected, &a.Seen, &a.Revoked, &a.Connectors}
+		&a.Spool, &a.Batch, &a.Connected, &a.Seen, &a.Revoked, &a.Connectors,
+		&a.Counter, &a.Attempt, &a.Generation, &a.Request, &a.Shut}
 }
 
 // AddAgent stores a new agent.
@@ -50,16 +57,36 @@ func (tx *Tx) RenewAgent(tenant, id, serial string, expires Instant) error {
 // RevokeAgent shuts an agent out from now on.
 func (tx *Tx) RevokeAgent(tenant, id string) error {
 	tx.raise(&tx.store.Agents)
-	return tx.changed(tx.exec("UPDATE agent SET revoked = ? WHERE tenant = ? AND id = ?", tx.Now, tenant, id))
+	return tx.changed(tx.exec("UPDATE agent SET revoked = ?, shut = ?, request = '' WHERE tenant = ? AND id = ?", tx.Now, tx.Now, tenant, id))
+}
+
+// RequestAgent keeps, in the place of an earlier one, what an agent asks for; "" for nothing.
+func (tx *Tx) RequestAgent(tenant, id, request string) error {
+	return tx.changed(tx.exec("UPDATE agent SET request = ? WHERE tenant = ? AND id = ?", request, tenant, id))
+}
+
+// AttestAgent notes that an agent was attested anew: its generation is a.Generation,
+// its certificate a.CertSerial and a.CertExpires, its host and its request those of
+// a. Its counter and its batches begin anew.
+func (tx *Tx) AttestAgent(a Agent) error {
+	tx.raise(&tx.store.Agents)
+	return tx.changed(tx.exec(`UPDATE agent SET generation = ?, cert_serial = ?, cert_expires = ?, host = ?, counter = 0, attempt = '',
+		spool = '', batch = 0, request = ?, shut = ? WHERE tenant = ? AND id = ?`,
+		a.Generation, a.CertSerial, a.CertExpires, a.Host, a.Request, tx.Now, a.Tenant, a.ID))
+}
+
+// ShutAgents returns the agents of all tenants that were revoked or attested anew since an instant.
+func (tx *Tx) ShutAgents(since Instant) ([]Agent, error) {
+	return query[Agent](tx, "SELECT "+agentColumns+" FROM agent WHERE shut <> 0 AND shut >= ?", since)
 }
 
 // ConnectAgent notes that an agent is here since now, and what its Hello said:
-// Host, Version, Platform, Spool and Connectors of a.
+// Host, Version, Platform, Spool, Connectors, Counter and Attempt of a.
 func (tx *Tx) ConnectAgent(a Agent) error {
 	tx.raise(&tx.store.Agents)
 	return tx.changed(tx.exec(`UPDATE agent SET connected = ?, seen = ?, host = ?, version = ?, platform = ?,
-		batch = CASE WHEN spool = ? THEN batch ELSE 0 END, spool = ?, connectors = ? WHERE tenant = ? AND id = ?`,
-		tx.Now, tx.Now, a.Host, a.Version, a.Platform, a.Spool, a.Spool, a.Connectors, a.Tenant, a.ID))
+		batch = CASE WHEN spool = ? THEN batch ELSE 0 END, spool = ?, connectors = ?, counter = ?, attempt = ? WHERE tenant = ? AND id = ?`,
+		tx.Now, tx.Now, a.Host, a.Version, a.Platform, a.Spool, a.Spool, a.Connectors, a.Counter, a.Attempt, a.Tenant, a.ID))
 }
 
 // SeenAgent notes that an agent is here now.

@@ -7,14 +7,16 @@
 //
 //	authority (CA, self-signed, one for a coordinator; its SHA-256 is in every join token)
 //	├── coordinator   URI drawbridge://coordinator                  server auth
-//	└── agent         URI drawbridge://<tenant>/<site>/agent/<id>   client auth
+//	└── agent         URI drawbridge://<tenant>/<site>/agent/<id>   client auth,
+//	                  subject serial number: generation
 //
 // An agent enrols over a connection whose server it knows only by the
 // fingerprint in its token ([EnrollTLS]); afterwards it trusts the authority it
 // was given and nothing else, in particular not the host's own list
 // ([ClientTLS]). The server takes a connection with or without a client
-// certificate, because enrolment comes to the same address ([ServerTLS]); the
-// link refuses a stream for which [Peer] finds no agent.
+// certificate, because enrolment comes to the same address ([ServerTLS]), and takes one whose
+// time is over, because an agent that was away for long renews by it. The link
+// refuses a stream for which [Peer] finds no agent, or one whose time is over.
 //
 // What may go wrong: another server answers, or a proxy opens the connection
 // (*[AuthorityError], before the token was sent); a clock is wrong
@@ -28,7 +30,9 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 )
 
 const scheme = "drawbridge"
@@ -93,11 +97,30 @@ func OfCertificate(cert *x509.Certificate) (Agent, error) {
 	return ParseAgent(cert.URIs[0].String())
 }
 
-// Peer returns the agent at the other end of a server's connection. It returns
-// [ErrNoAgent] if the client showed no certificate that the TLS layer verified.
-func Peer(state tls.ConnectionState) (Agent, error) {
-	if len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
-		return Agent{}, fmt.Errorf("%w: the client showed none", ErrNoAgent)
+// A Caller is an agent as its certificate says: see [Peer].
+type Caller struct {
+	Agent
+	Generation uint64    // how often the agent was attested: see [Generation]
+	Expires    time.Time // when the certificate's time is over, or was
+}
+
+// Peer returns the agent at the other end of a connection that was made under
+// [ServerTLS]. Its certificate's time may be over: whether that matters is the
+// caller's to say. It returns [ErrNoAgent] if the client showed no certificate.
+func Peer(state tls.ConnectionState) (Caller, error) {
+	if len(state.PeerCertificates) == 0 {
+		return Caller{}, fmt.Errorf("%w: the client showed none", ErrNoAgent)
 	}
-	return OfCertificate(state.PeerCertificates[0])
+	cert := state.PeerCertificates[0]
+	agent, err := OfCertificate(cert)
+	return Caller{Agent: agent, Generation: Generation(cert), Expires: cert.NotAfter}, err
+}
+
+// Generation returns how often the agent had been attested when cert was
+// signed, 1 after it has joined. Once an admin has approved a later one, those
+// before it are good for nothing: so a copy of a host is shut out. It stands in
+// the subject's serial number.
+func Generation(cert *x509.Certificate) uint64 {
+	n, _ := strconv.ParseUint(cert.Subject.SerialNumber, 10, 64) // 0: made by an earlier release
+	return n
 }

@@ -97,7 +97,7 @@ func TestTLS_eachEndKnowsTheOther(t *testing.T) {
 	if clientErr != nil || serverErr != nil {
 		t.Fatalf("handshake = %v, %v", clientErr, serverErr)
 	}
-	if got, err := identity.Peer(state); got != hq || err != nil {
+	if got, err := identity.Peer(state); got.Agent != hq || err != nil {
 		t.Errorf("Peer() = %v, %v; want %v", got, err, hq)
 	}
 	if state.Version != tls.VersionTLS13 {
@@ -131,13 +131,27 @@ func TestClientTLS_refusesOtherServers(t *testing.T) {
 	}
 }
 
+// An agent that was away for long can still ask for a renewal, and whoever is asked can see that it is late.
+func TestServerTLS_takesWhatIsOver(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	state, _, err := handshake(t, identity.ServerTLS(a.coordinator(t, now, time.Hour), a.pool()),
+		identity.ClientTLS(a.agent(t, now.Add(-2*time.Hour), time.Hour), a.cert))
+	if err != nil {
+		t.Fatalf("handshake = %v; want the certificate taken", err)
+	}
+	if got, err := identity.Peer(state); err != nil || got.Agent != hq || got.Expires.After(now) {
+		t.Errorf("Peer() = %+v, %v; want %v with the end of its certificate", got, err, hq)
+	}
+}
+
 func TestServerTLS_refusesOtherAgents(t *testing.T) {
 	t.Parallel()
 	a, b := newAuthority(t), newAuthority(t)
 	server := a.coordinator(t, now, time.Hour)
 	for name, agent := range map[string]source{
 		"other authority": b.agent(t, now, time.Hour),
-		"expired":         a.agent(t, now.Add(-2*time.Hour), time.Hour),
+		"not yet valid":   a.agent(t, now.Add(time.Hour), time.Hour),
 		"coordinator":     server,
 	} {
 		_, _, err := handshake(t, identity.ServerTLS(server, a.pool()), identity.ClientTLS(agent, a.cert))

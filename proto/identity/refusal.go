@@ -17,7 +17,7 @@ const (
 // MaxSkew is how far the clocks of agent and coordinator may differ: certificates begin that much before they are made.
 const MaxSkew = 5 * time.Minute
 
-// A Reason is why a coordinator refuses to give a certificate.
+// A Reason is why a coordinator refuses a certificate or a stream.
 type Reason string
 
 // The reasons. A receiver takes one that it does not know as final.
@@ -28,9 +28,13 @@ const (
 	ClockOff     Reason = "CLOCK_OFF"     // the clocks differ by more than MaxSkew; the token stays unused
 	BadRequest   Reason = "BAD_REQUEST"   // the signing request cannot be read
 	Revoked      Reason = "REVOKED"       // an admin has shut the agent out
+	Expired      Reason = "EXPIRED"       // the certificate's time is over: renew it first
+	Doubted      Reason = "DOUBTED"       // it is a copy, or was one: ask to be attested anew
+	Waiting      Reason = "WAITING"       // an admin has not approved the request yet: ask again
+	Declined     Reason = "DECLINED"      // an admin has declined the request
 )
 
-// A Refusal is what a coordinator answers instead of a certificate.
+// A Refusal is what a coordinator answers instead of a certificate or to Hello.
 type Refusal struct {
 	Reason  Reason
 	Message string    // for people: what happened and what to do
@@ -43,7 +47,7 @@ func (r *Refusal) Error() string { return fmt.Sprintf("coordinator refused: %s",
 func (r *Refusal) GRPCStatus() *status.Status {
 	code := codes.PermissionDenied
 	switch r.Reason {
-	case ClockOff:
+	case ClockOff, Waiting:
 		code = codes.FailedPrecondition
 	case BadRequest:
 		code = codes.InvalidArgument

@@ -43,7 +43,8 @@ func Fingerprint(cert *x509.Certificate) [sha256.Size]byte { return sha256.Sum25
 
 // ServerTLS returns the rules of the coordinator's listener: TLS 1.3, the
 // certificate that current returns at each handshake, and a client certificate
-// that is verified against authorities if there is one. The chain of current
+// that is verified against authorities if there is one. One whose time is over
+// is taken: all but a renewal must be refused by it ([Peer]). The chain of current
 // must end in the authority itself, because an enrolling agent knows only its
 // fingerprint. A nil pool would mean the host's own list, so it is a mistake.
 func ServerTLS(current func() (*tls.Certificate, error), authorities *x509.CertPool) *tls.Config {
@@ -53,10 +54,39 @@ func ServerTLS(current func() (*tls.Certificate, error), authorities *x509.CertP
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS13,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return current() },
-		ClientAuth:     tls.VerifyClientCertIfGiven,
+		ClientAuth:     tls.RequestClientCert, // the check of TLS itself would refuse one whose time is over
 		ClientCAs:      authorities,
 		NextProtos:     []string{"h2"},
+		VerifyPeerCertificate: func(chain [][]byte, _ [][]*x509.Certificate) error {
+			if len(chain) == 0 {
+				return nil
+			}
+			return verifyClient(chain, authorities, time.Now())
+		},
 	}
+}
+
+// verifyClient checks that an authority made chain a client's, as of now or,
+// where its time is over, of its end.
+func verifyClient(chain [][]byte, authorities *x509.CertPool, now time.Time) error {
+	certs := make([]*x509.Certificate, len(chain))
+	between := x509.NewCertPool()
+	for i, der := range chain {
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			return err
+		}
+		if certs[i] = cert; i > 0 {
+			between.AddCert(cert)
+		}
+	}
+	if now.After(certs[0].NotAfter) {
+		now = certs[0].NotAfter
+	}
+	_, err := certs[0].Verify(x509.VerifyOptions{
+		Roots: authorities, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	return err
 }
 
 // ClientTLS returns the rules of an enrolled agent: TLS 1.3, the certificate

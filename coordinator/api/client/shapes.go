@@ -49,6 +49,23 @@ type Agent struct {
 	Seen        time.Time `json:"seen,omitzero" doc:"When it was last heard of"`
 	CertExpires time.Time `json:"cert_expires" doc:"When its certificate ends; it renews by itself before"`
 	Connectors  []string  `json:"connectors" doc:"Connectors installed there, with their versions"`
+	Generation  int64     `json:"generation" doc:"How often it was attested: certificates of an earlier generation are good for nothing"`
+	Approval    *Approval `json:"approval,omitempty" doc:"What it asks for, if it must be attested anew"`
+}
+
+// An Approval is what an agent asks for that must be attested anew: it was away
+// for too long, or is a clone or a restored snapshot.
+type Approval struct {
+	State string    `json:"state" enum:"waiting,approved,declined" doc:"What was decided; approved until the agent has fetched its certificate"`
+	Key   string    `json:"key" doc:"Fingerprint of the key that it made; drawbridge-agent status shows the same"`
+	Host  string    `json:"host" doc:"Host that asks"`
+	Why   string    `json:"why" doc:"Why it must ask"`
+	At    time.Time `json:"at" doc:"When it asked"`
+}
+
+// AgentDecision approves or declines what an agent asks for.
+type AgentDecision struct {
+	Key string `json:"key,omitempty" doc:"Fingerprint that the request must have; any if left out"`
 }
 
 // Applied tells what became of system documents.

@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/drawbridge-id/drawbridge/coordinator"
+	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 )
 
 // config is what users write.
@@ -26,13 +27,14 @@ type config struct {
 	Names           []string      `yaml:"names"`
 	Tenant          string        `yaml:"tenant"`
 	CertificateLife time.Duration `yaml:"certificate_life"`
+	RenewalGrace    time.Duration `yaml:"renewal_grace"`
 	LogLevel        string        `yaml:"log_level"`
 	LogFormat       string        `yaml:"log_format"`
 }
 
 var defaults = config{
 	Data: "/var/lib/drawbridge/coordinator", Link: ":8443", API: "127.0.0.1:8080", Tenant: "default",
-	CertificateLife: 30 * 24 * time.Hour, LogLevel: "info", LogFormat: "text",
+	CertificateLife: enroll.DefaultCertificateLife, RenewalGrace: enroll.DefaultRenewalGrace, LogLevel: "info", LogFormat: "text",
 }
 
 // A setting can be given by environment and flag.
@@ -54,8 +56,10 @@ var settings = []setting{
 		func(c *config, v string) error { c.Names = strings.Split(v, ","); return nil }},
 	{"tenant", "DRAWBRIDGE_TENANT", "`tenant` to make at the first start (default " + defaults.Tenant + ")",
 		func(c *config, v string) error { c.Tenant = v; return nil }},
-	{"certificate-life", "DRAWBRIDGE_CERTIFICATE_LIFE", "how `long` an agent's certificate is good (default 720h)",
+	{"certificate-life", "DRAWBRIDGE_CERTIFICATE_LIFE", "how `long` an agent's certificate is good (default 24h)",
 		func(c *config, v string) (err error) { c.CertificateLife, err = time.ParseDuration(v); return err }},
+	{"renewal-grace", "DRAWBRIDGE_RENEWAL_GRACE", "how `long` after its end it may be renewed without an admin's approval (default 720h)",
+		func(c *config, v string) (err error) { c.RenewalGrace, err = time.ParseDuration(v); return err }},
 	{"log-level", "DRAWBRIDGE_LOG_LEVEL", "`debug`, info, warn or error (default info)",
 		func(c *config, v string) error { c.LogLevel = v; return nil }},
 	{"log-format", "DRAWBRIDGE_LOG_FORMAT", "`text` or json (default text)",
@@ -133,6 +137,9 @@ func (c *config) validate() (errs []error) {
 	if err := new(slog.Level).UnmarshalText([]byte(c.LogLevel)); err != nil {
 		fault("log_level: %q is not one of debug, info, warn, error", c.LogLevel)
 	}
+	if c.RenewalGrace <= 0 {
+		fault("renewal_grace: %s is no time: an agent away for longer than its certificate lives needs an admin after it", c.RenewalGrace)
+	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		fault("log_format: %q is neither text nor json", c.LogFormat)
 	}
@@ -146,5 +153,5 @@ func (c config) level() slog.Level {
 }
 
 func (c config) options() coordinator.Options {
-	return coordinator.Options{Data: c.Data, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, Version: version}
+	return coordinator.Options{Data: c.Data, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, Version: version}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,7 +12,7 @@ import (
 
 func agentCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "agent", Short: "Agents that have joined"}
-	c.AddCommand(agentList(s), agentRevoke(s))
+	c.AddCommand(agentList(s), agentShow(s), agentApprove(s), agentDecline(s), agentRevoke(s))
 	return c
 }
 
@@ -27,12 +29,103 @@ func agentList(s *session) *cobra.Command {
 			return s.show(list, func() {
 				t := newTable("AGENT", "SITE", "HOST", "STATE", "SINCE", "VERSION", "CERTIFICATE ENDS")
 				for _, a := range list {
-					t.row(a.ID, a.Site, a.Host, a.State, stamp(since(a)), a.Version, stamp(a.CertExpires))
+					t.row(a.ID, a.Site, a.Host, standing(a), stamp(since(a)), a.Version, stamp(a.CertExpires))
 				}
 				t.print(s, "No agents yet. Make a token for the first with: drawbridge token create --site SITE")
 			})
 		},
 	}
+}
+
+// standing is an agent's state, and that it waits for somebody.
+func standing(a client.Agent) string {
+	if asks(a) {
+		return a.State + ", asks for approval"
+	}
+	return a.State
+}
+
+func asks(a client.Agent) bool { return a.Approval != nil && a.Approval.State == "waiting" }
+
+func agentShow(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:               "show AGENT",
+		Short:             "Show an agent, and what it asks for",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: s.complete("/v1/agents", "id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var a client.Agent
+			if err := s.api.Get(cmd.Context(), "/v1/agents/"+segment(args[0]), nil, &a); err != nil {
+				return err
+			}
+			return s.show(a, func() { s.agent(a) })
+		},
+	}
+}
+
+func (s *session) agent(a client.Agent) {
+	t := newTable("", "")
+	t.row("agent", a.ID)
+	t.row("site", a.Site)
+	t.row("host", a.Host+", "+orDash(a.Platform))
+	t.row("state", a.State+" since "+stamp(since(a)))
+	t.row("release", a.Version)
+	t.row("connectors", orDash(strings.Join(a.Connectors, ", ")))
+	t.row("joined", stamp(a.Enrolled))
+	t.row("certificate", fmt.Sprintf("ends %s, attested %d×", stamp(a.CertExpires), a.Generation))
+	t.bare(s)
+	if a.Approval == nil {
+		return
+	}
+	s.printf("")
+	t = newTable("", "")
+	t.row("approval", a.Approval.State+", asked for "+stamp(a.Approval.At))
+	t.row("from host", a.Approval.Host)
+	t.row("key", a.Approval.Key)
+	t.bare(s)
+	s.printf("  %s", a.Approval.Why)
+	if asks(a) {
+		s.printf("\nIf that is as it should be, and `drawbridge-agent status` on that host shows the same key:\n  drawbridge agent approve %s --key %s\nelse:\n  drawbridge agent decline %s", a.ID, a.Approval.Key, a.ID)
+	}
+}
+
+func agentApprove(s *session) *cobra.Command {
+	return s.decision(&cobra.Command{
+		Use:   "approve AGENT",
+		Short: "Let an agent be attested anew that cannot just be believed",
+		Long: `Approve lets an agent be attested anew: one that was away for longer than its
+certificate and the grace, was restored from a snapshot, or replaces a host that
+it is a clone of. It fetches a certificate for the key that it made; those from
+before are good for nothing from then on, and a stream by one of them is cut.
+"drawbridge agent show" says why it asks.`,
+	}, "approve", "Agent %s is let in again on host %s: it fetches its certificate within a minute.")
+}
+
+func agentDecline(s *session) *cobra.Command {
+	return s.decision(&cobra.Command{
+		Use:   "decline AGENT",
+		Short: "Do not let an agent be attested anew",
+		Long: `Decline refuses what an agent asks for. Nothing changes for the host that has the
+identity now; the one that asked needs a join token of its own.`,
+	}, "decline", "What agent %s asked for from host %s is declined.")
+}
+
+func (s *session) decision(c *cobra.Command, verb, done string) *cobra.Command {
+	var key string
+	c.Args, c.ValidArgsFunction = cobra.ExactArgs(1), s.complete("/v1/agents", "id")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		var a client.Agent
+		if err := s.api.Post(cmd.Context(), "/v1/agents/"+segment(args[0])+"/"+verb, client.AgentDecision{Key: key}, &a); err != nil {
+			return err
+		}
+		host := a.Host
+		if a.Approval != nil {
+			host = a.Approval.Host
+		}
+		return s.show(a, func() { s.printf(done, a.ID, host) })
+	}
+	c.Flags().StringVar(&key, "key", "", "fingerprint that the request must have, as drawbridge-agent status on that host shows it")
+	return c
 }
 
 // since gives the instant that matters for the agent's state.

@@ -49,7 +49,7 @@ func (s *session) status(st client.Status) {
 		s.printf("")
 		agents := newTable("AGENT", "SITE", "HOST", "STATE", "SINCE", "VERSION")
 		for _, a := range st.Agents {
-			agents.row(a.ID, a.Site, a.Host, a.State, stamp(since(a)), a.Version)
+			agents.row(a.ID, a.Site, a.Host, standing(a), stamp(since(a)), a.Version)
 		}
 		agents.print(s, "")
 	}
@@ -66,6 +66,11 @@ func (s *session) attention(st client.Status) {
 	for _, y := range st.Cycles {
 		if y.State == "held" {
 			lines = append(lines, fmt.Sprintf("cycle %d of %s is held: drawbridge cycle show %d", y.ID, y.System, y.ID))
+		}
+	}
+	for _, a := range st.Agents {
+		if asks(a) {
+			lines = append(lines, fmt.Sprintf("agent %s on %s asks for approval: drawbridge agent show %s", a.ID, a.Approval.Host, a.ID))
 		}
 	}
 	if st.Problems > 0 {
