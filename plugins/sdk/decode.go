@@ -80,6 +80,8 @@ func (d *settingsDecoder) object(path string, s *settingsSchema, raw json.RawMes
 			d.faultf("%q is missing: %s", path+f.key, f.doc)
 		case f.given:
 			d.value(path+f.key, f, f.defaultJSON(t), into.Field(f.index))
+		case t.Kind() == reflect.Struct: // the defaults within it hold
+			d.value(path+f.key, f, json.RawMessage("{}"), into.Field(f.index))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(members)) {
