@@ -154,7 +154,7 @@ func (s *scope) believe() error {
 		if err := s.tx.BelieveMissing(s.tenant, s.name, ids); err != nil {
 			return err
 		}
-		if err := s.gone(ids, people); err != nil {
+		if err := s.gone(missing, ids, people); err != nil {
 			return err
 		}
 	}
@@ -184,13 +184,19 @@ func (in *Intake) Gone(tx *store.Tx, tenant, system string, ids []string) error 
 	if err := tx.PutAccounts(rows); err != nil {
 		return err
 	}
-	return s.gone(ids, people)
+	return s.gone(rows, ids, people)
 }
 
 // gone does what follows from accounts being no more.
-func (s *scope) gone(ids, people []string) error {
-	if err := s.tx.RemoveNamesOfAccounts(s.tenant, s.name, ids); err != nil {
-		return err
+func (s *scope) gone(accounts []store.Account, ids, people []string) error {
+	if s.system.Target != nil {
+		var freed []store.Name
+		for _, a := range accounts {
+			freed = append(freed, s.freed(a, nil)...)
+		}
+		if err := s.tx.RemoveNames(freed); err != nil {
+			return err
+		}
 	}
 	if err := s.tx.RemoveRejectsOf(s.tenant, s.name, ids); err != nil {
 		return err

@@ -252,6 +252,11 @@ func (in *Intake) evaluate(ctx context.Context, row store.System) error {
 			if err != nil {
 				return err
 			}
+			if last == "" {
+				if err := s.keepNames(); err != nil {
+					return err
+				}
+			}
 			accounts, err := tx.AccountsAfter(row.Tenant, row.Name, last, again)
 			if err != nil {
 				return err

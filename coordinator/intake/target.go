@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
@@ -22,11 +23,11 @@ func (s *scope) target(changes []*change) error {
 		a := &c.account
 		names := s.names(c.object)
 		if c.old != nil {
-			freed = append(freed, s.freed(c, names)...)
+			freed = append(freed, s.freed(*c.old, names)...)
 		}
 		if a.Class != t.Class {
 			others = others || c.old == nil
-			held = append(held, owned(names, "", a.ID)...)
+			held = append(held, owned(names, a.ID)...)
 			continue
 		}
 		if t.Match != "" {
@@ -34,7 +35,7 @@ func (s *scope) target(changes []*change) error {
 				a.Match = directory.Fold(values[0])
 			}
 		}
-		held = append(held, owned(names, a.Person, a.ID)...)
+		held = append(held, owned(names, cmp.Or(a.Person, a.ID))...)
 		switch {
 		case a.Person == "":
 			if a.Match != "" && (c.old == nil || c.old.Match != a.Match || c.old.Gone != 0) {
@@ -123,21 +124,39 @@ func (s *scope) names(o mapping.Object) []store.Name {
 	return names
 }
 
-// freed gives the names that the object had before and has not now. Names that
-// are only reserved for its person stay.
-func (s *scope) freed(c *change, now []store.Name) []store.Name {
-	old, err := mapping.ReadObject(c.old.Object)
+// keepNames frees what was spoken for by rules that the document has no more.
+func (s *scope) keepNames() error {
+	if s.system.Target == nil {
+		return nil
+	}
+	attributes := []string{address}
+	for _, r := range s.system.Target.Rules {
+		if r.Unique() {
+			attributes = append(attributes, r.Attribute)
+		}
+	}
+	return s.tx.KeepNames(s.tenant, s.name, attributes)
+}
+
+// freed gives the names of an account's object but those that stay. They are
+// held by its person, or by itself where it was nobody's when they were stored.
+func (s *scope) freed(old store.Account, stay []store.Name) []store.Name {
+	object, err := mapping.ReadObject(old.Object)
 	if err != nil {
 		return nil
 	}
-	return owned(slices.DeleteFunc(s.names(old), func(n store.Name) bool { return slices.Contains(now, n) }), "", c.account.ID)
+	names := slices.DeleteFunc(s.names(object), func(n store.Name) bool { return slices.Contains(stay, n) })
+	if old.Person == "" {
+		return owned(names, old.ID)
+	}
+	return append(owned(names, old.Person), owned(names, old.ID)...)
 }
 
 // owned gives a copy of names that says whose they are.
-func owned(names []store.Name, person, account string) []store.Name {
+func owned(names []store.Name, holder string) []store.Name {
 	names = slices.Clone(names)
 	for i := range names {
-		names[i].Person, names[i].Account = person, account
+		names[i].Holder = holder
 	}
 	return names
 }

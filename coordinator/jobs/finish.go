@@ -240,8 +240,8 @@ func (f *finish) taken(j store.Job, fault *connectorv1.Fault, op *connectorv1.Op
 	if n.Value == "" {
 		return false, nil
 	}
-	held, _, err := f.tx.NameOf(n.Tenant, n.System, n.Attribute, n.Value)
-	if err != nil || held == n {
+	held, err := f.tx.Names(n.Tenant, n.System, n.Attribute, []string{n.Value})
+	if err != nil || len(held) == 1 && held[0] == n {
 		return false, err
 	}
 	return true, f.tx.PutNames([]store.Name{n})

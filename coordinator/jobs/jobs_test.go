@@ -404,8 +404,8 @@ func TestFinish_takenNames(t *testing.T) {
 	}
 	name := func(b *bench, attribute, value string) (held bool) {
 		b.read(func(tx *store.Tx) error {
-			n, ok, err := tx.NameOf(tenant, "ad", attribute, value)
-			held = ok && n.Person == "" && n.Account == ""
+			names, err := tx.Names(tenant, "ad", attribute, []string{value})
+			held = len(names) == 1 && names[0].Holder == ""
 			return err
 		})
 		return held
@@ -535,13 +535,16 @@ func (b *bench) state() (lines []string) {
 		for _, h := range log {
 			lines = append(lines, fmt.Sprintf("log %s %s %d", h.Kind, h.Text, h.Job))
 		}
+		names, err := tx.AllNames(tenant, "ad")
+		if err != nil {
+			return err
+		}
+		for _, n := range names {
+			lines = append(lines, fmt.Sprintf("name %s %s of %s", n.Attribute, n.Value, n.Holder))
+		}
 		for i := range 10 {
 			p := fmt.Sprint("p", i)
-			names, err := tx.NamesOf(tenant, []string{p})
-			if err != nil {
-				return err
-			}
-			lines = append(lines, fmt.Sprintf("%s due %v, %d names", p, b.dueIn(p) >= 0, len(names)))
+			lines = append(lines, fmt.Sprintf("%s due %v", p, b.dueIn(p) >= 0))
 			problems, err := tx.ProblemsOf(tenant, []string{p})
 			if err != nil {
 				return err

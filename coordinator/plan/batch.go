@@ -46,7 +46,6 @@ type person struct {
 	person   directory.Person
 	accounts []store.Account
 	jobs     []store.Job // open ones, and the done ones that matter
-	names    []store.Name
 	problems []store.Problem
 	refused  []store.Job
 	skipped  bool // in some system: alarms and waits stay as they are
@@ -153,15 +152,6 @@ func (b *batch) loadBelongings(ids []string) error {
 	for _, j := range jobs {
 		if p := b.byID[j.Person]; p != nil {
 			p.jobs = append(p.jobs, j)
-		}
-	}
-	names, err := b.tx.NamesOf(b.tenant, ids)
-	if err != nil {
-		return err
-	}
-	for _, n := range names {
-		if p := b.byID[n.Person]; p != nil {
-			p.names = append(p.names, n)
 		}
 	}
 	return b.loadProblems(ids)

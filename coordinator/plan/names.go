@@ -3,7 +3,6 @@ package plan
 import (
 	"cmp"
 	"iter"
-	"slices"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
@@ -63,17 +62,15 @@ const mostAsked = 256
 
 // first takes the first of the values that is free or the person's own.
 func (l *ledger) first(attribute string, values []string) (string, bool) {
-	var unknown []string
-	for _, value := range values {
-		if folded := directory.Fold(value); !l.own(nameKey{attribute, folded}) {
-			unknown = append(unknown, folded)
-		}
+	folded := make([]string, len(values))
+	for i, value := range values {
+		folded[i] = directory.Fold(value)
 	}
-	if l.err = firstError(l.err, l.look(attribute, unknown)); l.err != nil {
+	if l.err = firstError(l.err, l.look(attribute, folded)); l.err != nil {
 		return "", false
 	}
-	for _, value := range values {
-		if l.free(nameKey{attribute, directory.Fold(value)}) {
+	for i, value := range values {
+		if l.free(nameKey{attribute, folded[i]}) {
 			return value, true
 		}
 	}
@@ -100,28 +97,22 @@ func (n *names) look(attribute string, values []string) error {
 	return err
 }
 
-// own tells whether the person held the name before.
-func (l *ledger) own(key nameKey) bool {
-	return slices.ContainsFunc(l.person.names, func(n store.Name) bool {
-		return n.System == l.system && n.Attribute == key.attribute && n.Value == key.value
-	})
-}
-
+// free tells whether the person may have the name, and reserves it.
 func (l *ledger) free(key nameKey) bool {
 	id := l.person.row.ID
-	if holder, ok := l.taken[key]; ok {
-		return holder == id
+	if person, ok := l.taken[key]; ok {
+		return person == id
 	}
-	if l.own(key) {
-		return true
-	}
-	holder := l.holders[key]
-	if holder != nil && holder.Person != id && (holder.Person != "" || l.account == "" || holder.Account != l.account) {
-		return false
+	if holder := l.holders[key]; holder != nil {
+		if holder.Holder == id {
+			return true
+		}
+		if l.account == "" || holder.Holder != l.account {
+			return false
+		}
 	}
 	l.taken[key] = id
-	l.fresh = append(l.fresh, store.Name{Tenant: l.tenant, System: l.system, Attribute: key.attribute, Value: key.value,
-		Person: id, Account: l.account})
+	l.fresh = append(l.fresh, store.Name{Tenant: l.tenant, System: l.system, Attribute: key.attribute, Value: key.value, Holder: id})
 	return true
 }
 

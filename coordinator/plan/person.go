@@ -125,7 +125,7 @@ func (b *batch) candidates(t target) (map[string][]reconcile.Account, error) {
 	slices.SortFunc(rows, func(x, y store.Account) int { return compare(x.ID, y.ID) })
 	found := map[string][]reconcile.Account{}
 	for _, a := range rows {
-		if a.Person != "" || a.Class != t.system.Target.Class {
+		if a.Class != t.system.Target.Class {
 			continue
 		}
 		for _, id := range wanted[a.Match] {

@@ -34,16 +34,10 @@ func (tx *Tx) AccountsOf(tenant string, people []string) ([]Account, error) {
 	return query[Account](tx, selectAccount+" AND person <> '' AND person IN (SELECT value FROM json_each(?))", tenant, list(people))
 }
 
-// AccountsByMatch returns the accounts of a system that have one of the folded match values and are not gone.
+// AccountsByMatch returns the accounts of a system that have one of the folded match values, are nobody's and not gone.
 func (tx *Tx) AccountsByMatch(tenant, system string, matches []string) ([]Account, error) {
-	return query[Account](tx, selectAccount+" AND system = ? AND match <> '' AND match IN (SELECT value FROM json_each(?)) AND gone = 0",
+	return query[Account](tx, selectAccount+" AND system = ? AND match <> '' AND person = '' AND match IN (SELECT value FROM json_each(?)) AND gone = 0",
 		tenant, system, list(matches))
-}
-
-// AccountsByAddress returns the accounts of a system that are at one of the addresses and are not gone.
-func (tx *Tx) AccountsByAddress(tenant, system string, addresses []string) ([]Account, error) {
-	return query[Account](tx, selectAccount+" AND system = ? AND address <> '' AND address IN (SELECT value FROM json_each(?)) AND gone = 0",
-		tenant, system, list(addresses))
 }
 
 // AccountsAfter returns up to limit accounts of a system in the order of their ids, those after the given id: a way to walk over all.
@@ -80,10 +74,9 @@ func (tx *Tx) MarkUnseen(tenant, system string, cycle int64, began Instant) (int
 		cycle, tenant, system, cycle, began, tenant, system, cycle)
 }
 
-// MissingAccounts returns up to limit accounts of a system that are missing, without their objects.
+// MissingAccounts returns up to limit accounts of a system that are missing.
 func (tx *Tx) MissingAccounts(tenant, system string, limit int) ([]Account, error) {
-	return query[Account](tx, `SELECT tenant, system, id, class, address, match, person, x'', changed, gone, missing, seen FROM account
-		WHERE tenant = ? AND system = ? AND missing <> 0 ORDER BY id LIMIT ?`, tenant, system, limit)
+	return query[Account](tx, selectAccount+" AND system = ? AND missing <> 0 ORDER BY id LIMIT ?", tenant, system, limit)
 }
 
 // CountMissing returns how many accounts of a system are missing.

@@ -37,13 +37,27 @@ type Job struct {
 	Fence     int64  // rises in the order in which the object's jobs may run; 0: the id
 }
 
-const jobColumns = `id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after,
-	agent, work, reasons, made, sent, ended, outcome, fault, fence`
+// The row of a job is narrow, because it is written anew with each step; what
+// the job is made of is written once, in job_work.
+const (
+	jobRow     = `id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after, agent, made, sent, ended, outcome, fault, fence`
+	jobColumns = jobRow + ", work, reasons"
+	selectJob  = "SELECT " + jobColumns + " FROM job JOIN job_work USING (id)"
+	selectBare = "SELECT " + jobRow + ", x'', '[]' FROM job" // without work and reasons
+)
 
-func (j *Job) fields() []any {
+func (j *Job) fields() []any { return append((*bareJob)(j).fields(), &j.Work, &j.Reasons) }
+
+type bareJob Job
+
+func (j *bareJob) fields() []any {
 	return []any{&j.ID, &j.Tenant, &j.Site, &j.System, &j.Object, &j.Person, &j.Cycle, &j.Class, &j.State, &j.After, &j.Priority,
-		&j.NotBefore, &j.NotAfter, &j.Agent, &j.Work, &j.Reasons, &j.Made, &j.Sent, &j.Ended, &j.Outcome, &j.Fault, &j.Fence}
+		&j.NotBefore, &j.NotAfter, &j.Agent, &j.Made, &j.Sent, &j.Ended, &j.Outcome, &j.Fault, &j.Fence}
 }
+
+type jobWork Job
+
+func (j *jobWork) fields() []any { return []any{&j.ID, &j.Work, &j.Reasons} }
 
 // ReserveJobs returns the first of n ids for new jobs; they are this transaction's.
 func (tx *Tx) ReserveJobs(n int) (first int64, err error) {
@@ -84,17 +98,24 @@ func (tx *Tx) AddJobs(rows []Job) error {
 			tx.raise(&tx.store.Jobs)
 		}
 	}
-	return insert(tx, "job", jobColumns, "", rows)
+	bare, work := make([]bareJob, len(rows)), make([]jobWork, len(rows))
+	for i, j := range rows {
+		bare[i], work[i] = bareJob(j), jobWork(j)
+	}
+	if err := insert(tx, "job", jobRow, "", bare); err != nil {
+		return err
+	}
+	return insert(tx, "job_work", "id, work, reasons", "", work)
 }
 
 // Jobs returns those that are there of the jobs with the ids, in the order of ids.
 func (tx *Tx) Jobs(tenant string, ids []int64) ([]Job, error) {
-	return query[Job](tx, "SELECT "+jobColumns+" FROM job WHERE id IN (SELECT value FROM json_each(?)) AND tenant = ? ORDER BY id", list(ids), tenant)
+	return query[Job](tx, selectJob+" WHERE id IN (SELECT value FROM json_each(?)) AND tenant = ? ORDER BY id", list(ids), tenant)
 }
 
 // ClaimJobs makes up to limit queued jobs of a site sent to an agent and returns them in the order to be sent.
 func (tx *Tx) ClaimJobs(tenant, site, agent string, limit int) ([]Job, error) {
-	jobs, err := query[Job](tx, "SELECT "+jobColumns+` FROM job WHERE tenant = ? AND site = ? AND state = 'queued'
+	jobs, err := query[Job](tx, selectJob+` WHERE tenant = ? AND site = ? AND state = 'queued' AND ended = 0
 		AND not_before <= ? ORDER BY priority DESC, id LIMIT ?`, tenant, site, tx.Now, limit)
 	if err != nil || len(jobs) == 0 {
 		return nil, err
@@ -110,16 +131,16 @@ func (tx *Tx) ClaimJobs(tenant, site, agent string, limit int) ([]Job, error) {
 // NextQueued returns when the earliest queued job of a site may be sent, or none
 // when there is none. Where one may be sent now it is not looked for the earliest.
 func (tx *Tx) NextQueued(tenant, site string) (Instant, error) {
-	now, err := value[Instant](tx, "SELECT 1 FROM job WHERE tenant = ? AND site = ? AND state = 'queued' AND not_before <= ? LIMIT 1", tenant, site, tx.Now)
+	now, err := value[Instant](tx, "SELECT 1 FROM job WHERE tenant = ? AND site = ? AND state = 'queued' AND ended = 0 AND not_before <= ? LIMIT 1", tenant, site, tx.Now)
 	if err != nil || now != 0 {
 		return now, err
 	}
-	return value[Instant](tx, "SELECT max(1, min(not_before)) FROM job WHERE tenant = ? AND site = ? AND state = 'queued' HAVING count(*) > 0", tenant, site)
+	return value[Instant](tx, "SELECT max(1, min(not_before)) FROM job WHERE tenant = ? AND site = ? AND state = 'queued' AND ended = 0 HAVING count(*) > 0", tenant, site)
 }
 
 // SentJobs returns up to limit jobs with ids after the given one that were sent to an agent and have not ended, in the order of ids.
 func (tx *Tx) SentJobs(tenant, agent string, after int64, limit int) ([]Job, error) {
-	return query[Job](tx, "SELECT "+jobColumns+" FROM job WHERE tenant = ? AND agent = ? AND state = 'sent' AND id > ? ORDER BY id LIMIT ?",
+	return query[Job](tx, selectJob+" WHERE tenant = ? AND agent = ? AND state = 'sent' AND ended = 0 AND id > ? ORDER BY id LIMIT ?",
 		tenant, agent, after, limit)
 }
 
@@ -133,14 +154,14 @@ func (tx *Tx) RequeueJobs(tenant, agent string, ids []int64, notBefore Instant) 
 // RequeueAgent makes everything that was sent to an agent queued again: it will not come back.
 func (tx *Tx) RequeueAgent(tenant, agent string) (int, error) {
 	tx.raise(&tx.store.Jobs)
-	return tx.exec("UPDATE job SET state = 'queued', agent = '', sent = 0 WHERE tenant = ? AND agent = ? AND state = 'sent'", tenant, agent)
+	return tx.exec("UPDATE job SET state = 'queued', agent = '', sent = 0 WHERE tenant = ? AND agent = ? AND state = 'sent' AND ended = 0", tenant, agent)
 }
 
 // EndJobs ends jobs that have not ended, as done with no fault when fault is
 // empty, in the given state otherwise.
 func (tx *Tx) EndJobs(ids []int64, state, outcome, fault string) error {
 	_, err := tx.exec(`UPDATE job SET state = ?, outcome = ?, fault = ?, ended = ? WHERE id IN (SELECT value FROM json_each(?))
-		AND state IN ('held','queued','waiting','sent')`, state, outcome, fault, tx.Now, list(ids))
+		AND ended = 0`, state, outcome, fault, tx.Now, list(ids))
 	return err
 }
 
@@ -167,23 +188,15 @@ func (tx *Tx) DropAfter(ids []int64) ([]int64, error) {
 	return follow, tx.EndJobs(follow, JobDropped, "", "")
 }
 
-// OpenJobsOf returns the jobs of people that have not ended, without their work, in the order of ids.
+// OpenJobsOf returns the jobs of people that have not ended, without work and reasons, in the order of ids.
 func (tx *Tx) OpenJobsOf(tenant string, people []string) ([]Job, error) {
-	return query[Job](tx, `SELECT id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after,
-		agent, x'', reasons, made, sent, ended, outcome, fault, fence FROM job WHERE tenant = ? AND person <> ''
-		AND person IN (SELECT value FROM json_each(?)) AND state IN ('held','queued','waiting','sent') ORDER BY id`, tenant, list(people))
+	return query[Job](tx, selectBare+` WHERE tenant = ? AND person <> ''
+		AND person IN (SELECT value FROM json_each(?)) AND ended = 0 ORDER BY id`, tenant, list(people))
 }
 
-// OpenJobs returns up to limit jobs of a system of the given class that have not ended, in the order of ids.
-func (tx *Tx) OpenJobs(tenant, system, class string, limit int) ([]Job, error) {
-	return query[Job](tx, "SELECT "+jobColumns+` FROM job WHERE tenant = ? AND system = ? AND class = ?
-		AND state IN ('held','queued','waiting','sent') ORDER BY id LIMIT ?`, tenant, system, class, limit)
-}
-
-// StaleJobs returns up to limit jobs, without their work, that no agent has and that are not to be begun any more.
+// StaleJobs returns up to limit jobs, without work and reasons, that no agent has and that are not to be begun any more.
 func (tx *Tx) StaleJobs(limit int) ([]Job, error) {
-	return query[Job](tx, `SELECT id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after,
-		agent, x'', reasons, made, sent, ended, outcome, fault, fence FROM job WHERE state = 'queued' AND not_after <> 0 AND not_after < ? LIMIT ?`, tx.Now, limit)
+	return query[Job](tx, selectBare+` WHERE state = 'queued' AND ended = 0 AND not_after <> 0 AND not_after < ? LIMIT ?`, tx.Now, limit)
 }
 
 // CountJobs returns how many of a tenant's jobs are in a state.

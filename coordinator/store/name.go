@@ -6,15 +6,12 @@ type Name struct {
 	System    string
 	Attribute string
 	Value     string // folded
-	Person    string // empty: an account that is nobody's
-	Account   string // native id; empty until the account exists
+	Holder    string // a person; the native id of an account that is nobody's; empty where only the system knows whose it is
 }
 
-const nameColumns = "tenant, system, attribute, value, person, account"
+const nameColumns = "tenant, system, attribute, value, holder"
 
-func (n *Name) fields() []any {
-	return []any{&n.Tenant, &n.System, &n.Attribute, &n.Value, &n.Person, &n.Account}
-}
+func (n *Name) fields() []any { return []any{&n.Tenant, &n.System, &n.Attribute, &n.Value, &n.Holder} }
 
 // Names returns who holds which of the folded values.
 func (tx *Tx) Names(tenant, system, attribute string, values []string) ([]Name, error) {
@@ -22,41 +19,30 @@ func (tx *Tx) Names(tenant, system, attribute string, values []string) ([]Name, 
 		AND value IN (SELECT value FROM json_each(?))`, tenant, system, attribute, list(values))
 }
 
-// NamesOf returns the names that people hold in every system.
-func (tx *Tx) NamesOf(tenant string, people []string) ([]Name, error) {
-	return query[Name](tx, "SELECT "+nameColumns+" FROM name WHERE tenant = ? AND person <> '' AND person IN (SELECT value FROM json_each(?))",
-		tenant, list(people))
+// AllNames returns every name of a system.
+func (tx *Tx) AllNames(tenant, system string) ([]Name, error) {
+	return query[Name](tx, "SELECT "+nameColumns+" FROM name WHERE tenant = ? AND system = ? ORDER BY attribute, value", tenant, system)
 }
 
 // PutNames stores names; each takes the value over from whoever held it.
 func (tx *Tx) PutNames(rows []Name) error {
-	return insert(tx, "name", nameColumns, "ON CONFLICT DO UPDATE SET person = excluded.person, account = excluded.account", rows)
+	return insert(tx, "name", nameColumns, "ON CONFLICT DO UPDATE SET holder = excluded.holder WHERE holder <> excluded.holder", rows)
 }
 
-// AddNames stores those names whose values nobody holds.
-func (tx *Tx) AddNames(rows []Name) error {
-	return insert(tx, "name", nameColumns, "ON CONFLICT DO NOTHING", rows)
-}
-
-// RemoveNames frees names, each only if the account given holds it.
+// RemoveNames frees names, each only if it is the holder's still.
 func (tx *Tx) RemoveNames(rows []Name) error {
 	for _, n := range rows {
-		if _, err := tx.exec("DELETE FROM name WHERE tenant = ? AND system = ? AND attribute = ? AND value = ? AND account = ?",
-			n.Tenant, n.System, n.Attribute, n.Value, n.Account); err != nil {
+		if _, err := tx.exec("DELETE FROM name WHERE tenant = ? AND system = ? AND attribute = ? AND value = ? AND holder = ?",
+			n.Tenant, n.System, n.Attribute, n.Value, n.Holder); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// RemoveNamesOfAccounts frees the names of accounts that are no more.
-func (tx *Tx) RemoveNamesOfAccounts(tenant, system string, ids []string) error {
-	_, err := tx.exec("DELETE FROM name WHERE tenant = ? AND system = ? AND account IN (SELECT value FROM json_each(?))", tenant, system, list(ids))
+// KeepNames frees a system's names of all attributes but the given ones.
+func (tx *Tx) KeepNames(tenant, system string, attributes []string) error {
+	_, err := tx.exec("DELETE FROM name WHERE tenant = ? AND system = ? AND attribute NOT IN (SELECT value FROM json_each(?))",
+		tenant, system, list(attributes))
 	return err
-}
-
-// NamesOfAccounts returns the names that accounts hold.
-func (tx *Tx) NamesOfAccounts(tenant, system string, ids []string) ([]Name, error) {
-	return query[Name](tx, "SELECT "+nameColumns+` FROM name WHERE tenant = ? AND system = ? AND account <> ''
-		AND account IN (SELECT value FROM json_each(?))`, tenant, system, list(ids))
 }

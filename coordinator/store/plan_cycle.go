@@ -15,5 +15,5 @@ func (tx *Tx) LastCycle(tenant, system string) (Cycle, error) {
 // OpenRead returns the id of a system's job of a class that concerns no object, such as a read, and has not ended; 0 when there is none.
 func (tx *Tx) OpenRead(tenant, system, class string) (int64, error) {
 	return value[int64](tx, `SELECT id FROM job WHERE tenant = ? AND system = ? AND object = '' AND class = ?
-		AND state IN ('held','queued','waiting','sent') ORDER BY id LIMIT 1`, tenant, system, class)
+		AND ended = 0 ORDER BY id LIMIT 1`, tenant, system, class)
 }

@@ -18,8 +18,8 @@ func (tx *Tx) HoldJobs(ids []int64, fault string) (int, error) {
 		}
 	}
 	_, err = tx.exec(`UPDATE job SET state = 'queued' WHERE state = 'waiting'
-		AND (tenant, system, object) IN (SELECT tenant, system, object FROM job h WHERE h.id IN (SELECT value FROM json_each(?)))
-		AND NOT EXISTS (SELECT 1 FROM job p WHERE p.id = job.after AND p.state IN ('held','queued','waiting','sent'))`, list(ids))
+		AND person <> '' AND (tenant, person, system, object) IN (SELECT tenant, person, system, object FROM job h WHERE h.id IN (SELECT value FROM json_each(?)))
+		AND NOT EXISTS (SELECT 1 FROM job p WHERE p.id = job.after AND p.ended = 0)`, list(ids))
 	return n, err
 }
 
@@ -31,7 +31,7 @@ type HeldFilter struct {
 }
 
 func (f HeldFilter) where(tenant string) (string, []any) {
-	w := filter{text: "tenant = ? AND state = 'held'", args: []any{tenant}}
+	w := filter{text: "tenant = ? AND state = 'held' AND ended = 0", args: []any{tenant}}
 	w.and("system = ?", f.System)
 	w.and("class = ?", f.Class)
 	if len(f.Jobs) > 0 {
@@ -44,7 +44,7 @@ func (f HeldFilter) where(tenant string) (string, []any) {
 // HeldJobs returns up to limit held jobs, in the order of ids.
 func (tx *Tx) HeldJobs(tenant string, f HeldFilter, limit int) ([]Job, error) {
 	where, args := f.where(tenant)
-	return query[Job](tx, "SELECT "+jobColumns+" FROM job WHERE "+where+" ORDER BY id LIMIT ?", append(args, limit)...)
+	return query[Job](tx, selectJob+" WHERE "+where+" ORDER BY id LIMIT ?", append(args, limit)...)
 }
 
 // ApproveJobs lets held jobs go: at once, or after what else is still to be
@@ -58,7 +58,8 @@ func (tx *Tx) ApproveJobs(ids []int64, notAfter map[int64]Instant) error {
 	}
 	for _, id := range slices.Sorted(slices.Values(ids)) { // one by one: each becomes the end of its object's chain
 		_, err := tx.exec(`UPDATE job SET fault = '', (after, state) = (SELECT coalesce(max(p.id), 0), CASE WHEN max(p.id) IS NULL THEN 'queued' ELSE 'waiting' END
-			FROM job p WHERE p.tenant = job.tenant AND p.system = job.system AND p.object = job.object AND p.state IN ('queued','waiting','sent') AND p.after <> job.id
+			FROM job p WHERE p.tenant = job.tenant AND p.person <> '' AND p.person = job.person
+			AND p.system = job.system AND p.object = job.object AND p.state IN ('queued','waiting','sent') AND p.after <> job.id
 			AND NOT EXISTS (SELECT 1 FROM job q WHERE q.after = p.id AND q.after <> 0 AND q.state = 'waiting'))
 			WHERE id = ? AND state = 'held'`, id)
 		if err != nil {
@@ -106,7 +107,7 @@ func (h *HeldClass) fields() []any { return []any{&h.System, &h.Class, &h.Count,
 // HeldClasses returns what is held by system and class.
 func (tx *Tx) HeldClasses(tenant string) ([]HeldClass, error) {
 	return query[HeldClass](tx, `SELECT system, class, count(*), min(made), max(fault) FROM job
-		WHERE tenant = ? AND state = 'held' GROUP BY system, class ORDER BY system, class`, tenant)
+		WHERE tenant = ? AND state = 'held' AND ended = 0 GROUP BY system, class ORDER BY system, class`, tenant)
 }
 
 // A TakingJob is what thresholds count of a job.
@@ -130,7 +131,7 @@ func (tx *Tx) TakingJobs(since Instant, classes []string, limit int) ([]TakingJo
 
 // CountHeld returns how many jobs of a class in a system are held.
 func (tx *Tx) CountHeld(tenant, system, class string) (int, error) {
-	return value[int](tx, "SELECT count(*) FROM job WHERE tenant = ? AND system = ? AND class = ? AND state = 'held'", tenant, system, class)
+	return value[int](tx, "SELECT count(*) FROM job WHERE tenant = ? AND system = ? AND class = ? AND state = 'held' AND ended = 0", tenant, system, class)
 }
 
 // SetOutcome sets what is said of jobs that were dropped.

@@ -7,17 +7,16 @@ import "database/sql"
 // whether an account was last let in or shut out by us, and into which groups
 // we put it.
 func (tx *Tx) PlanJobs(tenant string, people []string) ([]Job, error) {
-	return query[Job](tx, `SELECT id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after,
-		agent, work, '', made, sent, ended, outcome, '', fence FROM job WHERE tenant = ? AND person <> ''
+	return query[Job](tx, selectJob+` WHERE tenant = ? AND person <> ''
 		AND person IN (SELECT value FROM json_each(?))
-		AND (state IN ('held','queued','waiting','sent') OR state = 'done' AND class IN ('create','enable','disable','membership')) ORDER BY id`,
+		AND (ended = 0 OR state = 'done' AND class IN ('create','enable','disable','membership')) ORDER BY id`,
 		tenant, list(people))
 }
 
 // RefusedJobs returns the jobs of people, with their work, that a system will
 // not take or that a person rejected, in the order of ids.
 func (tx *Tx) RefusedJobs(tenant string, people []string) ([]Job, error) {
-	return query[Job](tx, "SELECT "+jobColumns+` FROM job WHERE tenant = ? AND person <> '' AND person IN (SELECT value FROM json_each(?))
+	return query[Job](tx, selectJob+` WHERE tenant = ? AND person <> '' AND person IN (SELECT value FROM json_each(?))
 		AND (state = 'failed' AND (lower(outcome) LIKE '%invalid' OR lower(outcome) LIKE '%denied')
 		OR state = 'dropped' AND outcome = 'rejected') ORDER BY id`, tenant, list(people))
 }
@@ -45,14 +44,4 @@ func (tx *Tx) Groups(tenant, system, notClass string) ([]Account, error) {
 // CountManaged returns how many accounts of a system are somebody's and not gone.
 func (tx *Tx) CountManaged(tenant, system string) (int, error) {
 	return value[int](tx, "SELECT count(*) FROM account WHERE tenant = ? AND person <> '' AND system = ? AND gone = 0", tenant, system)
-}
-
-// NameOf returns who holds a folded value, and whether anybody does.
-func (tx *Tx) NameOf(tenant, system, attribute, folded string) (Name, bool, error) {
-	rows, err := query[Name](tx, "SELECT "+nameColumns+" FROM name WHERE tenant = ? AND system = ? AND attribute = ? AND value = ?",
-		tenant, system, attribute, folded)
-	if err != nil || len(rows) == 0 {
-		return Name{}, false, err
-	}
-	return rows[0], true, nil
 }

@@ -1,6 +1,10 @@
 package store
 
-import "database/sql"
+import (
+	"database/sql"
+	"slices"
+	"strings"
+)
 
 // A filter is a WHERE clause that grows.
 type filter struct {
@@ -30,7 +34,7 @@ func (tx *Tx) ListJobs(tenant string, f JobFilter, limit int) ([]Job, error) {
 	w := filter{text: "tenant = ?", args: []any{tenant}}
 	w.and("system = ?", f.System)
 	if f.State == "open" {
-		w.text += " AND state IN ('held','queued','waiting','sent')"
+		w.text += " AND ended = 0"
 	} else {
 		w.and("state = ?", f.State)
 	}
@@ -42,7 +46,7 @@ func (tx *Tx) ListJobs(tenant string, f JobFilter, limit int) ([]Job, error) {
 		w.text += " AND id < ?"
 		w.args = append(w.args, f.Before)
 	}
-	return query[Job](tx, "SELECT "+jobColumns+" FROM job WHERE "+w.text+" ORDER BY id DESC LIMIT ?", append(w.args, limit)...)
+	return query[Job](tx, selectJob+" WHERE "+w.text+" ORDER BY id DESC LIMIT ?", append(w.args, limit)...)
 }
 
 // LogFilter says which entries of the log are wanted: those that match every field set.
@@ -53,11 +57,17 @@ type LogFilter struct {
 	Before int64  // numbers below it
 }
 
+// frequent are the kinds of entries that history_rare has no place for.
+var frequent = []string{"source-changed", "planned", "written"}
+
 // ListHistory returns up to limit entries, the newest first, without their bodies.
 func (tx *Tx) ListHistory(tenant string, f LogFilter, limit int) ([]History, error) {
 	w := filter{text: "tenant = ?", args: []any{tenant}}
 	w.and("system = ?", f.System)
 	w.and("kind = ?", f.Kind)
+	if f.Kind != "" && !slices.Contains(frequent, f.Kind) { // else the latest ones are found soon from the end
+		w.text += " AND kind NOT IN ('" + strings.Join(frequent, "','") + "')"
+	}
 	if f.Person != "" {
 		w.and("person <> '' AND person = ?", f.Person)
 	}
@@ -100,12 +110,14 @@ func (c *Count) fields() []any { return []any{&c.Name, &c.N} }
 
 // AccountCounts returns how many accounts exist in each system.
 func (tx *Tx) AccountCounts(tenant string) ([]Count, error) {
-	return query[Count](tx, "SELECT system, count(*) FROM account WHERE tenant = ? AND gone = 0 GROUP BY system", tenant)
+	return query[Count](tx, `SELECT system, sum(n) FROM (
+		SELECT system, count(*) AS n FROM account WHERE tenant = ? GROUP BY system
+		UNION ALL SELECT system, -count(*) FROM account WHERE tenant = ? AND gone <> 0 GROUP BY system) GROUP BY system`, tenant, tenant)
 }
 
 // OpenJobCounts returns how many jobs that have not ended are in each state.
 func (tx *Tx) OpenJobCounts(tenant string) ([]Count, error) {
-	return query[Count](tx, "SELECT state, count(*) FROM job WHERE tenant = ? AND state IN ('held','queued','waiting','sent') GROUP BY state", tenant)
+	return query[Count](tx, "SELECT state, count(*) FROM job WHERE tenant = ? AND ended = 0 GROUP BY state", tenant)
 }
 
 // CountProblems returns how many problems there are.
@@ -130,7 +142,7 @@ func (tx *Tx) WaitsOf(tenant, person string) ([]Waiting, error) {
 
 // JobsOfPerson returns a person's applied and open jobs of every system with work and reasons, the newest first.
 func (tx *Tx) JobsOfPerson(tenant, person string, limit int) ([]Job, error) {
-	return query[Job](tx, "SELECT "+jobColumns+` FROM job WHERE tenant = ? AND person <> '' AND person = ?
+	return query[Job](tx, selectJob+` WHERE tenant = ? AND person <> '' AND person = ?
 		ORDER BY id DESC LIMIT ?`, tenant, person, limit)
 }
 

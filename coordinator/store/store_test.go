@@ -287,7 +287,7 @@ func TestRows_roundTrip(t *testing.T) {
 		reject  = store.Reject{tenant, "hr", "line 3", 7, "bad", "id", true}
 		person  = store.Person{tenant, "p1", "k1", "Zoë", `{"a":"b"}`, 1, 2}
 		account = store.Account{tenant, "ad", "guid", "user", "CN=x", "m", "p1", []byte{1, 0, 2}, 3, 4, 5, 6}
-		name    = store.Name{tenant, "ad", "sAMAccountName", "x", "p1", "guid"}
+		name    = store.Name{tenant, "ad", "sAMAccountName", "x", "p1"}
 		due     = store.Due{tenant, "p1", 1, "why"}
 		alarm   = store.Alarm{tenant, "p1", 2, "start"}
 		waiting = store.Waiting{tenant, "ad", "k2", "p1"}

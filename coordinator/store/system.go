@@ -116,7 +116,7 @@ func (tx *Tx) RemoveSystem(tenant, name string) (bool, error) {
 		}
 	}
 	if _, err := tx.exec(`UPDATE job SET state = 'dropped', ended = ? WHERE tenant = ? AND system = ?
-		AND state IN ('held','queued','waiting','sent')`, tx.Now, tenant, name); err != nil {
+		AND ended = 0`, tx.Now, tenant, name); err != nil {
 		return false, err
 	}
 	n, err := tx.exec("DELETE FROM system WHERE tenant = ? AND name = ?", tenant, name)

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -39,10 +40,14 @@ func against(name string, value float64, unit string, baseline float64) Figure {
 
 // bench is what every benchmark is given.
 type bench struct {
-	bin string // folder of the built programs
-	dir string // an empty folder of its own, removed afterwards
-	log func(format string, args ...any)
+	bin  string // folder of the built programs
+	dir  string // an empty folder of its own, removed afterwards
+	size int    // people or entries; 0: each benchmark's own number
+	log  func(format string, args ...any)
 }
+
+// count gives how many people or entries a benchmark takes whose own number is usual.
+func (b *bench) count(usual int) int { return cmp.Or(b.size, usual) }
 
 type benchmark struct {
 	name string
@@ -54,16 +59,17 @@ func main() {
 	only := flag.String("run", "", "run the benchmarks whose name begins with this")
 	bin := flag.String("bin", "build/bin", "folder of the built programs")
 	out := flag.String("out", "build/bench.jsonl", "file that figures are appended to")
+	size := flag.Int("size", 0, "people or entries to take instead of each benchmark's own number, for a quick look")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *only, *bin, *out); err != nil {
+	if err := run(ctx, *only, *bin, *out, *size); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, only, bin, out string) error {
+func run(ctx context.Context, only, bin, out string, size int) error {
 	bin, err := filepath.Abs(bin)
 	if err != nil {
 		return err
@@ -80,7 +86,7 @@ func run(ctx context.Context, only, bin, out string) error {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s: %s\n", b.name, b.what)
-		figures, err := measure(ctx, b, bin)
+		figures, err := measure(ctx, b, bin, size)
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "%s: not measured: %v\n", b.name, err)
 			failed++
@@ -103,13 +109,13 @@ func run(ctx context.Context, only, bin, out string) error {
 	return nil
 }
 
-func measure(ctx context.Context, b benchmark, bin string) ([]Figure, error) {
+func measure(ctx context.Context, b benchmark, bin string, size int) ([]Figure, error) {
 	dir, err := os.MkdirTemp("", "drawbridge-bench-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	return b.run(ctx, &bench{bin: bin, dir: dir, log: func(format string, args ...any) {
+	return b.run(ctx, &bench{bin: bin, dir: dir, size: size, log: func(format string, args ...any) {
 		fmt.Fprintf(os.Stderr, "  "+format+"\n", args...)
 	}})
 }

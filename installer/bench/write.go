@@ -18,11 +18,11 @@ import (
 // entries to a new domain of the same kind over as many connections as the
 // agent found best.
 func adWriteDouble(ctx context.Context, b *bench) ([]Figure, error) {
-	return adWrite(ctx, b, "ad_write_double", "double", 20_000)
+	return adWrite(ctx, b, "ad_write_double", "double", b.count(20_000))
 }
 
 func adWriteSamba(ctx context.Context, b *bench) ([]Figure, error) {
-	return adWrite(ctx, b, "ad_write_samba", "samba", 600)
+	return adWrite(ctx, b, "ad_write_samba", "samba", b.count(600))
 }
 
 func adWrite(ctx context.Context, b *bench, name, domain string, count int) ([]Figure, error) {
@@ -61,7 +61,7 @@ func adWrite(ctx context.Context, b *bench, name, domain string, count int) ([]F
 // of each process. The other side parses the same file and adds the same
 // entries to a new double with go-ldap at the same concurrency.
 func cycleFirst(ctx context.Context, b *bench) ([]Figure, error) {
-	const count = 100_000
+	count := b.count(100_000)
 	s, err := b.stage(ctx, "double", count)
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func cycleFirst(ctx context.Context, b *bench) ([]Figure, error) {
 		return nil, err
 	}
 	return append([]Figure{
-		against("cycle_first", count/took.Seconds(), "workers/s", bare),
+		against("cycle_first", float64(count)/took.Seconds(), "workers/s", bare),
 		{Name: "cycle_first_time", Value: took.Seconds(), Unit: "s"},
 	}, figures...), nil
 }

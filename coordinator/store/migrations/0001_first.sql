@@ -1,7 +1,9 @@
 -- +goose Up
 
 -- Instants are milliseconds since 1970 in UTC; 0 means none. Bodies are protobuf where the column says so, else JSON.
--- Every key begins with the tenant. Tables keep their rowid: rows of a kilobyte in WITHOUT ROWID tables spill to overflow pages.
+-- Every key begins with the tenant. Small rows that are looked up by their key alone are kept in it (WITHOUT ROWID); rows
+-- that may be a kilobyte would spill to overflow pages there. An index costs a page written twice for each row whose key is
+-- random: there is one only for what is asked all the time.
 
 CREATE TABLE tenant (
   id   TEXT NOT NULL PRIMARY KEY,
@@ -115,8 +117,8 @@ CREATE TABLE account (
   PRIMARY KEY (tenant, system, id)
 );
 CREATE INDEX account_person ON account (tenant, person) WHERE person <> '';
-CREATE INDEX account_match ON account (tenant, system, match) WHERE match <> '';
-CREATE INDEX account_address ON account (tenant, system, address) WHERE address <> '';
+CREATE INDEX account_match ON account (tenant, system, match) WHERE match <> '' AND person = '';  -- who may be joined
+CREATE INDEX account_gone ON account (tenant, system) WHERE gone <> 0;
 CREATE INDEX account_missing ON account (tenant, system, missing) WHERE missing <> 0;
 
 -- Names spoken for: before they are used, and for as long as the account lives.
@@ -125,12 +127,9 @@ CREATE TABLE name (
   system    TEXT NOT NULL,
   attribute TEXT NOT NULL,
   value     TEXT NOT NULL,      -- folded
-  person    TEXT NOT NULL DEFAULT '',   -- '' : an account that is nobody's
-  account   TEXT NOT NULL DEFAULT '',
+  holder    TEXT NOT NULL,      -- a person; the native id of an account that is nobody's; '' where only the system knows whose it is
   PRIMARY KEY (tenant, system, attribute, value)
-);
-CREATE INDEX name_account ON name (tenant, system, account) WHERE account <> '';
-CREATE INDEX name_person ON name (tenant, person) WHERE person <> '';
+) WITHOUT ROWID;
 
 -- People to be looked at again, and when. The reconciler takes what is due.
 CREATE TABLE due (
@@ -139,7 +138,7 @@ CREATE TABLE due (
   at     INTEGER NOT NULL,
   why    TEXT NOT NULL,
   PRIMARY KEY (tenant, person)
-);
+) WITHOUT ROWID;
 CREATE INDEX due_at ON due (at);
 
 -- Later instants at which a person's wanted state changes by itself.
@@ -149,7 +148,7 @@ CREATE TABLE alarm (
   at     INTEGER NOT NULL,
   why    TEXT NOT NULL,
   PRIMARY KEY (tenant, person, at)
-);
+) WITHOUT ROWID;
 CREATE INDEX alarm_at ON alarm (at);
 
 -- Who waits for somebody else's account: a manager that is not there yet.
@@ -159,7 +158,7 @@ CREATE TABLE waiting (
   key    TEXT NOT NULL,         -- folded correlation key of the person waited for
   person TEXT NOT NULL,         -- who waits
   PRIMARY KEY (tenant, system, key, person)
-);
+) WITHOUT ROWID;
 CREATE INDEX waiting_person ON waiting (tenant, person);
 
 -- What stops a person's account from being as wanted; shown until it is cured.
@@ -195,8 +194,6 @@ CREATE TABLE job (
   not_before INTEGER NOT NULL DEFAULT 0,
   not_after  INTEGER NOT NULL DEFAULT 0,
   agent      TEXT NOT NULL DEFAULT '',    -- to whom it was sent
-  work       BLOB NOT NULL,     -- linkv1.Job without id, protobuf
-  reasons    TEXT NOT NULL DEFAULT '[]',  -- why: per attribute rule, source and value; JSON
   made       INTEGER NOT NULL,
   sent       INTEGER NOT NULL DEFAULT 0,
   ended      INTEGER NOT NULL DEFAULT 0,
@@ -204,12 +201,17 @@ CREATE TABLE job (
   fault      TEXT NOT NULL DEFAULT '',    -- connectorv1.Fault, JSON
   fence      INTEGER NOT NULL DEFAULT 0   -- rises in the order in which the object's jobs may run; 0: the id
 );
-CREATE INDEX job_claim ON job (tenant, site, priority DESC, id) WHERE state = 'queued';
-CREATE INDEX job_sent ON job (tenant, agent, id) WHERE state = 'sent';
-CREATE INDEX job_held ON job (tenant, system, class, id) WHERE state = 'held';
+CREATE INDEX job_open ON job (tenant, state, site, priority DESC, id) WHERE ended = 0;
+CREATE INDEX job_read ON job (tenant, system, class) WHERE object = '' AND ended = 0;
 CREATE INDEX job_after ON job (after) WHERE after <> 0;
-CREATE INDEX job_open ON job (tenant, system, object) WHERE state IN ('held','queued','waiting','sent');
 CREATE INDEX job_person ON job (tenant, person, id) WHERE person <> '';
+
+-- What a job is made of: written once, while its row changes with each step.
+CREATE TABLE job_work (
+  id      INTEGER PRIMARY KEY,
+  work    BLOB NOT NULL,        -- linkv1.Job without id, protobuf
+  reasons TEXT NOT NULL         -- why: per attribute rule, source and value; JSON
+);
 
 -- The provisioning log: written in the transaction of what it tells, never changed.
 CREATE TABLE history (
@@ -225,7 +227,7 @@ CREATE TABLE history (
   body   BLOB                   -- JSON: per attribute before, after, rule, source
 );
 CREATE INDEX history_person ON history (tenant, person, seq) WHERE person <> '';
-CREATE INDEX history_kind ON history (tenant, kind, seq);
+CREATE INDEX history_rare ON history (tenant, kind, seq) WHERE kind NOT IN ('source-changed','planned','written');
 
 CREATE TABLE api_token (
   tenant TEXT NOT NULL,
@@ -238,6 +240,6 @@ CREATE TABLE api_token (
 );
 
 -- +goose Down
-DROP TABLE api_token; DROP TABLE history; DROP TABLE job; DROP TABLE problem; DROP TABLE waiting; DROP TABLE alarm; DROP TABLE due;
+DROP TABLE api_token; DROP TABLE history; DROP TABLE job_work; DROP TABLE job; DROP TABLE problem; DROP TABLE waiting; DROP TABLE alarm; DROP TABLE due;
 DROP TABLE name; DROP TABLE account; DROP TABLE person; DROP TABLE reject; DROP TABLE cycle; DROP TABLE system; DROP TABLE agent;
 DROP TABLE join_token; DROP TABLE tenant;
