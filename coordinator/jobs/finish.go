@@ -14,6 +14,8 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/reconcile"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -35,6 +37,7 @@ type finish struct {
 	failed   []int64              // jobs whose successors go
 	people   map[int64]string     // of done jobs that planned a person
 	found    map[string]*findings // by system
+	systems  map[string]*mapping.System
 	due      map[store.Instant][]string
 	problems []failure
 	history  []store.History
@@ -62,7 +65,8 @@ type failure struct {
 // Finish takes results of one tenant's jobs, in the order in which they came.
 // Taking them again changes nothing.
 func (q *Queue) Finish(tx *store.Tx, tenant string, results []*linkv1.Result) error {
-	f := &finish{Queue: q, tx: tx, tenant: tenant, people: map[int64]string{}, found: map[string]*findings{}, due: map[store.Instant][]string{}}
+	f := &finish{Queue: q, tx: tx, tenant: tenant, people: map[int64]string{}, found: map[string]*findings{},
+		systems: map[string]*mapping.System{}, due: map[store.Instant][]string{}}
 	ids := make([]int64, len(results))
 	for i, r := range results {
 		ids[i] = int64(r.GetJob())
@@ -151,7 +155,13 @@ func (f *finish) applied(j store.Job, r *linkv1.Result) error {
 			f.Log.Warn("Connector did not show what it wrote", "system", j.System, "job", j.ID)
 			f.again(j, never)
 		default:
-			f.people[j.ID] = j.Person
+			settled, err := f.settled(j, r, op)
+			if err != nil {
+				return err
+			}
+			if !settled {
+				f.people[j.ID] = j.Person
+			}
 		}
 		return nil
 	}
@@ -160,6 +170,37 @@ func (f *finish) applied(j store.Job, r *linkv1.Result) error {
 		return err
 	}
 	return f.refused(j, r, op)
+}
+
+// settled tells whether nothing can follow a job that was done: the plan said
+// so, and the object is just as it was wanted.
+func (f *finish) settled(j store.Job, r *linkv1.Result, op *connectorv1.Operation) (bool, error) {
+	if !j.Settles {
+		return false, nil
+	}
+	s, err := f.system(j.System)
+	if err != nil || s == nil || s.Target == nil {
+		return false, err
+	}
+	object, err := mapping.ReadObject(r.GetObject().GetObject())
+	return err == nil && reconcile.Left(s.Target, op.GetCreate(), &object), nil
+}
+
+// system gives a system compiled; nil where there is none, or none that can be used.
+func (f *finish) system(name string) (*mapping.System, error) {
+	if s, known := f.systems[name]; known {
+		return s, nil
+	}
+	row, err := f.tx.System(f.tenant, name)
+	if err != nil && !errors.Is(err, store.ErrNone) {
+		return nil, err
+	}
+	var s *mapping.System
+	if err == nil {
+		s, _ = f.Systems.Get(row) // it was said when it was applied
+	}
+	f.systems[name] = s
+	return s, nil
 }
 
 // refused decides how to go on after a write that was not done.
@@ -264,13 +305,9 @@ func wanted(op *connectorv1.Operation, attribute string) (name, value string) {
 
 // unique tells whether the rule of an attribute has other candidates.
 func (f *finish) unique(system, attribute string) (bool, error) {
-	row, err := f.tx.System(f.tenant, system)
-	if err != nil {
+	s, err := f.system(system)
+	if err != nil || s == nil || s.Target == nil {
 		return false, err
-	}
-	s, err := f.Systems.Get(row)
-	if err != nil || s.Target == nil {
-		return false, nil
 	}
 	for _, r := range s.Target.Rules {
 		if strings.EqualFold(r.Attribute, attribute) {

@@ -17,19 +17,20 @@ type batch struct {
 	planner *Planner
 	tenant  string
 
-	people   []*person
-	byID     map[string]*person
-	targets  []target
-	sources  map[string]string // name to class
-	counted  []func()          // to be called once committed: what thresholds count
-	dropped  map[int64]bool    // jobs that are no longer wanted
-	plans    []*plan
-	joined   []store.Account
-	problems []store.Problem
-	cured    map[string][]string // people by system
-	history  []store.History
-	alarms   []store.Alarm
-	waits    []store.Waiting
+	people    []*person
+	byID      map[string]*person
+	targets   []target
+	sources   map[string]string // name to class
+	counted   []func()          // to be called once committed: what thresholds count
+	dropped   map[int64]bool    // jobs that are no longer wanted
+	plans     []*plan
+	unsettled []int64 // jobs after which their people are planned again
+	joined    []store.Account
+	problems  []store.Problem
+	cured     map[string][]string // people by system
+	history   []store.History
+	alarms    []store.Alarm
+	waits     []store.Waiting
 }
 
 // A target is a system that accounts are made in.
@@ -204,6 +205,9 @@ func (b *batch) save(due []store.Due) error {
 		return err
 	}
 	if err := tx.AddJobs(jobs); err != nil {
+		return err
+	}
+	if err := tx.UnsettleJobs(b.unsettled); err != nil {
 		return err
 	}
 	if err := tx.PutProblems(b.problems); err != nil {

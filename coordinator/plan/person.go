@@ -16,11 +16,12 @@ import (
 
 // A plan is what is new to be done for one person in one system.
 type plan struct {
-	target target
-	person *person
-	ops    []reconcile.Op
-	names  []store.Name
-	jobs   []store.Job
+	target  target
+	person  *person
+	ops     []reconcile.Op
+	settles bool
+	names   []store.Name
+	jobs    []store.Job
 }
 
 // plan plans everybody of the batch in one target.
@@ -38,6 +39,7 @@ func (b *batch) plan(t target) error {
 		open := p.open(t.row.Name)
 		if slices.ContainsFunc(open, underWay) {
 			p.skipped = true
+			b.unsettle(open)
 			continue
 		}
 		in := reconcile.Input{
@@ -154,15 +156,19 @@ func (b *batch) take(t target, p *person, open []store.Job, out reconcile.Output
 		}
 	}
 	ops := b.problem(t, p, out)
+	settles := out.Settles && len(ops) == 1 && !p.stopped(t.row.Name)
 	if len(open) > 0 {
 		if sameWork(open, ops) {
+			if !settles {
+				b.unsettle(open)
+			}
 			return nil
 		}
 		if err := b.drop(open); err != nil {
 			return err
 		}
 	}
-	pl := &plan{target: t, person: p, ops: ops, names: names}
+	pl := &plan{target: t, person: p, ops: ops, settles: settles, names: names}
 	b.plans = append(b.plans, pl)
 	return nil
 }
@@ -241,6 +247,20 @@ func (b *batch) note(t target, p *person, old *store.Problem, found *reconcile.P
 		b.history = append(b.history, store.History{Tenant: b.tenant, Kind: history.Failed, System: t.row.Name, Person: p.row.ID,
 			Text: found.Kind + ": " + found.Fault.GetCause()})
 	}
+}
+
+// unsettle has the person of open jobs planned again after them.
+func (b *batch) unsettle(open []store.Job) {
+	for _, j := range open {
+		if j.Settles {
+			b.unsettled = append(b.unsettled, j.ID)
+		}
+	}
+}
+
+// stopped tells whether the person has a problem in a system.
+func (p *person) stopped(system string) bool {
+	return slices.ContainsFunc(p.problems, func(pr store.Problem) bool { return pr.System == system })
 }
 
 // drop drops open jobs that are not what is wanted any more.

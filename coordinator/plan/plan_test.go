@@ -368,6 +368,35 @@ func TestStep_leavesWhatAnAgentHasAlone(t *testing.T) {
 	}
 }
 
+// A create after which nothing can follow is not planned again; but whoever
+// became due while the agent had it must not be forgotten.
+func TestStep_looksAgainAtWhoChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace"))
+	w.Plan()
+	w.Meanwhile = func() {
+		w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace", "title", "Countess"))
+		w.Plan()
+		w.Meanwhile = nil
+	}
+	w.Work(10)
+	w.Settle()
+	if got := w.Value("CN=Ada Lovelace"+research, "title"); got != "Countess" {
+		t.Errorf("title = %q; want what it became while the account was made", got)
+	}
+	w.Read("hr", rehearsal.Worker("E1002", "Charles", "Babbage"))
+	w.Plan()
+	w.Work(10)
+	w.Write(func(tx *store.Tx) error {
+		due, err := tx.CountDue(rehearsal.Tenant)
+		if due != 0 {
+			t.Errorf("%d people due after a create that left what it wanted; want 0", due)
+		}
+		return err
+	})
+}
+
 // An account must be known to be absent before one is made.
 func TestStep_waitsUntilTheTargetWasRead(t *testing.T) {
 	t.Parallel()

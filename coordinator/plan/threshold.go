@@ -266,7 +266,7 @@ func (b *batch) job(t target, pl *plan, op reconcile.Op, id, after, priority int
 	}
 	return store.Job{
 		ID: id, Tenant: b.tenant, Site: t.row.Site, System: t.row.Name, Object: object, Person: pl.person.row.ID, Class: op.Class,
-		State: state, After: after, Priority: priority, NotAfter: store.InstantOf(until), Work: work, Reasons: string(reasons),
+		State: state, After: after, Priority: priority, NotAfter: store.InstantOf(until), Work: work, Reasons: string(reasons), Settles: pl.settles,
 	}, nil
 }
 

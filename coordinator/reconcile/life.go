@@ -41,6 +41,7 @@ func (p *planner) create(enabled bool) {
 		reasons = append(reasons, p.reason(p.t.Container, nil, []string{where}, ""))
 	}
 	p.op("create", false, letsIn, &connectorv1.Operation{Verb: &connectorv1.Operation_Create{Create: c}}, reasons...)
+	p.out.Settles = len(p.t.Groups) == 0
 }
 
 // anchor gives that by which an earlier attempt is recognised: the match

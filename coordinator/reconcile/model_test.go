@@ -172,18 +172,35 @@ func (d *domain) plan(target *mapping.Target, p directory.Person, now time.Time,
 // settle plans and applies until there is nothing to do, and gives what was done.
 func (d *domain) settle(t testing.TB, target *mapping.Target, p directory.Person, now time.Time) (all []reconcile.Output) {
 	t.Helper()
+	settled := false
 	for range 5 {
 		out := d.plan(target, p, now)
 		if len(out.Ops) == 0 {
 			return append(all, out)
 		}
+		if settled {
+			t.Fatalf("%s: nothing should have followed the create, but there is: %s", p.Key, show(out))
+		}
 		all = append(all, out)
 		for _, op := range out.Ops {
 			d.apply(t, p.Key, op)
 		}
+		if settled = out.Settles; settled && !d.left(t, target, p.Key, out.Ops[0]) {
+			t.Fatalf("%s: the account is not as the create wanted it: %s", p.Key, show(out))
+		}
 	}
 	t.Fatalf("%s: still not settled after five plans: %s", p.Key, show(all[len(all)-1]))
 	return nil
+}
+
+// left tells whether a person's account is as a create wanted it.
+func (d *domain) left(t testing.TB, target *mapping.Target, person string, op reconcile.Op) bool {
+	t.Helper()
+	object, err := mapping.ReadObject(d.accounts[person].account().Object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reconcile.Left(target, op.Operation.GetCreate(), &object)
 }
 
 // show writes an outcome as text.

@@ -208,6 +208,7 @@ func (p *planner) op(class string, takes bool, truth time.Duration, o *connector
 
 // finish puts alarms and waits in order, each once.
 func (p *planner) finish() {
+	p.out.Settles = p.out.Settles && p.out.Problem == nil
 	if len(p.out.Alarms) > 1 {
 		slices.SortStableFunc(p.out.Alarms, func(a, b Alarm) int { return a.At.Compare(b.At) })
 		p.out.Alarms = slices.CompactFunc(p.out.Alarms, func(a, b Alarm) bool { return a.At.Equal(b.At) })

@@ -78,6 +78,9 @@ type Output struct {
 	Join string
 	// Ops in the order in which they must be done.
 	Ops []Op
+	// Settles tells that nothing will follow the one operation, a create, if it
+	// leaves the account as it wants it: see [Left].
+	Settles bool
 	// Alarms are the instants ahead at which the outcome changes by itself, in
 	// ascending order.
 	Alarms []Alarm

@@ -46,6 +46,8 @@ type World struct {
 	Objects map[string]*connectorv1.Object
 	// Refuse, where set, may refuse an operation: its fault and outcome are the result.
 	Refuse func(*connectorv1.Operation) (connectorv1.Outcome, *connectorv1.Fault)
+	// Meanwhile, where set, happens while the agent has what Work carries out.
+	Meanwhile func()
 
 	t      testing.TB
 	id     int
@@ -187,6 +189,9 @@ func (w *World) Work(limit int) int {
 	claimed, err := w.Queue.Claim(context.Background(), Tenant, Site, Agent, limit)
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	if w.Meanwhile != nil {
+		w.Meanwhile()
 	}
 	results := make([]*linkv1.Result, 0, len(claimed))
 	for _, j := range claimed {

@@ -34,13 +34,14 @@ type Job struct {
 	Ended     Instant
 	Outcome   string
 	Fault     string // connectorv1.Fault, JSON
+	Settles   bool   // where it leaves what it wants, its person need not be planned again
 	Fence     int64  // rises in the order in which the object's jobs may run; 0: the id
 }
 
 // The row of a job is narrow, because it is written anew with each step; what
 // the job is made of is written once, in job_work.
 const (
-	jobRow     = `id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after, agent, made, sent, ended, outcome, fault, fence`
+	jobRow     = `id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after, agent, made, sent, ended, outcome, fault, settles, fence`
 	jobColumns = jobRow + ", work, reasons"
 	selectJob  = "SELECT " + jobColumns + " FROM job JOIN job_work USING (id)"
 	selectBare = "SELECT " + jobRow + ", x'', '[]' FROM job" // without work and reasons
@@ -52,7 +53,7 @@ type bareJob Job
 
 func (j *bareJob) fields() []any {
 	return []any{&j.ID, &j.Tenant, &j.Site, &j.System, &j.Object, &j.Person, &j.Cycle, &j.Class, &j.State, &j.After, &j.Priority,
-		&j.NotBefore, &j.NotAfter, &j.Agent, &j.Made, &j.Sent, &j.Ended, &j.Outcome, &j.Fault, &j.Fence}
+		&j.NotBefore, &j.NotAfter, &j.Agent, &j.Made, &j.Sent, &j.Ended, &j.Outcome, &j.Fault, &j.Settles, &j.Fence}
 }
 
 type jobWork Job
@@ -162,6 +163,15 @@ func (tx *Tx) RequeueAgent(tenant, agent string) (int, error) {
 func (tx *Tx) EndJobs(ids []int64, state, outcome, fault string) error {
 	_, err := tx.exec(`UPDATE job SET state = ?, outcome = ?, fault = ?, ended = ? WHERE id IN (SELECT value FROM json_each(?))
 		AND ended = 0`, state, outcome, fault, tx.Now, list(ids))
+	return err
+}
+
+// UnsettleJobs has the people of jobs planned again once these are done.
+func (tx *Tx) UnsettleJobs(ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := tx.exec("UPDATE job SET settles = 0 WHERE id IN (SELECT value FROM json_each(?))", list(ids))
 	return err
 }
 

@@ -199,6 +199,7 @@ CREATE TABLE job (
   ended      INTEGER NOT NULL DEFAULT 0,
   outcome    TEXT NOT NULL DEFAULT '',
   fault      TEXT NOT NULL DEFAULT '',    -- connectorv1.Fault, JSON
+  settles    INTEGER NOT NULL DEFAULT 0,  -- 1: where it leaves what it wants, its person need not be planned again
   fence      INTEGER NOT NULL DEFAULT 0   -- rises in the order in which the object's jobs may run; 0: the id
 );
 CREATE INDEX job_open ON job (tenant, state, site, priority DESC, id) WHERE ended = 0;
