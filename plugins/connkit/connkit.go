@@ -90,14 +90,15 @@ func Test(t *testing.T, c Config) *Report {
 }
 
 // README fails the test unless the connector's README shows the table of its
-// settings as [sdk.SettingsTable] makes it.
-func README(t *testing.T, c sdk.Connector, path string) {
+// settings as [sdk.SettingsTable] makes it. In Go, the schema is that of
+// [sdk.Connector.SettingsSchema].
+func README(t *testing.T, path, settingsSchema string) {
 	t.Helper()
 	readme, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := sdk.SettingsTable(c.SettingsSchema())
+	table, err := sdk.SettingsTable(settingsSchema)
 	if err != nil {
 		t.Fatal(err)
 	}
