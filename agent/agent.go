@@ -1,7 +1,7 @@
 // Package agent puts an agent together: every part is built here, in the order
 // of dependence, and stopped in the reverse one.
 //
-//	identity ─► link ◄─► spool ◄─► runner ─► host ─► connectors
+//	identity ─► link ◄─► spool ◄─► runner ─► guard ─► host ─► connectors
 //	                                 └─► vault, snapshot
 //
 // What each part does is said in its own package. See README.md for the admin
@@ -24,6 +24,7 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/agent/config"
 	"github.com/drawbridge-id/drawbridge/agent/control"
+	"github.com/drawbridge-id/drawbridge/agent/guard"
 	"github.com/drawbridge-id/drawbridge/agent/host"
 	"github.com/drawbridge-id/drawbridge/agent/identity"
 	"github.com/drawbridge-id/drawbridge/agent/link"
@@ -48,6 +49,7 @@ type Agent struct {
 	identity *identity.Identity
 	spool    *spool.Spool
 	vault    *vault.Vault
+	guard    *guard.Guard
 	host     *host.Host
 	runner   *runner.Runner
 	link     *link.Link
@@ -57,6 +59,8 @@ type Agent struct {
 	up    bool
 	since time.Time
 	err   error // why the last connection ended
+
+	digest *string // of the guardrail last told; nil before
 }
 
 // New opens everything the agent works with. version is SemVer. The caller
@@ -80,8 +84,13 @@ func New(c *config.Config, version string, log *slog.Logger) (*Agent, error) {
 	if d := a.spool.Damage(); d != nil {
 		log.Error("Spool was damaged; it was set aside and the coordinator sends its jobs again", "err", d, "kept", d.Kept)
 	}
-	if a.host, err = NewHost(c, log); err != nil {
+	if a.guard, err = guard.Open(guard.Options{
+		Policy: c.Guardrail.File, Key: c.Guardrail.Key, Data: c.Data, Log: log.With("part", "guard"), Changed: a.guarded,
+	}); err != nil {
 		return nil, errors.Join(err, a.spool.Close())
+	}
+	if a.host, err = NewHost(c, log); err != nil {
+		return nil, errors.Join(err, a.guard.Close(), a.spool.Close())
 	}
 	name, err := os.Hostname()
 	if err != nil {
@@ -105,6 +114,7 @@ func New(c *config.Config, version string, log *slog.Logger) (*Agent, error) {
 		Folders:     c.Folders,
 		Snapshots:   filepath.Join(c.Data, "snapshots"),
 		Concurrency: c.Concurrency,
+		Guard:       a.guard,
 		Report:      a.link,
 		Log:         log.With("part", "runner"),
 	}
@@ -128,7 +138,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		"site", a.identity.Agent().Site, "coordinator", a.config.Coordinator, "data", a.config.Data)
 	remembered, err := a.spool.Systems()
 	if err != nil {
-		return errors.Join(err, a.spool.Close())
+		return errors.Join(err, a.guard.Close(), a.spool.Close())
 	}
 	a.runner.SetSystems(remembered.GetSystems(), false)
 
@@ -140,11 +150,12 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return a.runner.Run(ctx) })
 	group.Go(func() error { return a.identity.Run(ctx, a.config.Coordinator, a.log.With("part", "identity")) })
 	group.Go(func() error { return control.Serve(ctx, a.config.Data, a) })
+	group.Go(func() error { return a.guard.Run(ctx) })
 	err = group.Wait()
 	a.flush(sending)
 	hangUp()
 	_ = sender.Wait() // it was told to end
-	if closeErr := a.spool.Close(); closeErr != nil {
+	if closeErr := errors.Join(a.guard.Close(), a.spool.Close()); closeErr != nil {
 		return errors.Join(err, closeErr)
 	}
 	a.log.Info("Agent ends", "cause", err)
@@ -172,6 +183,21 @@ func (a *Agent) flush(ctx context.Context) {
 	}
 }
 
+// guarded tells the coordinator which guardrail is obeyed. Another policy may
+// withhold other attributes, so every system begins anew with it.
+func (a *Agent) guarded(state *linkv1.Guardrail) {
+	a.link.Guardrail(state)
+	a.mu.Lock()
+	again := a.digest != nil && *a.digest != state.GetDigest()
+	a.digest = &state.Digest
+	a.mu.Unlock()
+	if again {
+		for _, system := range a.runner.States() {
+			a.runner.Retry(system.GetSystem())
+		}
+	}
+}
+
 func (a *Agent) linked(up bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -194,6 +220,12 @@ func (a *Agent) Status() control.Status {
 	}
 	a.mu.Unlock()
 	s.Results, s.Records = a.spool.Held()
+	g := a.guard.State()
+	s.Guardrail = control.Guardrail{Mode: g.GetMode(), File: a.config.Guardrail.File, Digest: g.GetDigest(), Signed: g.GetSigned(),
+		Summary: g.GetSummary(), Cause: g.GetFault().GetCause(), Denied: g.GetDenied(), Spent: a.guard.Spent()}
+	for _, w := range g.GetWaiting() {
+		s.Guardrail.Waiting = append(s.Guardrail.Waiting, control.Waiting{Job: w.GetJob(), System: w.GetSystem(), Cause: w.GetCause(), Since: w.GetSince().AsTime()})
+	}
 	for _, h := range a.runner.States() {
 		system := control.System{
 			Name: h.GetSystem(), Ready: h.GetReady(), Cause: h.GetFault().GetCause(), NextStep: h.GetFault().GetNextStep(),
@@ -237,6 +269,14 @@ func (a *Agent) Probe(ctx context.Context, system string) (*connectorv1.ProbeRes
 	}
 	return a.runner.Probe(ctx, s)
 }
+
+// Approve lets jobs pass that the guardrail has wait, once, and returns those that do not wait.
+func (a *Agent) Approve(jobs []uint64, all bool, who string) ([]uint64, error) {
+	return a.guard.Approve(jobs, all, who)
+}
+
+// Draft returns a guardrail that allows what jobs have asked for here.
+func (a *Agent) Draft() string { return a.guard.Draft() }
 
 // Retry has a system tried at once, and tells the coordinator, which may have
 // given up reading it for a while.

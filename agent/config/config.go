@@ -10,6 +10,7 @@
 //	    serves: [activedirectory, csv]
 //	folders: [/srv/hr]               # the only places whose files a system may name
 //	concurrency: {corp-ad: 4}        # operations at a time, where not to be found by measuring
+//	guardrail: {key: MCow…}          # who must have signed guardrail.yaml (agent/guard)
 //	log: {level: info, format: text}
 //
 // Which systems there are, and their settings, come from the coordinator;
@@ -19,6 +20,7 @@ package config
 
 import (
 	"cmp"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"log/slog"
@@ -39,6 +41,7 @@ type Config struct {
 	Connectors  []Connector    `yaml:"connectors"`  // Optional. None: the agent runs no job
 	Folders     []string       `yaml:"folders"`     // Optional. None: no system may name a file
 	Concurrency map[string]int `yaml:"concurrency"` // Optional. Operations at a time by system; of others the agent finds the best by measuring
+	Guardrail   Guardrail      `yaml:"guardrail"`   // Optional
 	Log         Log            `yaml:"log"`         // Optional
 }
 
@@ -47,6 +50,12 @@ type Connector struct {
 	Path   string   `yaml:"path"`   // Required. Absolute
 	SHA256 string   `yaml:"sha256"` // Required. Of the executable, in hexadecimal
 	Serves []string `yaml:"serves"` // Required. Names of connectors; each is started as `<path> <name>`
+}
+
+// A Guardrail says where the domain admin's policy is, and who must have signed it.
+type Guardrail struct {
+	File string `yaml:"file"` // Optional. Absolute; guardrail.yaml beside agent.yaml by default
+	Key  string `yaml:"key"`  // Optional. Public key (Ed25519, base64) without whose signature nothing is allowed
 }
 
 // MostAtATime is the greatest concurrency that may be set for a system.
@@ -92,7 +101,18 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w; make the file, or name another with --config", err)
 	}
-	return Parse(path, text)
+	c, err := Parse(path, text)
+	if err != nil {
+		return nil, err
+	}
+	if c.Guardrail.File == "" {
+		absolute, err := filepath.Abs(path)
+		if err != nil {
+			return nil, fmt.Errorf("read configuration: %w", err)
+		}
+		c.Guardrail.File = filepath.Join(filepath.Dir(absolute), "guardrail.yaml")
+	}
+	return c, nil
 }
 
 // Parse checks text, calling it name in faults. An error is [Faults].
@@ -105,13 +125,10 @@ func Parse(name string, text []byte) (*Config, error) {
 	if !d.broken {
 		c.check(d)
 	}
-	if len(d.faults) == 0 {
-		return c, nil
+	if err := d.err(); err != nil {
+		return nil, err
 	}
-	slices.SortStableFunc(d.faults, func(a, b Fault) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
-	return nil, d.faults
+	return c, nil
 }
 
 var connectorName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
@@ -131,6 +148,14 @@ func (c *Config) check(d *decoder) {
 	d.absolute("data", c.Data)
 	for i, folder := range c.Folders {
 		d.absolute(fmt.Sprintf("folders[%d]", i), folder)
+	}
+	if f := c.Guardrail.File; f != "" {
+		d.absolute("guardrail.file", f)
+	}
+	if k := c.Guardrail.Key; k != "" {
+		if raw, err := base64.StdEncoding.DecodeString(k); err != nil || len(raw) != 32 {
+			d.faultAt("guardrail.key", "is no public key: 32 bytes in base64, as `drawbridge-agent guard key` prints it")
+		}
 	}
 	for system, n := range c.Concurrency {
 		if n < 1 || n > MostAtATime {

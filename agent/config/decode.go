@@ -1,9 +1,11 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,6 +25,39 @@ type decoder struct {
 }
 
 type pos struct{ line, column int }
+
+// A Document is YAML that was decoded strictly into a struct, with the place of
+// everything in it. agent.yaml is one, and so is the guardrail (agent/guard).
+type Document struct{ *decoder }
+
+// Decode fills the struct that into points to from text, calling it name in
+// faults. Only fields with a yaml tag are filled: structs, slices, maps by text,
+// whole numbers and text.
+func Decode(name string, text []byte, into any) *Document {
+	return &Document{decode(name, text, into)}
+}
+
+// Broken says that the text is no YAML, or no mapping: do not look for what is missing.
+func (d *Document) Broken() bool { return d.broken }
+
+// Line returns the line of the value at a path such as "log.level", 0 if it is not there.
+func (d *Document) Line(path string) int { return d.places[path].line }
+
+// FaultAt adds a fault of the value at path, or of where it should be.
+func (d *Document) FaultAt(path, format string, args ...any) { d.faultAt(path, format, args...) }
+
+// Err returns [Faults], in the order of lines, or nil.
+func (d *Document) Err() error { return d.err() }
+
+func (d *decoder) err() error {
+	if len(d.faults) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(d.faults, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return d.faults
+}
 
 // decode fills what into points to from text.
 func decode(file string, text []byte, into any) *decoder {
@@ -191,7 +226,7 @@ func place(node ast.Node) pos {
 
 func fieldOf(v reflect.Value, key string) (reflect.Value, bool) {
 	for i := range v.NumField() {
-		if v.Type().Field(i).Tag.Get("yaml") == key {
+		if key != "" && v.Type().Field(i).Tag.Get("yaml") == key {
 			return v.Field(i), true
 		}
 	}
@@ -232,6 +267,9 @@ func hint(key string, t reflect.Type) string {
 	best, least := "", max(2, len(key)/3)+1
 	for i := range t.NumField() {
 		known := t.Field(i).Tag.Get("yaml")
+		if known == "" {
+			continue
+		}
 		keys = append(keys, known)
 		if n := distance(strings.ToLower(key), known); n < least {
 			best, least = known, n

@@ -6,11 +6,14 @@
 //	GET  /systems/{name}         which secrets a system takes, and where they go
 //	POST /systems/{name}/retry   try a system at once, as its secrets were given
 //	POST /systems/{name}/probe   have its connector try every step to the system
+//	POST /approve                let jobs pass that the guardrail has wait
+//	GET  /draft                  a guardrail drafted from what was seen
 //
 // What the answers hold is the agent's; no secret passes here.
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,6 +56,35 @@ type Status struct {
 	Results     int       `json:"results_unconfirmed"`
 	Records     int64     `json:"record_bytes_unconfirmed"`
 	Systems     []System  `json:"systems"`
+	Guardrail   Guardrail `json:"guardrail"`
+}
+
+// A Guardrail is the local policy in force.
+type Guardrail struct {
+	Mode    string                       `json:"mode"` // enforce, observe, built-in or broken
+	File    string                       `json:"file"`
+	Digest  string                       `json:"digest,omitempty"`
+	Signed  bool                         `json:"signed"`
+	Summary []string                     `json:"summary"`
+	Cause   string                       `json:"cause,omitempty"` // why it is broken
+	Denied  uint64                       `json:"denied"`
+	Waiting []Waiting                    `json:"waiting,omitempty"`
+	Spent   map[string]map[string][2]int `json:"spent,omitempty"` // by system and verb: in the last hour, in the last day
+}
+
+// Waiting is a job that the guardrail holds back.
+type Waiting struct {
+	Job    uint64    `json:"job"`
+	System string    `json:"system"`
+	Cause  string    `json:"cause"`
+	Since  time.Time `json:"since"`
+}
+
+// An Approval lets jobs pass, or all that wait.
+type Approval struct {
+	Jobs []uint64 `json:"jobs"`
+	All  bool     `json:"all"`
+	By   string   `json:"by"` // for the log
 }
 
 // A System is one of a [Status].
@@ -79,6 +111,8 @@ type agent interface {
 	Secrets(ctx context.Context, system string) (Secrets, error)
 	Retry(system string)
 	Probe(ctx context.Context, system string) (*connectorv1.ProbeResponse, error)
+	Approve(jobs []uint64, all bool, who string) (missing []uint64, err error)
+	Draft() string
 }
 
 // Path returns where the socket is.
@@ -137,6 +171,20 @@ func handler(a agent) http.Handler {
 		}
 		answer(w, json.RawMessage(text))
 	})
+	mux.HandleFunc("POST /approve", func(w http.ResponseWriter, r *http.Request) {
+		var approval Approval
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&approval); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		missing, err := a.Approve(approval.Jobs, approval.All, approval.By)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		answer(w, missing)
+	})
+	mux.HandleFunc("GET /draft", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.Draft()) })
 	return mux
 }
 
@@ -163,23 +211,33 @@ func NewClient(data string) *Client {
 
 // Status asks how the agent is. It returns [ErrNotRunning] if none answers.
 func (c *Client) Status(ctx context.Context) (s Status, err error) {
-	return s, c.do(ctx, http.MethodGet, "/status", &s)
+	return s, c.do(ctx, http.MethodGet, "/status", nil, &s)
 }
 
 // Secrets asks which secrets a system takes.
 func (c *Client) Secrets(ctx context.Context, system string) (s Secrets, err error) {
-	return s, c.do(ctx, http.MethodGet, "/systems/"+url.PathEscape(system), &s)
+	return s, c.do(ctx, http.MethodGet, "/systems/"+url.PathEscape(system), nil, &s)
 }
 
 // Retry has a system tried at once.
 func (c *Client) Retry(ctx context.Context, system string) error {
-	return c.do(ctx, http.MethodPost, "/systems/"+url.PathEscape(system)+"/retry", nil)
+	return c.do(ctx, http.MethodPost, "/systems/"+url.PathEscape(system)+"/retry", nil, nil)
+}
+
+// Approve lets jobs pass; it returns those that do not wait.
+func (c *Client) Approve(ctx context.Context, approval Approval) (missing []uint64, err error) {
+	return missing, c.do(ctx, http.MethodPost, "/approve", approval, &missing)
+}
+
+// Draft asks for a guardrail drafted from what was seen.
+func (c *Client) Draft(ctx context.Context) (text string, err error) {
+	return text, c.do(ctx, http.MethodGet, "/draft", nil, &text)
 }
 
 // Probe has a system's connector try every step to it.
 func (c *Client) Probe(ctx context.Context, system string) (*connectorv1.ProbeResponse, error) {
 	var text json.RawMessage
-	if err := c.do(ctx, http.MethodPost, "/systems/"+url.PathEscape(system)+"/probe", &text); err != nil {
+	if err := c.do(ctx, http.MethodPost, "/systems/"+url.PathEscape(system)+"/probe", nil, &text); err != nil {
 		return nil, err
 	}
 	probe := new(connectorv1.ProbeResponse)
@@ -189,8 +247,16 @@ func (c *Client) Probe(ctx context.Context, system string) (*connectorv1.ProbeRe
 	return probe, nil
 }
 
-func (c *Client) do(ctx context.Context, method, path string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, method, "http://agent"+path, nil)
+// do asks with the JSON of body, which may be nil, and decodes the answer into what into points to.
+func (c *Client) do(ctx context.Context, method, path string, body, into any) error {
+	var text []byte
+	if body != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://agent"+path, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,13 @@ func (p *Process) Find(ctx context.Context, r *connectorv1.FindRequest) (*connec
 	})
 }
 
+// Inspect tells what objects are to the security of the system.
+func (p *Process) Inspect(ctx context.Context, r *connectorv1.InspectRequest) (*connectorv1.InspectResponse, error) {
+	return call(ctx, p, p.host.opt.CallWait, func(ctx context.Context) (*connectorv1.InspectResponse, error) {
+		return p.rpc.Inspect(ctx, r)
+	})
+}
+
 // Read streams objects to each, in order, and returns how the read ended. While
 // each works, the connector waits. A stream without an end is an error.
 func (p *Process) Read(ctx context.Context, r *connectorv1.ReadRequest, each func(*connectorv1.ReadResponse) error) (*connectorv1.ReadEnd, error) {

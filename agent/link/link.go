@@ -122,6 +122,10 @@ func (l *Link) Changed(c *linkv1.Changed) { l.out.setChanged(c) }
 // sent again at every connection, until [Link.Drop].
 func (l *Link) Health(h *linkv1.SystemHealth) { l.out.setHealth(h) }
 
+// Guardrail queues the policy in force. The last one is kept and sent after
+// every Hello.
+func (l *Link) Guardrail(g *linkv1.Guardrail) { l.out.setGuard(g) }
+
 // Drop forgets the state of a system that is configured no more.
 func (l *Link) Drop(system string) { l.out.drop(system) }
 

@@ -17,7 +17,9 @@ type outbox struct {
 	changed  map[string]*linkv1.Changed
 	health   map[string]*linkv1.SystemHealth
 	stale    map[string]bool // systems whose health is to be sent
-	signal   chan struct{}   // holds one; made on first use
+	guard    *linkv1.Guardrail
+	unsaid   bool          // guard is to be sent
+	signal   chan struct{} // holds one; made on first use
 }
 
 // mail is what one round of sending takes out of an outbox.
@@ -26,10 +28,11 @@ type mail struct {
 	refused  []*linkv1.Accepted
 	changed  []*linkv1.Changed
 	health   []*linkv1.SystemHealth
+	guard    *linkv1.Guardrail
 }
 
 func (m *mail) empty() bool {
-	return len(m.accepted)+len(m.refused)+len(m.changed)+len(m.health) == 0
+	return len(m.accepted)+len(m.refused)+len(m.changed)+len(m.health) == 0 && m.guard == nil
 }
 
 // begin drops what belonged to the last session and puts every state in line.
@@ -41,6 +44,14 @@ func (o *outbox) begin() {
 	for name := range o.health {
 		o.stale[name] = true
 	}
+	o.unsaid = o.guard != nil
+}
+
+func (o *outbox) setGuard(g *linkv1.Guardrail) {
+	o.mu.Lock()
+	o.guard, o.unsaid = g, true
+	o.mu.Unlock()
+	o.wake()
 }
 
 func (o *outbox) addAccepted(ids []uint64) {
@@ -98,6 +109,9 @@ func (o *outbox) take() mail {
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.stale)) {
 		m.health = append(m.health, o.health[name])
+	}
+	if o.unsaid {
+		m.guard, o.unsaid = o.guard, false
 	}
 	o.accepted, o.refused = nil, nil
 	clear(o.changed)

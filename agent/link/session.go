@@ -312,6 +312,9 @@ func (s *session) post(m mail) error {
 	for _, c := range m.changed {
 		frames = append(frames, &linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Changed{Changed: c}})
 	}
+	if m.guard != nil {
+		frames = append(frames, &linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Guardrail{Guardrail: m.guard}})
+	}
 	if len(m.health) > 0 {
 		frames = append(frames, &linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Health{Health: &linkv1.Health{Systems: m.health}}})
 	}

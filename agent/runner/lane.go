@@ -17,6 +17,7 @@ const (
 	expireEvery = time.Second     // stale jobs are looked for, while any wait
 	mostTasks   = 1024            // jobs known at a time: under way, being stored, put off
 	mostAsides  = 2               // probes and schema reads at a time
+	mostAhead   = 100             // jobs that the guardrail is shown with the one it is asked about
 )
 
 // A lane runs the jobs of one system. All its fields belong to the goroutine
@@ -48,6 +49,8 @@ type task struct {
 	again   time.Time          // not to be begun sooner
 	tries   int                // that ended UNAVAILABLE
 	strikes int                // that ended in a lost process or UNKNOWN
+	passed  bool               // the guardrail has let it pass, and counted it
+	ahead   []*linkv1.Job      // what was ready when it was begun
 	suspect bool               // was under way when a process was lost
 	fault   *connectorv1.Fault // of the last attempt
 }
@@ -102,7 +105,7 @@ func newLane(r *Runner, s *linkv1.System) *lane {
 		limit = fixedLimiter(n)
 	}
 	return &lane{
-		Runner: r, system: s, spare: newSpare(newAllowed(s.GetAttributes())), limit: limit,
+		Runner: r, system: s, spare: newSpare(newAllowed(r.Guard.MayLeave(s))), limit: limit,
 		queue: newQueue(), events: make(chan event, 256),
 	}
 }
@@ -187,6 +190,7 @@ func (l *lane) step(ctx context.Context, now time.Time) (wake time.Time, err err
 		}
 		for _, job := range stale {
 			if t := l.queue.claim(job); t != nil {
+				l.Guard.Forget(name, job.GetId())
 				l.answer(t, staleResult(t, now))
 			}
 		}
@@ -212,6 +216,7 @@ func (l *lane) step(ctx context.Context, now time.Time) (wake time.Time, err err
 
 // begin starts jobs, in order, while there is room for their kind.
 func (l *lane) begin(ctx context.Context, now time.Time, allowed int) {
+	var ahead []*linkv1.Job
 	l.queue.each(func(t *task) bool {
 		if t.kind == aside { // a person waits for it, also while the lane pauses
 			if l.asides < mostAsides {
@@ -226,6 +231,12 @@ func (l *lane) begin(ctx context.Context, now time.Time, allowed int) {
 		switch {
 		case t.kind == read && l.reads > 0, t.kind == write && l.writes >= l.limit.limit():
 			return true
+		}
+		if t.kind == write {
+			if ahead == nil {
+				ahead = l.queue.jobs(mostAhead)
+			}
+			t.ahead = ahead
 		}
 		l.launch(ctx, t)
 		return true
@@ -308,6 +319,8 @@ func (l *lane) putOff(now time.Time, t *task, p *putOff) {
 		l.queue.later(t, now.Add(growing(200*time.Millisecond, t.strikes, 5*time.Second)))
 	case p.stopped: // the agent stops: it stays in the spool as it is
 		l.queue.later(t, now.Add(time.Hour))
+	case p.held:
+		l.queue.later(t, p.until)
 	default:
 		t.tries++
 		l.queue.later(t, now.Add(max(growing(time.Second, t.tries, time.Minute), p.after)))

@@ -104,6 +104,16 @@ func (q *queue) each(next func(*task) bool, full func() bool) {
 	q.ready = kept
 }
 
+// jobs returns the next n that are ready, in order. Within each it holds them
+// all until something is begun.
+func (q *queue) jobs(n int) []*linkv1.Job {
+	next := make([]*linkv1.Job, 0, min(n, len(q.ready)))
+	for _, t := range q.ready[:min(n, len(q.ready))] {
+		next = append(next, t.job)
+	}
+	return next
+}
+
 // waiting says whether there is a task to be begun.
 func (q *queue) waiting() bool { return len(q.ready) > 0 }
 

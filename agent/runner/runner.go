@@ -37,6 +37,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/drawbridge-id/drawbridge/agent/guard"
 	"github.com/drawbridge-id/drawbridge/agent/host"
 	"github.com/drawbridge-id/drawbridge/agent/spool"
 	"github.com/drawbridge-id/drawbridge/agent/vault"
@@ -53,6 +54,17 @@ type reporter interface {
 	Drop(system string)
 }
 
+// A guardrail is asked about a job just before it goes to its system, after
+// everything else; agent/guard is one.
+type guardrail interface {
+	// Check decides about a job.
+	Check(ctx context.Context, q guard.Question) guard.Verdict
+	// MayLeave returns those of a system's attributes that may leave the site.
+	MayLeave(system *linkv1.System) []string
+	// Forget drops what is known of a job that has ended without being carried out.
+	Forget(system string, job uint64)
+}
+
 // A Runner runs the lanes. Set the fields before [Runner.Run]; all are required.
 type Runner struct {
 	Spool       *spool.Spool
@@ -61,6 +73,7 @@ type Runner struct {
 	Folders     []string       // whose files settings may name
 	Snapshots   string         // folder of the fingerprints
 	Concurrency map[string]int // operations at a time by system; one that is not named finds its own
+	Guard       guardrail
 	Report      reporter
 	Log         *slog.Logger
 
@@ -232,6 +245,7 @@ func (r *Runner) sweep(ctx context.Context, lanes map[string]*running) error {
 			return err
 		}
 		for _, job := range jobs {
+			r.Guard.Forget(name, job.GetId())
 			result := refuse(job, connectorv1.Outcome_OUTCOME_CONFLICT, &connectorv1.Fault{
 				Cause:    fmt.Sprintf("system %q is not configured on this agent", name),
 				NextStep: "Nothing: it is planned again if the system comes back.",

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/drawbridge-id/drawbridge/agent/guard"
 	"github.com/drawbridge-id/drawbridge/agent/host"
 	"github.com/drawbridge-id/drawbridge/agent/runner"
 	"github.com/drawbridge-id/drawbridge/agent/spool"
@@ -103,7 +104,12 @@ func newRig(t *testing.T, opt host.Options) *rig {
 	if r.vault, err = vault.Open(r.dir); err != nil {
 		t.Fatal(err)
 	}
-	r.runner = &runner.Runner{Spool: r.spool, Host: h, Vault: r.vault, Folders: []string{r.dir},
+	g, err := guard.Open(guard.Options{Policy: filepath.Join(r.dir, "guardrail.yaml"), Data: r.dir, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { g.Close() })
+	r.runner = &runner.Runner{Spool: r.spool, Host: h, Vault: r.vault, Folders: []string{r.dir}, Guard: g,
 		Snapshots: filepath.Join(r.dir, "snapshots"), Report: r, Log: log}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

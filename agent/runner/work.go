@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/drawbridge-id/drawbridge/agent/guard"
 	"github.com/drawbridge-id/drawbridge/agent/host"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -21,6 +22,8 @@ type putOff struct {
 	lost    bool // the process was lost under it
 	unknown bool // the connector cannot say whether it happened
 	stopped bool // the agent stops
+	held    bool // the guardrail has it wait
+	until   time.Time
 	fault   *connectorv1.Fault
 	after   time.Duration // not sooner
 }
@@ -31,6 +34,9 @@ func (l *lane) work(ctx context.Context, t *task, conn *connection) {
 	began := time.Now()
 	result, put, err := l.carryOut(ctx, t, conn.process)
 	l.events <- event{task: t, did: answered}
+	if put == nil && !t.passed {
+		l.Guard.Forget(l.system.GetName(), t.job.GetId())
+	}
 	if put == nil && err == nil {
 		result.Job = t.job.GetId()
 		result.Began, result.Finished = timestamppb.New(began), timestamppb.Now()
@@ -59,6 +65,9 @@ func (l *lane) carryOut(ctx context.Context, t *task, p *host.Process) (*linkv1.
 			}), nil, nil
 		}
 	}
+	if result, put := l.guarded(ctx, t, p); result != nil || put != nil {
+		return result, put, nil
+	}
 	var result *linkv1.Result
 	var put *putOff
 	var err error
@@ -80,6 +89,34 @@ func (l *lane) carryOut(ctx context.Context, t *task, p *host.Process) (*linkv1.
 		})
 	}
 	return result, put, err
+}
+
+// guarded asks the guardrail, which is last. It returns nothing for a job that
+// may be carried out.
+func (l *lane) guarded(ctx context.Context, t *task, p *host.Process) (*linkv1.Result, *putOff) {
+	q := guard.Question{System: l.system, Job: t.job, Ahead: t.ahead, Paid: t.passed}
+	if p.Can(connectorv1.Capability_CAPABILITY_INSPECT) {
+		q.Inspect = p.Inspect
+	}
+	v := l.Guard.Check(ctx, q)
+	t.ahead = nil
+	switch v.Decision {
+	case guard.Allow:
+		t.passed = true
+		return nil, nil
+	case guard.Wait:
+		t.fault = v.Fault
+		return nil, &putOff{held: true, until: v.Until, fault: v.Fault}
+	case guard.Later:
+		if v.Err != nil {
+			return l.failed(ctx, t, v.Err)
+		}
+		t.fault = v.Fault
+		return nil, &putOff{fault: v.Fault, after: v.Fault.GetRetryAfter().AsDuration()}
+	}
+	result := refuse(t.job, v.Outcome, v.Fault)
+	result.Unchanged = v.Outcome == connectorv1.Outcome_OUTCOME_DONE
+	return result, nil
 }
 
 func (l *lane) apply(ctx context.Context, t *task, p *host.Process, op *connectorv1.Operation) (*linkv1.Result, *putOff) {

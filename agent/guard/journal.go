@@ -1,0 +1,350 @@
+package guard
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+const (
+	schema    = "1"
+	fileName  = "guard.db"
+	hour, day = 60, 24 * 60 // minutes
+)
+
+var (
+	metaBucket     = []byte("meta")
+	countsBucket   = []byte("counts")    // system 0 verb 0 minute → number
+	approvedBucket = []byte("approvals") // system 0 job → SHA-256 of what it does
+	seenBucket     = []byte("seen")      // system → JSON
+	schemaKey      = []byte("schema")
+	digestKey      = []byte("digest")
+)
+
+// A journal is what the guard must not forget. What is done counts on disk
+// before it is done: a little more than needed is reserved at a time, so that
+// a budget of thousands does not cost a sync for each, and after a crash what
+// was reserved counts as done.
+type journal struct {
+	db *bbolt.DB
+
+	mu      sync.Mutex
+	tallies map[string]*tally // by system 0 verb
+	seen    map[string]*seen  // by system
+	digest  string
+	dirty   map[string]bool // systems of which seen is to be written
+}
+
+// openJournal opens or makes guard.db.
+func openJournal(dir string, now time.Time) (*journal, error) {
+	path := filepath.Join(dir, fileName)
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("open %s: held by another process", path)
+	case err != nil:
+		return nil, fmt.Errorf("open %s: %w; it holds what counts against the guardrail's budgets: restore it, or move it away to begin with unused budgets", path, err)
+	}
+	j := &journal{db: db, tallies: make(map[string]*tally), seen: make(map[string]*seen), dirty: make(map[string]bool)}
+	if err := db.Update(func(tx *bbolt.Tx) error { return j.load(tx, minuteOf(now)) }); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
+	return j, os.Chmod(path, 0o600)
+}
+
+func (j *journal) load(tx *bbolt.Tx, now int64) error {
+	for _, name := range [][]byte{metaBucket, countsBucket, approvedBucket, seenBucket} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	meta := tx.Bucket(metaBucket)
+	if got := meta.Get(schemaKey); got != nil && string(got) != schema {
+		return fmt.Errorf("it was written by a newer release (schema %q, this one knows %q): install that again", got, schema)
+	}
+	if err := meta.Put(schemaKey, []byte(schema)); err != nil {
+		return err
+	}
+	j.digest = string(meta.Get(digestKey))
+	counts := tx.Bucket(countsBucket)
+	var old [][]byte
+	err := counts.ForEach(func(k, v []byte) error {
+		if len(k) < 9 || len(v) != 8 {
+			return fmt.Errorf("a count cannot be read: %x = %x", k, v)
+		}
+		minute, n := int64(binary.BigEndian.Uint64(k[len(k)-8:])), int64(binary.BigEndian.Uint64(v))
+		if minute <= now-day {
+			old = append(old, append([]byte(nil), k...))
+			return nil
+		}
+		t := j.tally(string(k[:len(k)-9]))
+		t.load(min(minute, now), n, now)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range old {
+		if err := counts.Delete(k); err != nil {
+			return err
+		}
+	}
+	return tx.Bucket(seenBucket).ForEach(func(k, v []byte) error {
+		s := newSeen()
+		if err := json.Unmarshal(v, s); err != nil {
+			return fmt.Errorf("what was seen of %s cannot be read: %w", k, err)
+		}
+		j.seen[string(k)] = s
+		return nil
+	})
+}
+
+func (j *journal) tally(key string) *tally {
+	if j.tallies[key] == nil {
+		j.tallies[key] = &tally{}
+	}
+	return j.tallies[key]
+}
+
+// over returns the first budget that so many more would break.
+func (j *journal) over(system, verb string, weight int, limits map[string]int, now time.Time) (which string, limit, done int) {
+	if len(limits) == 0 {
+		return "", 0, 0
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	t := j.tally(system + "\x00" + verb)
+	t.advance(minuteOf(now))
+	return t.over(weight, limits)
+}
+
+// charge counts what is about to be done. It is false where that would break a
+// budget; then nothing was counted.
+func (j *journal) charge(system, verb string, weight int, limits map[string]int, now time.Time) (bool, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	key := system + "\x00" + verb
+	t := j.tally(key)
+	t.advance(minuteOf(now))
+	if which, _, _ := t.over(weight, limits); which != "" {
+		return false, nil
+	}
+	if len(limits) > 0 && t.reserved < int64(weight) {
+		spare := int64(256)
+		for _, limit := range limits {
+			spare = min(spare, int64(limit)/20)
+		}
+		reserve := int64(weight) + spare
+		written := t.now() + t.reserved + reserve
+		if err := j.db.Update(func(tx *bbolt.Tx) error { return putCount(tx, key, t.minute, written) }); err != nil {
+			return false, err
+		}
+		t.reserved += reserve
+	}
+	t.add(int64(weight))
+	t.reserved = max(0, t.reserved-int64(weight))
+	t.dirty = true
+	j.peak(system, verb, t)
+	return true, nil
+}
+
+func putCount(tx *bbolt.Tx, key string, minute, n int64) error {
+	k := binary.BigEndian.AppendUint64(append([]byte(key), 0), uint64(minute))
+	return tx.Bucket(countsBucket).Put(k, binary.BigEndian.AppendUint64(nil, uint64(n)))
+}
+
+// flush writes what is only in memory: counts that no budget is for, what was
+// reserved and not used in minutes that are over, and what was seen.
+func (j *journal) flush(now time.Time) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.write(minuteOf(now), false)
+}
+
+func (j *journal) write(now int64, last bool) error {
+	texts := make(map[string][]byte)
+	for system := range j.dirty {
+		text, err := json.Marshal(j.seen[system])
+		if err != nil {
+			return err
+		}
+		texts[system] = text
+	}
+	changed := false
+	for _, t := range j.tallies {
+		changed = changed || t.dirty
+	}
+	if len(texts) == 0 && !changed {
+		return nil
+	}
+	err := j.db.Update(func(tx *bbolt.Tx) error {
+		for system, text := range texts {
+			if err := tx.Bucket(seenBucket).Put([]byte(system), text); err != nil {
+				return err
+			}
+		}
+		for key, t := range j.tallies {
+			if !t.dirty {
+				continue
+			}
+			t.advance(now)
+			if last {
+				t.reserved = 0
+			}
+			for minute := max(t.flushed, t.minute-day+1); minute <= t.minute; minute++ {
+				n := t.ring[minute%day]
+				if minute == t.minute {
+					n += t.reserved
+				}
+				if n == 0 && minute < t.minute {
+					continue
+				}
+				if err := putCount(tx, key, minute, n); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		clear(j.dirty)
+		for _, t := range j.tallies {
+			t.flushed, t.dirty = t.minute, false
+		}
+	}
+	return err
+}
+
+func (j *journal) close(now time.Time) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return errors.Join(j.write(minuteOf(now), true), j.db.Close())
+}
+
+func (j *journal) knownDigest() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.digest
+}
+
+// setDigest keeps the digest of the policy that is in force: one that is gone
+// later was taken away.
+func (j *journal) setDigest(digest string) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.digest == digest {
+		return nil
+	}
+	err := j.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(digestKey, []byte(digest)) })
+	if err == nil {
+		j.digest = digest
+	}
+	return err
+}
+
+func (k heldKey) bytes() []byte {
+	return binary.BigEndian.AppendUint64([]byte(k.system+"\x00"), k.job)
+}
+
+func (j *journal) approve(key heldKey, sum [32]byte) error {
+	return j.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(approvedBucket).Put(key.bytes(), sum[:]) })
+}
+
+// takeApproval says whether the job was approved as it is, and uses it up.
+func (j *journal) takeApproval(key heldKey, sum [32]byte) (bool, error) {
+	approved := false
+	err := j.db.View(func(tx *bbolt.Tx) error {
+		approved = string(tx.Bucket(approvedBucket).Get(key.bytes())) == string(sum[:])
+		return nil
+	})
+	if err != nil || !approved {
+		return false, err
+	}
+	return true, j.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(approvedBucket).Delete(key.bytes()) })
+}
+
+// A tally counts one verb of one system over the last day.
+type tally struct {
+	ring     [day]int64 // by minute, modulo
+	minute   int64      // the latest; time does not go back
+	hours    int64      // in the last hour
+	days     int64      // in the last day
+	reserved int64      // on disk for the present minute, and not used
+	flushed  int64      // minutes before it are on disk as they are
+	dirty    bool
+}
+
+func minuteOf(t time.Time) int64 { return t.Unix() / 60 }
+
+func (t *tally) load(minute, n, now int64) {
+	t.advance(now)
+	t.ring[minute%day] += n
+	t.days += n
+	if minute > now-hour {
+		t.hours += n
+	}
+	t.flushed = now
+}
+
+// advance lets minutes pass.
+func (t *tally) advance(now int64) {
+	if t.minute == 0 || now-t.minute >= day {
+		*t = tally{minute: now, flushed: now}
+		return
+	}
+	for t.minute < now {
+		t.minute++
+		if t.reserved > 0 {
+			t.reserved, t.dirty = 0, true
+		}
+		t.days -= t.ring[t.minute%day]
+		t.ring[t.minute%day] = 0
+		t.hours -= t.ring[(t.minute-hour)%day]
+	}
+}
+
+func (t *tally) now() int64 { return t.ring[t.minute%day] }
+
+func (t *tally) add(n int64) {
+	t.ring[t.minute%day] += n
+	t.hours += n
+	t.days += n
+}
+
+func (t *tally) over(weight int, limits map[string]int) (which string, limit, done int) {
+	for _, span := range []struct {
+		name string
+		done int64
+	}{{"hour", t.hours}, {"day", t.days}} {
+		if limit, there := limits[span.name]; there && span.done+int64(weight) > int64(limit) {
+			return span.name, limit, int(span.done)
+		}
+	}
+	return "", 0, 0
+}
+
+// Spent returns what was done in the last hour and day, by system and verb.
+func (g *Guard) Spent() map[string]map[string][2]int {
+	j, now := g.journal, minuteOf(g.opt.Now())
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	all := make(map[string]map[string][2]int)
+	for key, t := range j.tallies {
+		t.advance(now)
+		system, verb, _ := strings.Cut(key, "\x00")
+		if all[system] == nil {
+			all[system] = make(map[string][2]int)
+		}
+		all[system][verb] = [2]int{int(t.hours), int(t.days)}
+	}
+	return all
+}
