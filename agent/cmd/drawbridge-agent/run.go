@@ -111,6 +111,11 @@ func (c *command) printStatus(s control.Status) error {
 		fmt.Fprintf(w, "\t%s\n", s.LinkError)
 	}
 	fmt.Fprintf(w, "certificate\tends %s\n", local(s.CertEnds))
+	fmt.Fprintf(w, "guardrail\t%s; %d denied, %d waiting\n", guardLine(s.Guardrail), s.Guardrail.Denied, len(s.Guardrail.Waiting))
+	if s.Guardrail.Cause != "" {
+		well = false
+		fmt.Fprintf(w, "\teverything is denied: %s\n", s.Guardrail.Cause)
+	}
 	fmt.Fprintf(w, "unconfirmed\t%d results, %d bytes of records\n", s.Results, s.Records)
 	if len(s.Systems) > 0 {
 		fmt.Fprintf(w, "\nSYSTEM\tCONNECTOR\tSTATE\tWAITING\tAT A TIME\n")
@@ -133,6 +138,7 @@ func (c *command) printStatus(s control.Status) error {
 			fmt.Fprintf(c.stdout, "\n%s: %s\n  %s\n  tried again %s\n", sys.Name, sys.Cause, sys.NextStep, local(sys.NextTry))
 		}
 	}
+	c.printWaiting(s.Guardrail.Waiting)
 	if !well {
 		return errUnwell
 	}
