@@ -3,7 +3,8 @@
 // it as a whole if somebody changed them meanwhile. That is compare and swap in
 // one round trip, on every LDAP server. Of an attribute with many values it is
 // not enough, since others may have been added: such are read first and
-// compared by [Left].
+// compared by [Left], and so is one whose values the server cannot compare,
+// of which all are replaced.
 //
 // It decides and sends nothing.
 package change
@@ -18,7 +19,8 @@ import (
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
 
-// A Change of one attribute, checked and ready for the wire.
+// A Change of one attribute, checked and ready for the wire. Of an attribute
+// that is Unmatched, Add is all that it shall hold.
 type Change struct {
 	*schema.Attribute
 	Expect, Want []string // text
@@ -29,7 +31,11 @@ type Change struct {
 // carries; its error says what is wrong with one.
 func Of(a *schema.Attribute, expect, want []string, raw func(texts []string, old bool) ([]string, error)) (c Change, err error) {
 	c = Change{Attribute: a, Expect: expect, Want: want}
-	if c.Add, err = raw(Without(want, expect), false); err != nil {
+	add := Without(want, expect)
+	if a.Unmatched && len(add)+len(Without(expect, want)) > 0 {
+		add = want // all of them, in the place of all
+	}
+	if c.Add, err = raw(add, false); err != nil {
 		return c, err
 	}
 	if len(want) > 1 && !a.Multi {
@@ -43,6 +49,10 @@ func Of(a *schema.Attribute, expect, want []string, raw func(texts []string, old
 func OnWire(todo []Change) []wire.Change {
 	var changes []wire.Change
 	for _, c := range todo {
+		if c.Unmatched {
+			changes = append(changes, wire.Change{Kind: wire.ChangeReplace, Attribute: wire.Attribute{Name: c.Name, Values: c.Add}})
+			continue
+		}
 		if len(c.Remove) > 0 {
 			changes = append(changes, wire.Change{Kind: wire.ChangeDelete, Attribute: wire.Attribute{Name: c.Name, Values: c.Remove}})
 		}

@@ -227,6 +227,12 @@ func (p *Pool) Dedicated(ctx context.Context) (*Conn, error) {
 	return nil, errors.Join(faults...)
 }
 
+// To returns a new connection to this very server, which is the caller's to
+// close. It is for what only that server has, and pins nothing.
+func (p *Pool) To(ctx context.Context, server Server) (*Conn, error) {
+	return p.opt.dial(ctx, server)
+}
+
 // Failed says that a server cannot serve now. Its connections are dropped once
 // they are idle: what is under way may still be answered.
 func (p *Pool) Failed(server Server) {

@@ -196,3 +196,29 @@ func Extended(text string) (id, name string) {
 	}
 	return id, text
 }
+
+// Key returns a text that is the same for all ways to write a DN: what [Equal]
+// takes as equal has one key.
+func Key(name string) string {
+	plain := true // as servers write it
+	for _, odd := range []string{`\`, ", ", " ,", "= ", " =", ";"} {
+		plain = plain && !strings.Contains(name, odd)
+	}
+	if plain {
+		return strings.ToLower(name)
+	}
+	var b strings.Builder
+	for rest := name; rest != ""; {
+		attribute, value, container, ok := Split(rest)
+		if !ok {
+			return strings.ToLower(name)
+		}
+		b.WriteString(strings.ToLower(attribute))
+		b.WriteByte('=')
+		b.WriteString(Escape(strings.ToLower(value)))
+		if rest = container; rest != "" {
+			b.WriteByte(',')
+		}
+	}
+	return b.String()
+}

@@ -59,6 +59,13 @@ type Attribute struct {
 	ReadOnly bool
 	Indexed  bool // a search for it is quick
 	Max      int  // in characters; 0: none known
+
+	// Canonical is the name under which a server that follows RFC 4512 gives
+	// values, where Name is another name of the attribute; else empty.
+	Canonical string
+	// Unmatched says that the server cannot compare values: a single one can
+	// neither be looked for nor deleted, only all of them be replaced.
+	Unmatched bool
 }
 
 // A class of the directory, with what it inherits not yet added.
@@ -67,6 +74,7 @@ type class struct {
 	superior   string
 	auxiliary  []string
 	attributes []string
+	required   []string // of attributes
 }
 
 // A Schema does not change once it is made.
@@ -126,24 +134,63 @@ func (s *Schema) Classes(names []string) []*connectorv1.Class {
 		if !s.Has(name) {
 			continue
 		}
-		may := map[string]bool{Container: true, RDN: true}
-		s.collect(strings.ToLower(name), may, map[string]bool{})
-		if may["useraccountcontrol"] {
-			may[Enabled] = true
+		var more []string
+		if s.Holds(name, "userAccountControl") {
+			more = append(more, Enabled)
 		}
-		c := &connectorv1.Class{Name: name}
-		for key := range may {
-			if a := s.attributes[key]; a != nil {
-				c.Attributes = append(c.Attributes, &connectorv1.AttributeType{
-					Name: a.Name, Type: a.Kind.Type(), Multi: a.Multi, ReadOnly: a.ReadOnly, MaxLength: uint32(a.Max),
-				})
-			}
-		}
-		slices.SortFunc(c.Attributes, func(a, b *connectorv1.AttributeType) int { return strings.Compare(a.Name, b.Name) })
-		found = append(found, c)
+		found = append(found, s.Class(name, []string{name}, more...))
 	}
 	return found
 }
+
+// Class describes objects that are of all of the classes of: with everything
+// that such may hold, and more.
+func (s *Schema) Class(name string, of []string, more ...string) *connectorv1.Class {
+	may := map[string]bool{Container: true, RDN: true}
+	for _, class := range of {
+		s.collect(strings.ToLower(class), may, map[string]bool{})
+	}
+	for _, extra := range more {
+		may[strings.ToLower(extra)] = true
+	}
+	c := &connectorv1.Class{Name: name}
+	for key := range may {
+		if a := s.attributes[key]; a != nil {
+			c.Attributes = append(c.Attributes, &connectorv1.AttributeType{
+				Name: a.Name, Type: a.Kind.Type(), Multi: a.Multi, ReadOnly: a.ReadOnly, MaxLength: uint32(a.Max),
+			})
+		}
+	}
+	slices.SortFunc(c.Attributes, func(a, b *connectorv1.AttributeType) int { return strings.Compare(a.Name, b.Name) })
+	return c
+}
+
+// Holds tells whether objects of a class may hold an attribute.
+func (s *Schema) Holds(class, attribute string) bool {
+	may := map[string]bool{}
+	s.collect(strings.ToLower(class), may, map[string]bool{})
+	return may[strings.ToLower(attribute)]
+}
+
+// Requires tells whether objects of a class must hold an attribute.
+func (s *Schema) Requires(class, attribute string) bool {
+	for i := 0; i < 32 && class != ""; i++ {
+		c := s.classes[strings.ToLower(class)]
+		if c == nil {
+			return false
+		}
+		if slices.ContainsFunc(c.required, func(name string) bool { return strings.EqualFold(name, attribute) }) {
+			return true
+		}
+		class = c.superior
+	}
+	return false
+}
+
+// Set puts an attribute in, or in the place of the one of that name: for what
+// a connector knows better than the server says. It is for the one who made s,
+// before anybody else has it.
+func (s *Schema) Set(a *Attribute) { s.attributes[strings.ToLower(a.Name)] = a }
 
 func (s *Schema) collect(name string, may, seen map[string]bool) {
 	c := s.classes[name]

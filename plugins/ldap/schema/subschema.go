@@ -2,6 +2,7 @@ package schema
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,43 +39,64 @@ func readSubSchema(ctx context.Context, c *dc.Conn) (*Schema, error) {
 
 func parseSubSchema(attributes, classes []string) *Schema {
 	s := newSchema()
-	syntaxes, superiors := map[string]string{}, map[string]string{}
+	known := map[string]description{} // of attributes, by every name and OID in lower case
 	for _, text := range attributes {
 		d := parseDescription(text)
-		for _, name := range d["NAME"] {
-			key := strings.ToLower(name)
-			syntax, limit, _ := strings.Cut(strings.Join(d["SYNTAX"], ""), "{")
-			syntaxes[key], superiors[key] = syntax, strings.ToLower(strings.Join(d["SUP"], ""))
-			most, _ := strconv.Atoi(strings.TrimSuffix(limit, "}")) // absent means 0
-			_, single := d["SINGLE-VALUE"]
-			_, fixed := d["NO-USER-MODIFICATION"]
-			s.add(&Attribute{Name: name, Multi: !single, ReadOnly: fixed, Max: most})
+		for _, name := range d.names() {
+			known[strings.ToLower(name)] = d
 		}
 	}
-	for key, a := range s.attributes {
-		if _, known := syntaxes[key]; known && a.Kind == String {
-			from := key
-			for i := 0; i < 8 && syntaxes[from] == "" && superiors[from] != ""; i++ {
-				from = superiors[from]
+	for _, text := range attributes {
+		d := parseDescription(text)
+		syntax, limit, _ := strings.Cut(inherited(known, d, "SYNTAX"), "{")
+		rule := inherited(known, d, "EQUALITY")
+		most, _ := strconv.Atoi(strings.TrimSuffix(limit, "}")) // absent means 0
+		_, single := d.words["SINGLE-VALUE"]
+		_, fixed := d.words["NO-USER-MODIFICATION"]
+		for i, name := range d.words["NAME"] {
+			a := &Attribute{
+				Name: name, Kind: kindOfSyntax(syntax, rule), Multi: !single, ReadOnly: fixed, Max: most,
+				Unmatched: rule == "",
 			}
-			a.Kind = kindOfSyntax(syntaxes[from])
+			if i > 0 {
+				a.Canonical = d.words["NAME"][0]
+			}
+			s.add(a)
 		}
 	}
 	for _, text := range classes {
 		d := parseDescription(text)
-		for _, name := range d["NAME"] {
+		names := d.names()
+		for _, name := range names {
 			s.classes[strings.ToLower(name)] = &class{
-				name: name, superior: strings.Join(d["SUP"][:min(1, len(d["SUP"]))], ""),
-				attributes: append(d["MUST"], d["MAY"]...),
+				name: names[0], superior: d.first("SUP"), required: d.words["MUST"],
+				attributes: slices.Concat(d.words["MUST"], d.words["MAY"]),
 			}
 		}
 	}
 	return s
 }
 
-func kindOfSyntax(oid string) Kind {
+// inherited is what an attribute says, or the one it is derived from.
+func inherited(known map[string]description, d description, word string) string {
+	for range 16 {
+		if v := d.first(word); v != "" {
+			return v
+		}
+		above, ok := known[strings.ToLower(d.first("SUP"))]
+		if !ok {
+			return ""
+		}
+		d = above
+	}
+	return ""
+}
+
+// kindOfSyntax is the table of RFC 4517, 3.3, and of the matching rules, which
+// say whether case counts. A syntax that is not in it is text.
+func kindOfSyntax(oid, rule string) Kind {
 	switch strings.TrimPrefix(oid, "1.3.6.1.4.1.1466.115.121.1.") {
-	case "5", "8", "28", "40":
+	case "5", "8", "23", "28", "40":
 		return Binary
 	case "7":
 		return Boolean
@@ -84,28 +106,64 @@ func kindOfSyntax(oid string) Kind {
 		return Timestamp
 	case "27":
 		return Integer
-	case "26":
+	}
+	switch {
+	case strings.HasPrefix(rule, "caseExact"), strings.HasPrefix(rule, "octetString"):
+		return ExactString
+	case strings.HasPrefix(rule, "caseIgnore"):
+		return String
+	case strings.HasSuffix(oid, ".121.1.26"):
 		return ExactString
 	}
 	return String
 }
 
-// parseDescription splits what RFC 4512, 4.1, writes for an attribute type or
-// an object class into its keywords.
-func parseDescription(text string) map[string][]string {
-	d := map[string][]string{}
-	keyword := ""
-	for _, field := range strings.Fields(strings.NewReplacer("(", " ", ")", " ", "$", " ").Replace(text)) {
+// A description is what RFC 4512, 4.1, writes for an attribute type or an
+// object class: an OID, and words with their values.
+type description struct {
+	oid   string
+	words map[string][]string
+}
+
+func (d description) first(word string) string {
+	if v := d.words[word]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// names are the names and, last, the OID, by which others may speak of it.
+func (d description) names() []string { return append(slices.Clip(d.words["NAME"]), d.oid) }
+
+func parseDescription(text string) description {
+	d := description{words: map[string][]string{}}
+	word := ""
+	for text = strings.TrimSpace(text); text != ""; text = strings.TrimLeft(text, " \t\n") {
+		var token string
+		quoted := text[0] == '\''
 		switch {
-		case strings.HasPrefix(field, "'"):
-			d[keyword] = append(d[keyword], strings.Trim(field, "'"))
-		case keyword != "DESC" && (keyword == "SUP" || keyword == "MUST" || keyword == "MAY" || keyword == "SYNTAX") && !isKeyword(field):
-			d[keyword] = append(d[keyword], field)
-		case isKeyword(field):
-			keyword = field
-			if _, known := d[keyword]; !known {
-				d[keyword] = nil
+		case quoted: // what a person wrote, brackets and words of ours included
+			token, text, _ = strings.Cut(text[1:], "'")
+		case strings.IndexByte("()$", text[0]) >= 0:
+			text = text[1:]
+			continue
+		default:
+			end := strings.IndexAny(text, " ()$\t\n")
+			if end < 0 {
+				end = len(text)
 			}
+			token, text = text[:end], text[end:]
+		}
+		switch {
+		case quoted:
+			d.words[word] = append(d.words[word], token)
+		case isKeyword(token):
+			word = token
+			d.words[word] = append([]string{}, d.words[word]...)
+		case word == "":
+			d.oid = token
+		default:
+			d.words[word] = append(d.words[word], token)
 		}
 	}
 	return d

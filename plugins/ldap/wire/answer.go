@@ -10,37 +10,38 @@ import (
 
 // Result codes that callers branch on, RFC 4511, appendix A.
 const (
-	Success                   = 0
-	OperationsError           = 1
-	TimeLimitExceeded         = 3
-	SizeLimitExceeded         = 4
-	AuthMethodNotSupported    = 7
-	StrongerAuthRequired      = 8
-	Referral                  = 10
-	AdminLimitExceeded        = 11
-	UnavailableExtension      = 12
-	ConfidentialityRequired   = 13
-	saslBindInProgress        = 14
-	NoSuchAttribute           = 16
-	UndefinedAttributeType    = 17
-	ConstraintViolation       = 19
-	AttributeOrValueExists    = 20
-	InvalidAttributeSyntax    = 21
-	NoSuchObject              = 32
-	InvalidDNSyntax           = 34
-	InvalidCredentials        = 49
-	InsufficientAccessRights  = 50
-	Busy                      = 51
-	Unavailable               = 52
-	UnwillingToPerform        = 53
-	NamingViolation           = 64
-	ObjectClassViolation      = 65
-	NotAllowedOnNonLeaf       = 66
-	EntryAlreadyExists        = 68
-	ObjectClassModsProhibited = 69
-	AffectsMultipleDSAs       = 71
-	Other                     = 80
-	AssertionFailed           = 122 // RFC 4528
+	Success                     = 0
+	OperationsError             = 1
+	TimeLimitExceeded           = 3
+	SizeLimitExceeded           = 4
+	AuthMethodNotSupported      = 7
+	StrongerAuthRequired        = 8
+	Referral                    = 10
+	AdminLimitExceeded          = 11
+	UnavailableExtension        = 12
+	ConfidentialityRequired     = 13
+	saslBindInProgress          = 14
+	NoSuchAttribute             = 16
+	UndefinedAttributeType      = 17
+	ConstraintViolation         = 19
+	AttributeOrValueExists      = 20
+	InvalidAttributeSyntax      = 21
+	NoSuchObject                = 32
+	InvalidDNSyntax             = 34
+	InappropriateAuthentication = 48
+	InvalidCredentials          = 49
+	InsufficientAccessRights    = 50
+	Busy                        = 51
+	Unavailable                 = 52
+	UnwillingToPerform          = 53
+	NamingViolation             = 64
+	ObjectClassViolation        = 65
+	NotAllowedOnNonLeaf         = 66
+	EntryAlreadyExists          = 68
+	ObjectClassModsProhibited   = 69
+	AffectsMultipleDSAs         = 71
+	Other                       = 80
+	AssertionFailed             = 122 // RFC 4528
 )
 
 // maxMessage bounds what a server can make us hold: 64 MiB.
