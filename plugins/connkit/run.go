@@ -76,6 +76,19 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	return report, nil
 }
 
+// Describe asks an executable what its connector of this name is.
+func Describe(ctx context.Context, executable, name string) (*connectorv1.DescribeResponse, error) {
+	k := &kit{Config: Config{Executable: executable, Connector: name}, watch: &watch{}}
+	p, err := k.start()
+	if err != nil {
+		return nil, err
+	}
+	defer p.kill()
+	ctx, cancel := k.limit(ctx)
+	defer cancel()
+	return p.Describe(ctx, &connectorv1.DescribeRequest{Protocol: sdk.Protocol})
+}
+
 // try tries one rule, and looks whether the process outlived it.
 func (k *kit) try(ctx context.Context, r rule) Result {
 	result := Result{Rule: r.name, What: r.what, Why: r.why, Cure: r.cure, Verdict: Passed}
