@@ -198,7 +198,7 @@ func (f *facts) keepGroups(s *System, groups []*connectorv1.Standing, asked stri
 		label := fmt.Sprintf("%s (%s)", g.GetAddress(), g.GetSid())
 		within[fold(g.GetId())] = label
 		if g.GetSid() != "" {
-			within[g.GetSid()] = label
+			within[fold(g.GetSid())] = label
 		}
 		top = top || strings.HasSuffix(g.GetSid(), "-512")
 	}
