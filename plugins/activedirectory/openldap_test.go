@@ -2,14 +2,8 @@ package activedirectory_test
 
 import (
 	"bytes"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,18 +13,9 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/plugins/activedirectory"
 	"github.com/drawbridge-id/drawbridge/plugins/connkit"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/openldap"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
-
-const slapdSchema = `
-attributetype ( 1.2.840.113556.1.4.221 NAME 'sAMAccountName' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15{256} SINGLE-VALUE )
-attributetype ( 1.2.840.113556.1.4.656 NAME 'userPrincipalName' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15{1024} SINGLE-VALUE )
-attributetype ( 1.2.840.113556.1.4.8 NAME 'userAccountControl' EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
-attributetype ( 1.2.840.113556.1.4.35 NAME 'employeeID' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15{16} SINGLE-VALUE )
-attributetype ( 1.2.840.113556.1.2.146 NAME 'company' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15{64} SINGLE-VALUE )
-attributetype ( 1.2.840.113556.1.2.141 NAME 'department' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15{64} SINGLE-VALUE )
-objectclass ( 1.2.840.113556.1.5.9 NAME 'user' SUP inetOrgPerson STRUCTURAL MAY ( sAMAccountName $ userPrincipalName $ userAccountControl $ employeeID $ co $ company $ department ) )
-`
 
 var slapdAttributes = []string{
 	"cn", "sn", "givenName", "displayName", "sAMAccountName", "userPrincipalName", "userAccountControl", "employeeID",
@@ -40,59 +25,7 @@ var slapdAttributes = []string{
 // startSlapd runs an OpenLDAP with n users and returns its URL and its CA.
 func startSlapd(t testing.TB, n int) (url, caFile string) {
 	t.Helper()
-	const slapd = "/usr/sbin/slapd"
-	if _, err := os.Stat(slapd); err != nil {
-		t.Skip("LEFT OUT: openldap: apt-get install --no-install-recommends slapd ldap-utils")
-	}
-	dir := t.TempDir()
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	ca, caKey := newCA(t)
-	key := newKey(t)
-	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "slapd"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}, ca, key.Public(), caKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	caFile = writePEM(t, ca.Raw)
-	cert := write("cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
-	keyFile := write("key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})))
-	if err := os.Mkdir(filepath.Join(dir, "db"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	conf := write("slapd.conf", fmt.Sprintf(`include /etc/ldap/schema/core.schema
-include /etc/ldap/schema/cosine.schema
-include /etc/ldap/schema/inetorgperson.schema
-include %s
-modulepath /usr/lib/ldap
-moduleload back_mdb
-TLSCACertificateFile %s
-TLSCertificateFile %s
-TLSCertificateKeyFile %s
-sizelimit unlimited
-database mdb
-suffix "dc=corp"
-rootdn "cn=admin,dc=corp"
-rootpw secret
-directory %s
-maxsize 4294967296
-dbnosync
-index objectClass eq
-index entryUUID eq
-`, write("ad.schema", slapdSchema), caFile, cert, keyFile, filepath.Join(dir, "db")))
 	var ldif bytes.Buffer
-	ldif.WriteString("dn: dc=corp\nobjectClass: dcObject\nobjectClass: organization\no: corp\ndc: corp\n\n")
 	for i := range n {
 		fmt.Fprintf(&ldif, `dn: cn=Person %[1]d,dc=corp
 objectClass: user
@@ -115,32 +48,12 @@ physicalDeliveryOfficeName: Building %[2]d
 
 `, i, i%97)
 	}
-	add := exec.Command("/usr/sbin/slapadd", "-q", "-f", conf)
-	add.Stdin = &ldif
-	if out, err := add.CombinedOutput(); err != nil {
-		t.Fatalf("slapadd: %v\n%s", err, out)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") // slapd cannot choose a port itself
-	if err != nil {
+	path := filepath.Join(t.TempDir(), "people.ldif")
+	if err := os.WriteFile(path, ldif.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	address := l.Addr().String()
-	l.Close()
-	server := exec.Command(slapd, "-d", "0", "-f", conf, "-h", "ldaps://"+address)
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
-	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		nc, err := net.Dial("tcp", address)
-		if err == nil {
-			nc.Close()
-			return "ldaps://" + address, caFile
-		}
-		if time.Since(began) > 10*time.Second {
-			t.Fatal(err)
-		}
-	}
+	s := openldap.StartTest(t, openldap.Options{Base: "dc=corp", LDIF: path})
+	return s.LDAPS, s.CAFile
 }
 
 func openSlapd(t testing.TB, url, caFile string) *client {

@@ -1,8 +1,9 @@
-// Package openldap is a rig: it runs a private slapd with a schema that looks
-// like Active Directory's to a reader (user, sAMAccountName, objectGUID and so
-// on), for benchmarks that need a fast server written in C. It is no domain
-// controller: there is no DirSync, no password policy, no computed attribute;
-// those are in packages double and samba.
+// Package openldap is a rig: it runs a private slapd, as the real peer of the
+// ldap connector ([Standard]), and for benchmarks that need a fast server
+// written in C. Besides the usual schema it has one that looks like Active
+// Directory's to a reader (user, sAMAccountName, objectGUID and so on). It is no
+// domain controller: there is no DirSync and no computed attribute; those are
+// in packages double and samba.
 //
 // How it may fail: slapd not installed ([ErrNotInstalled]), or a server that
 // ends or does not answer in time (the tail of its log is in the error).
@@ -14,6 +15,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -33,6 +35,11 @@ type Options struct {
 	Base string        // "" means DC=corp,DC=example,DC=test
 	LDIF string        // file to load before the start, with slapadd; "" means only the base
 	Wait time.Duration // for the server to answer; 0 means 30 s
+
+	// Database are lines of slapd.conf for the database, such as [Standard];
+	// "" means memberof for groups with the names of Active Directory. The
+	// modules of its overlays are loaded.
+	Database string
 }
 
 // A Server is a running slapd.
@@ -114,26 +121,38 @@ func (s *Server) prepare(ctx context.Context, opt Options) error {
 	if err := os.Mkdir(filepath.Join(s.dir, "db"), 0o700); err != nil {
 		return err
 	}
-	conf := strings.NewReplacer("DIR", s.dir, "BASE", opt.Base, "ADMIN", s.AdminDN, "SECRET", s.Password).Replace(config)
+	if opt.Database == "" {
+		opt.Database = overlays
+	}
+	modules := ""
+	for line := range strings.Lines(opt.Database) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "overlay "); ok && !strings.Contains(modules, name) {
+			modules += "moduleload " + name + "\n"
+		}
+	}
+	conf := strings.NewReplacer("DATABASE", opt.Database, "MODULES", modules).Replace(config)
+	conf = strings.NewReplacer("DIR", s.dir, "BASE", opt.Base, "ADMIN", s.AdminDN, "SECRET", s.Password).Replace(conf)
 	if err := os.WriteFile(filepath.Join(s.dir, "slapd.conf"), []byte(conf), 0o600); err != nil {
 		return err
 	}
 	first, _, _ := strings.Cut(opt.Base, ",")
 	_, label, _ := strings.Cut(first, "=")
-	ldif := "dn: " + opt.Base + "\nobjectClass: top\nobjectClass: dcObject\nobjectClass: organization\no: " + label + "\ndc: " + label + "\n\n"
+	first = "dn: " + opt.Base + "\nobjectClass: top\nobjectClass: dcObject\nobjectClass: organization\no: " + label + "\ndc: " + label + "\n\n"
+	ldif := io.Reader(strings.NewReader(first))
 	if opt.LDIF != "" {
-		more, err := os.ReadFile(opt.LDIF)
+		more, err := os.Open(opt.LDIF)
 		if err != nil {
 			return err
 		}
-		ldif += string(more)
+		defer more.Close()
+		ldif = io.MultiReader(ldif, more)
 	}
 	slapadd, err := lookPath("slapadd")
 	if err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, slapadd, "-q", "-f", filepath.Join(s.dir, "slapd.conf"))
-	cmd.Stdin = strings.NewReader(ldif)
+	cmd.Stdin = ldif
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("slapadd: %w\n%s", err, out)
 	}
