@@ -38,12 +38,8 @@ func build(m *testing.M) (int, error) {
 	}
 	defer os.RemoveAll(dir)
 	bin = dir
-	out, err := exec.Command("go", "build", "-o", dir+"/",
-		"../../agent/cmd/drawbridge-agent", "../../coordinator/cmd/drawbridge-coordinator", "../../coordinator/cmd/drawbridge",
-		"../../plugins/cmd/drawbridge-connectors", "../../plugins/activedirectory/double/cmd/ad-double",
-		"../../plugins/activedirectory/samba/cmd/ad-samba").CombinedOutput()
-	if err != nil {
-		return 0, fmt.Errorf("build the programs: %w\n%s", err, out)
+	if err := stage.Build(context.Background(), dir); err != nil {
+		return 0, err
 	}
 	return m.Run(), nil
 }

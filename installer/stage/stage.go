@@ -25,6 +25,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -44,6 +45,9 @@ type Options struct {
 	Dir    string   // Required. Folder for everything; made if absent
 	Domain string   // "double" (the default) or "samba"
 	Args   []string // Optional. Further arguments of the domain's program
+	// Between is Optional. It gives the address, on the same host, that is dialled
+	// instead of the one given: what stands between two parts of the stage.
+	Between func(address string) (string, error)
 }
 
 // A Stage is a running Drawbridge. Its processes may be killed and started
@@ -58,8 +62,23 @@ type Stage struct {
 	API         *client.Client
 	URL         string // of the API
 	Link        string // address that the agent dials
+	Directory   string // URL of the domain that the connector is given
 
 	bin string
+}
+
+// Build builds the programs into a folder, from the source that the caller is
+// part of.
+func Build(ctx context.Context, bin string) error {
+	_, here, _, _ := runtime.Caller(0)
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin+"/",
+		"./agent/cmd/drawbridge-agent", "./coordinator/cmd/drawbridge-coordinator", "./coordinator/cmd/drawbridge",
+		"./plugins/cmd/drawbridge-connectors", "./plugins/activedirectory/double/cmd/ad-double", "./plugins/activedirectory/samba/cmd/ad-samba")
+	cmd.Dir = filepath.Join(filepath.Dir(here), "..", "..")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the programs: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // Start sets everything up but the systems, which Apply configures.
@@ -81,12 +100,31 @@ func Start(ctx context.Context, opt Options) (_ *Stage, err error) {
 	if err := s.startCoordinator(ctx); err != nil {
 		return nil, err
 	}
+	if opt.Between != nil {
+		if err := s.stand(opt.Between); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.enroll(ctx); err != nil {
 		return nil, err
 	}
 	s.File = &File{Path: s.path("hr", "workers.csv")}
 	s.Agent = s.process("agent", "drawbridge-agent", "run", "--config", s.config())
 	return s, s.Agent.Start()
+}
+
+// stand has the agent and its connector dial what stands between.
+func (s *Stage) stand(between func(string) (string, error)) error {
+	link, err := between(s.Link)
+	if err != nil {
+		return err
+	}
+	directory, err := between(strings.TrimPrefix(s.Domain.LDAPS, "ldaps://"))
+	if err != nil {
+		return err
+	}
+	s.Link, s.Directory = link, "ldaps://"+directory
+	return nil
 }
 
 // StartDomain starts a domain alone, without a Drawbridge.
@@ -127,6 +165,7 @@ func (s *Stage) startDomain(ctx context.Context, opt Options) error {
 	if err := json.Unmarshal(line, &s.Domain); err != nil {
 		return fmt.Errorf("%s: %w: %s", program, err, line)
 	}
+	s.Directory = s.Domain.LDAPS
 	return nil
 }
 

@@ -22,7 +22,7 @@ func (s *Stage) Documents() (hr, ad string, err error) {
 	samples := filepath.Join(filepath.Dir(here), "..", "..", "coordinator", "mapping", "testdata")
 	adapt := strings.NewReplacer(
 		"/srv/hr/workers.csv", s.path("hr", "workers.csv"),
-		`["ldaps://dc1.corp.example"]`, fmt.Sprintf("[%q]\n  ca: %q", s.Domain.LDAPS, s.Domain.CA),
+		`["ldaps://dc1.corp.example"]`, fmt.Sprintf("[%q]\n  ca: %q", s.Directory, s.Domain.CA),
 		"bind: svc-drawbridge@corp.example", fmt.Sprintf("bind: %q", s.Domain.Bind),
 		"DC=corp,DC=example", s.Domain.Base,
 	)

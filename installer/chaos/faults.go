@@ -1,0 +1,120 @@
+package chaos
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/drawbridge-id/drawbridge/installer/stage"
+)
+
+// A fault is one thing that goes wrong. do makes it happen and leaves the
+// process, if one was ended, running again; bad weather lasts until the next.
+type fault struct {
+	name   string
+	weight int
+	kill   bool // counts as a kill
+	do     func(*rig) error
+}
+
+// faults are what may happen, the likelier the heavier.
+var faults = []fault{
+	{"coordinator killed", 6, true, func(r *rig) error { return r.again(r.stage.Coordinator, r.stage.Coordinator.Kill) }},
+	{"coordinator stopped", 1, false, func(r *rig) error { return r.again(r.stage.Coordinator, r.stage.Coordinator.Stop) }},
+	{"agent killed", 6, true, func(r *rig) error { return r.again(r.stage.Agent, r.stage.Agent.Kill) }},
+	{"agent stopped", 1, false, func(r *rig) error { return r.again(r.stage.Agent, r.stage.Agent.Stop) }},
+	{"connector killed", 6, true, (*rig).killConnector},
+	{"link: bad weather", 5, false, func(r *rig) error { return r.storm("link", r.link) }},
+	{"domain: bad weather", 3, false, func(r *rig) error { return r.storm("domain", r.directory) }},
+	{"changes by hand", 2, false, func(r *rig) error { return r.model.meddle(r.stage.Domain, 2) }},
+	{"spool bit-flipped", 1, false, func(r *rig) error { return r.damage(flip) }},
+	{"spool truncated", 1, false, func(r *rig) error { return r.damage(truncate) }},
+	{"disk full", 1, false, (*rig).fillDisk},
+}
+
+// again ends a process and starts it a little later.
+func (r *rig) again(p *stage.Process, end func()) error {
+	end()
+	r.wait(0, 300*time.Millisecond)
+	return p.Start()
+}
+
+// killConnector ends one connector; the agent starts it again by itself.
+func (r *rig) killConnector() error {
+	pids := stage.Children(r.stage.Agent.PID())
+	if len(pids) == 0 {
+		return errNotNow
+	}
+	stage.KillPID(pids[r.rnd.IntN(len(pids))])
+	return nil
+}
+
+// errNotNow is given where there is nothing that the fault could hit.
+var errNotNow = errors.New("not now")
+
+func (r *rig) storm(where string, w *wire) error {
+	kind := weathers[r.rnd.IntN(len(weathers))]
+	r.report.Weather[where+": "+kind.name]++
+	w.set(kind.weather)
+	r.wait(50*time.Millisecond, 1500*time.Millisecond)
+	w.set(fair)
+	return nil
+}
+
+// damage ends the agent, does something to its spool, and starts it again.
+func (r *rig) damage(do func(r *rig, path string, size int64) error) error {
+	r.stage.Agent.Kill()
+	path := filepath.Join(r.stage.Dir, "agent", "spool.db")
+	info, err := os.Stat(path)
+	if err == nil {
+		err = do(r, path, info.Size())
+	}
+	return errors.Join(err, r.stage.Agent.Start())
+}
+
+func flip(r *rig, path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	for range 1 + r.rnd.IntN(16) {
+		at, b := r.rnd.Int64N(size), []byte{0}
+		if _, err := f.ReadAt(b, at); err != nil {
+			return errors.Join(err, f.Close())
+		}
+		b[0] ^= 1 << r.rnd.IntN(8)
+		if _, err := f.WriteAt(b, at); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	return f.Close()
+}
+
+func truncate(r *rig, path string, size int64) error { return os.Truncate(path, r.rnd.Int64N(size)) }
+
+// fillDisk leaves the agent no room for a while.
+func (r *rig) fillDisk() error {
+	if r.disk == "" {
+		return errNotNow
+	}
+	path := filepath.Join(r.disk, "filler")
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	block := make([]byte, 64<<10)
+	for err == nil {
+		_, err = f.Write(block)
+	}
+	r.wait(200*time.Millisecond, 1500*time.Millisecond)
+	if err := errors.Join(f.Close(), os.Remove(path)); err != nil {
+		return fmt.Errorf("make room again: %w", err)
+	}
+	return nil
+}
+
+func (r *rig) wait(least, most time.Duration) {
+	time.Sleep(least + time.Duration(r.rnd.Int64N(int64(most-least))))
+}
