@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	_ "time/tzdata" // Windows has no zones that Go can read
 )
 
 // hours are Hours made ready.

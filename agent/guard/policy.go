@@ -267,7 +267,9 @@ func (s *System) check(d *config.Document) {
 	s.dests = names(d, at("destinations"), s.Destinations)
 	s.attributes = make(map[string]map[string]bool)
 	for verb, list := range s.Attributes {
-		oneOf(d, at("attributes."+verb), []string{verb}, []string{"create", "modify"})
+		if verb != "create" && verb != "modify" {
+			d.FaultAt(at("attributes."+verb), "%q is none of create, modify", verb)
+		}
 		if list == nil {
 			d.FaultAt(at("attributes."+verb), "is empty: write [] for none, or leave the key out for no limit")
 		}
