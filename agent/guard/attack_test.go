@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
@@ -46,20 +47,22 @@ func TestMain(m *testing.M) {
 // A site is an agent's inside, from the spool to a real directory, that was
 // handed to somebody else: jobs are put straight into the spool.
 type site struct {
-	t      testing.TB
-	dir    string
-	base   string
-	admin  *ldap.Conn
-	spool  *spool.Spool
-	guard  *guard.Guard
-	runner *runner.Runner
-	system *linkv1.System
-	stop   func()
-	next   uint64
-	log    *slog.Logger
-	host   *host.Host
-	vault  *vault.Vault
-	folder string
+	t       testing.TB
+	dir     string
+	base    string
+	admin   *ldap.Conn
+	spool   *spool.Spool
+	guard   *guard.Guard
+	runner  *runner.Runner
+	system  *linkv1.System
+	stop    func()
+	next    uint64
+	log     *slog.Logger
+	host    *host.Host
+	vault   *vault.Vault
+	folder  string
+	atATime map[string]int
+	open    bool // let everything pass, to measure what the guardrail costs
 }
 
 type domain struct {
@@ -156,8 +159,11 @@ func (s *site) start() {
 	if s.guard, err = guard.Open(guard.Options{Policy: filepath.Join(s.dir, "guardrail.yaml"), Data: s.dir, Log: s.log}); err != nil {
 		s.t.Fatal(err)
 	}
-	s.runner = &runner.Runner{Spool: s.spool, Host: s.host, Vault: s.vault, Folders: []string{s.folder}, Guard: s.guard,
+	s.runner = &runner.Runner{Spool: s.spool, Host: s.host, Vault: s.vault, Folders: []string{s.folder}, Guard: s.guard, Concurrency: s.atATime,
 		Snapshots: filepath.Join(s.dir, "snapshots"), Report: s, Log: s.log}
+	if s.open {
+		s.runner.Guard = opened{}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() { ended <- s.runner.Run(ctx) }()
@@ -171,6 +177,15 @@ func (s *site) start() {
 	})
 }
 
+// opened is no guardrail at all.
+type opened struct{}
+
+func (opened) Check(context.Context, guard.Question) guard.Verdict {
+	return guard.Verdict{Decision: guard.Allow}
+}
+func (opened) MayLeave(s *linkv1.System) []string { return s.GetAttributes() }
+func (opened) Forget(string, uint64)              {}
+
 // Health, Changed and Drop make a site what a runner reports to.
 func (s *site) Health(*linkv1.SystemHealth) {}
 func (s *site) Changed(*linkv1.Changed)     {}
@@ -182,7 +197,7 @@ func (s *site) furnish() {
 	for _, ou := range []string{"Staff", "Elsewhere", "Roles"} {
 		s.add("OU="+ou+","+s.base, "organizationalUnit", nil)
 	}
-	for _, name := range []string{"alice", "direct", "nested", "deep", "primary"} {
+	for _, name := range []string{"alice", "direct", "nested", "deep", "primary", "marked"} {
 		s.add(s.staff(name), "user", map[string]string{"sAMAccountName": name, "userAccountControl": "514"})
 	}
 	s.add("CN=outsider,OU=Elsewhere,"+s.base, "user", map[string]string{"sAMAccountName": "outsider", "userAccountControl": "514"})
@@ -200,8 +215,14 @@ func (s *site) furnish() {
 	s.join(admins, s.staff("direct"))
 	s.join(admins, "CN=Inner,OU=Roles,"+s.base)
 	s.join(admins, s.staff("primary"))
-	change := ldap.NewModifyRequest(s.staff("primary"), nil)
-	change.Replace("primaryGroupID", []string{"512"})
+	s.set(s.staff("primary"), "primaryGroupID", "512")
+	s.set(s.staff("marked"), "adminCount", "1")
+}
+
+func (s *site) set(dn, name, value string) {
+	s.t.Helper()
+	change := ldap.NewModifyRequest(dn, nil)
+	change.Replace(name, []string{value})
 	if err := s.admin.Modify(change); err != nil {
 		s.t.Fatal(err)
 	}
@@ -378,6 +399,7 @@ func attack(t *testing.T, s *site) {
 		{"member through a group", modify(s.id(s.staff("nested")), "title", "x"), "never-touch", "CN=Inner"},
 		{"member through two groups", modify(s.id(s.staff("deep")), "title", "x"), "never-touch", "CN=Innermost"},
 		{"member by primary group", modify(s.id(s.staff("primary")), "title", "x"), "never-touch", "Domain Admins"},
+		{"marked as an administrator", modify(s.id(s.staff("marked")), "title", "x"), "never-touch", "adminCount"},
 		{"computer", modify(s.id(s.staff("pc1")), "title", "x"), "never-touch", "computer"},
 		{"krbtgt", &connectorv1.Operation{Class: "user", Id: krbtgt, Verb: &connectorv1.Operation_SetPassword{
 			SetPassword: &connectorv1.SetPassword{Rule: &connectorv1.PasswordRule{Length: 20}}}}, "never-touch", "krbtgt"},
@@ -446,6 +468,111 @@ func attack(t *testing.T, s *site) {
 	s.join("CN=Domain Admins,CN=Users,"+s.base, s.staff("bob"))
 	if r := s.run(replace(bob, "title", "1", "2"))[0]; r.GetOutcome() != connectorv1.Outcome_OUTCOME_DENIED {
 		t.Errorf("bob, a Domain Admin since a moment ago = %v; want DENIED", r)
+	}
+
+	// What the domain's admin adds to the list is protected the same way, with
+	// everybody in it, from the moment the file says so.
+	sid := schema.FormatSID(s.entry("CN=Plain,OU=Roles," + s.base).GetAttributeValue("objectSid"))
+	s.policy(staffPolicy + "    never_touch: [" + sid + "]\n")
+	time.Sleep(2500 * time.Millisecond) // the file is looked at every two seconds
+	r := s.run(modify(alice, "description", "x"))[0]
+	if r.GetOutcome() != connectorv1.Outcome_OUTCOME_DENIED || !strings.Contains(r.GetFault().GetCause(), "CN=Plain") {
+		t.Errorf("member of a group under never_touch = %v; want DENIED", r)
+	}
+}
+
+// Without a file, the built-in rules stand.
+func TestGuard_withoutAFile(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, startDouble(t, double.Windows), "")
+	for i, r := range s.run(modify(s.id(s.staff("nested")), "title", "x"), modify(s.id(s.staff("alice")), "servicePrincipalName", "http/x"),
+		modify(s.id("CN=outsider,OU=Elsewhere,"+s.base), "title", "x")) {
+		want := connectorv1.Outcome_OUTCOME_DENIED
+		if i == 2 {
+			want = connectorv1.Outcome_OUTCOME_DONE
+		}
+		if r.GetOutcome() != want {
+			t.Errorf("operation %d = %v; want %v", i, r, want)
+		}
+	}
+}
+
+// Where the directory does not show what must be known, nothing is written;
+// where it is away, the job waits for it.
+func TestGuard_unreadableFacts(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, startDouble(t, double.Windows), staffPolicy)
+	job := &linkv1.Job{Id: 1, System: "ad", Work: &linkv1.Job_Apply{Apply: modify(s.id(s.staff("alice")), "title", "x")}}
+	for name, answer := range map[string]*connectorv1.InspectResponse{
+		"nothing is shown":   {Outcome: connectorv1.Outcome_OUTCOME_DONE, Objects: []*connectorv1.Standing{{Id: job.GetApply().GetId(), Address: s.staff("alice"), Classes: []string{"user"}}}},
+		"a right is missing": {Outcome: connectorv1.Outcome_OUTCOME_DENIED, Fault: &connectorv1.Fault{Cause: "objectSid cannot be read"}},
+		"it is not told":     {},
+	} {
+		v := s.guard.Check(t.Context(), guard.Question{System: s.system, Job: job,
+			Inspect: func(context.Context, *connectorv1.InspectRequest) (*connectorv1.InspectResponse, error) {
+				return answer, nil
+			}})
+		if v.Decision != guard.Deny || v.Outcome != connectorv1.Outcome_OUTCOME_DENIED {
+			t.Errorf("%s: %+v; want it denied", name, v)
+		}
+	}
+	v := s.guard.Check(t.Context(), guard.Question{System: s.system, Job: job})
+	if v.Decision != guard.Deny {
+		t.Errorf("a connector that cannot inspect: %+v; want it denied", v)
+	}
+	away := &connectorv1.InspectResponse{Outcome: connectorv1.Outcome_OUTCOME_UNAVAILABLE, Fault: &connectorv1.Fault{Cause: "no controller answers"}}
+	v = s.guard.Check(t.Context(), guard.Question{System: s.system, Job: job,
+		Inspect: func(context.Context, *connectorv1.InspectRequest) (*connectorv1.InspectResponse, error) {
+			return away, nil
+		}})
+	if v.Decision != guard.Later {
+		t.Errorf("a directory that is away: %+v; want the job to wait for it", v)
+	}
+}
+
+// BenchmarkWrites measures changes to many people of a directory, with the
+// guardrail as it is and with one that allows everything without looking.
+func BenchmarkWrites(b *testing.B) {
+	for name, start := range map[string]func(testing.TB) domain{
+		"double": func(t testing.TB) domain { return startDouble(t, double.Windows) },
+		"samba":  startSamba,
+	} {
+		d := start(b)
+		s := newSite(b, d, staffPolicy)
+		const people = 500
+		ids := make([]string, people)
+		for i := range ids {
+			who := fmt.Sprintf("p%d", i)
+			s.add(s.staff(who), "user", map[string]string{"sAMAccountName": who, "userAccountControl": "514"})
+			ids[i] = s.id(s.staff(who))
+		}
+		round := 0
+		for _, guarded := range []bool{true, false, true, false} {
+			s.stop()
+			s.open, s.atATime = !guarded, map[string]int{"ad": 1} // what Samba likes best, and where a look-up before each write would cost most
+			s.start()
+			b.Run(fmt.Sprintf("%s/guarded=%v", name, guarded), func(b *testing.B) {
+				s.t = b
+				for b.Loop() {
+					round++
+					ops := make([]*connectorv1.Operation, people)
+					for i, id := range ids {
+						ops[i] = replace(id, "title", fmt.Sprint("t", round-1), fmt.Sprint("t", round))
+						if round == 1 {
+							ops[i] = modify(id, "title", "t1")
+						}
+					}
+					began := time.Now()
+					for i, r := range s.run(ops...) {
+						if r.GetOutcome() != connectorv1.Outcome_OUTCOME_DONE {
+							b.Fatalf("write %d = %v", i, r)
+						}
+					}
+					b.ReportMetric(people/time.Since(began).Seconds(), "writes/s")
+				}
+			})
+		}
+		s.t = b
 	}
 }
 
