@@ -161,9 +161,10 @@ func (s *System) ReadChanges(ctx context.Context, q sdk.Query, cookie []byte, ou
 type delta struct {
 	changed  []candidate
 	deleted  []string
-	explicit bool   // deleted is all that was deleted; else the census says whether something was
-	present  census // of what did not change
-	ofGroup  bool   // a group is among the changed
+	explicit bool     // deleted is all that was deleted; else the census says whether something was
+	present  census   // of what did not change
+	named    []uint64 // weights of ids that the server named as present
+	ofGroup  bool     // a group is among the changed
 	cookie   []byte
 	time     string
 }

@@ -78,8 +78,7 @@ func (r *reading) give(ctx context.Context, sh *shape, f filter.Filter) error {
 }
 
 func (r *reading) search(ctx context.Context, on *session.Session, c *dc.Conn, sh *shape, base string, f filter.Filter) error {
-	w := r.s.window(sh)
-	w.names, w.table = r.names, r.table
+	w := &window{s: r.s, sh: sh, names: r.names, table: r.table}
 	o := &decoded{}
 	err := on.Search(ctx, c, wire.Search{
 		Base: base, Scope: wire.ScopeSubtree, Filter: f.Bytes(), Attributes: sh.request,
@@ -104,6 +103,9 @@ func (r *reading) search(ctx context.Context, on *session.Session, c *dc.Conn, s
 }
 
 func (r *reading) flush(ctx context.Context, w *window) error {
+	if len(w.objects) == 0 {
+		return nil
+	}
 	if w.sh.memberOf >= 0 && w.table == nil {
 		if err := r.s.findGroups(ctx, w); err != nil {
 			return err

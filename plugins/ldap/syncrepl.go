@@ -92,6 +92,7 @@ func (s *System) syncSince(ctx context.Context, c *dc.Conn, q sdk.Query, cookie 
 		seen.cookie = next
 	}
 	seen.explicit = deletes
+	seen.settle()
 	return seen, nil
 }
 
@@ -135,7 +136,7 @@ func (d *delta) entry(state []byte, m mark) error {
 	}
 	switch n, _ := ber.ParseInt(number); n {
 	case present:
-		d.present.add(id)
+		d.named = append(d.named, weigh(id))
 	case deleted:
 		d.deleted = append(d.deleted, id)
 	default: // added or modified
@@ -169,12 +170,28 @@ func (d *delta) info(value []byte) error {
 				case deletes:
 					d.deleted = append(d.deleted, id)
 				default:
-					d.present.add(id)
+					d.named = append(d.named, weigh(id))
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// settle counts as present what was named as such and did not change: OpenLDAP
+// names the changed ones, too.
+func (d *delta) settle() {
+	slices.Sort(d.named)
+	d.named = slices.Compact(d.named)
+	for _, w := range d.named {
+		d.present.Count, d.present.Sum = d.present.Count+1, d.present.Sum+w
+	}
+	for _, c := range d.changed {
+		if _, too := slices.BinarySearch(d.named, weigh(c.id)); too {
+			d.present.remove(c.id)
+		}
+	}
+	d.named = nil
 }
 
 // formatUUID writes the 16 bytes of a UUID as entryUUID does.

@@ -51,6 +51,7 @@ type Server struct {
 	Base     string
 	AdminDN  string
 	Password string
+	Lines    string // for the database
 
 	dir    string
 	cmd    *exec.Cmd
@@ -130,6 +131,7 @@ func (s *Server) prepare(ctx context.Context, opt Options) error {
 			modules += "moduleload " + name + "\n"
 		}
 	}
+	s.Lines = opt.Database
 	conf := strings.NewReplacer("DATABASE", opt.Database, "MODULES", modules).Replace(config)
 	conf = strings.NewReplacer("DIR", s.dir, "BASE", opt.Base, "ADMIN", s.AdminDN, "SECRET", s.Password).Replace(conf)
 	if err := os.WriteFile(filepath.Join(s.dir, "slapd.conf"), []byte(conf), 0o600); err != nil {

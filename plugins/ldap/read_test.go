@@ -1,0 +1,186 @@
+package ldap_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/drawbridge-id/drawbridge/plugins/connkit"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/openldap"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+)
+
+func byName(t testing.TB, r connkit.Reading, attribute, want string) *connectorv1.Object {
+	t.Helper()
+	for _, o := range r.Objects {
+		if value(o, attribute) == want {
+			return o
+		}
+	}
+	t.Fatalf("nothing with %s %s among %d objects", attribute, want, len(r.Objects))
+	return nil
+}
+
+// Everything comes, over several pages, with references as native ids: DNs
+// would break with each rename.
+func TestRead_peopleAndGroups(t *testing.T) {
+	t.Parallel()
+	s := start(t, 1200, "")
+	s.add(t, "cn=All,"+groups, "objectClass", "groupOfNames", "cn", "All", "member", "UID=p7, "+people, "member", "uid=p9,"+people)
+	c := s.open(t, map[string]any{"page_size": 500})
+	r := connkit.Read(t, c, &connectorv1.ReadRequest{Classes: []string{"user", "group"},
+		Attributes: []string{"uid", "employeeNumber", "manager", "memberOf", "member", "enabled", "name", "container", "createTimestamp"}})
+	if r.End.GetOutcome() != done || len(r.Objects) != 1201 || len(r.Rejects) != 0 {
+		t.Fatalf("read ends %v with %d objects, %d rejects; want DONE, 1201, 0", r.End, len(r.Objects), len(r.Rejects))
+	}
+	p7, p9, all := byName(t, r, "uid", "p7"), byName(t, r, "uid", "p9"), byName(t, r, "name", "All")
+	for _, tt := range []struct{ what, got, want string }{
+		{"address", p7.GetAddress(), "uid=p7," + people},
+		{"name", value(p7, "name"), "p7"},
+		{"container", value(p7, "container"), people},
+		{"enabled", value(p7, "enabled"), "true"},
+		{"manager of p9", value(p9, "manager"), byName(t, r, "uid", "p2").GetId()},
+		{"memberOf", value(p7, "memberOf"), all.GetId()},
+		{"member", value(all, "member"), p7.GetId() + "|" + p9.GetId()},
+		{"memberOf of nobody", value(byName(t, r, "uid", "p8"), "memberOf"), ""},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s = %q; want %q", tt.what, tt.got, tt.want)
+		}
+	}
+	if len(p7.GetId()) != 36 || !strings.HasSuffix(value(p7, "createTimestamp"), "Z") {
+		t.Errorf("p7 = %v; want a UUID and a time as RFC 3339", p7)
+	}
+	if got := c.find("user", "manager", []string{p7.GetId()}, "uid"); len(got) != 0 {
+		t.Errorf("Find by manager p7 = %v; want none", got)
+	}
+	if got := c.find("user", "employeeNumber", []string{"7", "8", "nobody"}, "uid"); len(got) != 2 {
+		t.Errorf("Find = %v; want two", got)
+	}
+}
+
+// Without an overlay, and for groups of uids, memberOf is worked out.
+func TestRead_memberOfWorkedOut(t *testing.T) {
+	t.Parallel()
+	s := start(t, 20, "overlay syncprov\n")
+	s.add(t, "cn=All,"+groups, "objectClass", "groupOfNames", "cn", "All", "member", "uid=p7,"+people)
+	s.add(t, "cn=Two,"+groups, "objectClass", "groupOfUniqueNames", "cn", "Two", "uniqueMember", "uid=p7,"+people)
+	s.add(t, "cn=unix,"+groups, "objectClass", "posixGroup", "cn", "unix", "gidNumber", "7", "memberUid", "p7", "memberUid", "p8")
+	c := s.open(t)
+	q := &connectorv1.ReadRequest{Classes: []string{"user", "groupOfNames", "groupOfUniqueNames", "posixGroup"}, Attributes: []string{"uid", "memberOf", "name"}}
+	r := connkit.Read(t, c, q)
+	all, two, unix := byName(t, r, "name", "All").GetId(), byName(t, r, "name", "Two").GetId(), byName(t, r, "name", "unix").GetId()
+	want := []string{all, two, unix}
+	slices.Sort(want)
+	for where, o := range map[string]*connectorv1.Object{"Read": byName(t, r, "uid", "p7"), "Find": c.find("user", "uid", []string{"p7"}, "memberOf")[0]} {
+		got := strings.Split(value(o, "memberOf"), "|")
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: memberOf = %q; want %q", where, got, want)
+		}
+	}
+	if got := value(byName(t, r, "uid", "p8"), "memberOf"); got != unix {
+		t.Errorf("memberOf of p8 = %q; want %q", got, unix)
+	}
+}
+
+// What changed is told, and what is gone; the ways differ in what they cost.
+func TestReadChanges(t *testing.T) {
+	t.Parallel()
+	noLog := strings.Replace(openldap.Standard, "syncprov-sessionlog 1000\n", "", 1)
+	for name, tt := range map[string]struct {
+		lines, changes string
+		deletes        bool // told one by one, else by a resync
+	}{
+		"syncrepl with a log":    {openldap.Standard, "syncrepl", true},
+		"syncrepl without a log": {noLog, "auto", false},
+		"modifyTimestamp":        {openldap.Standard, "modify_timestamp", false},
+		"no syncprov":            {"overlay memberof\nmemberof-group-oc groupOfNames\n", "auto", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, 300, tt.lines)
+			c := s.open(t, map[string]any{"changes": tt.changes})
+			q := &connectorv1.ReadRequest{Classes: []string{"user"}, Attributes: []string{"uid", "title"}}
+			first := connkit.Read(t, c, q)
+			if len(first.End.GetCookie()) == 0 {
+				t.Fatalf("the read ends %v; want a cookie", first.End)
+			}
+			next := func(what string) connkit.Reading {
+				t.Helper()
+				r := connkit.Read(t, c, q)
+				if r.End.GetOutcome() != done {
+					t.Fatalf("%s: the read ends %v; want DONE", what, r.End)
+				}
+				q.Cookie = r.End.GetCookie()
+				return r
+			}
+			q.Cookie = first.End.GetCookie()
+			if tt.changes != "modify_timestamp" && name != "no syncprov" {
+				if r := next("nothing"); len(r.Objects) != 0 || len(r.Gone) != 0 {
+					t.Errorf("nothing changed, and %d objects came, %d went", len(r.Objects), len(r.Gone))
+				}
+			}
+			s.replace(t, "uid=p5,"+people, "title", "Head")
+			s.add(t, "uid=new,"+people, "objectClass", "inetOrgPerson", "uid", "new", "cn", "New", "sn", "New")
+			r := next("a change and a new one")
+			if value(byName(t, r, "uid", "p5"), "title") != "Head" || byName(t, r, "uid", "new") == nil || len(r.Gone) != 0 {
+				t.Errorf("changes = %v, %v; want p5 and new", r.Objects, r.Gone)
+			}
+			p6 := byName(t, first, "uid", "p6").GetId()
+			s.remove(t, "uid=p6,"+people)
+			s.replace(t, "uid=p5,"+people, "title", "Chief")
+			if !tt.deletes {
+				if r := connkit.Read(t, c, q); !r.End.GetResync() {
+					t.Errorf("after a deletion the read ends %v with %v; want everything to be read", r.End, r.Gone)
+				}
+				return
+			}
+			if r := next("a deletion"); !slices.Contains(r.Gone, p6) || value(byName(t, r, "uid", "p5"), "title") != "Chief" {
+				t.Errorf("changes = %v, %v; want p5, and p6 gone", r.Objects, r.Gone)
+			}
+		})
+	}
+}
+
+// A cookie of another question, another server or nobody means a full read.
+func TestReadChanges_cookieRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t, 10, "")
+	c := s.open(t)
+	q := &connectorv1.ReadRequest{Classes: []string{"user"}, Attributes: []string{"uid"}}
+	cookie := connkit.Read(t, c, q).End.GetCookie()
+	other := start(t, 10, "")
+	for name, tt := range map[string]struct {
+		s      server
+		q      *connectorv1.ReadRequest
+		cookie []byte
+	}{
+		"nobody's":          {s, q, []byte("rubbish")},
+		"other attributes":  {s, &connectorv1.ReadRequest{Classes: q.Classes, Attributes: []string{"uid", "title"}}, cookie},
+		"of a later server": {other, q, []byte(strings.Replace(string(cookie), `"cookie":"`, `"cookie":"cmlkPTAwMCxjc249MjA5OTExMTExMTExMTEuMTExMTExWiMwMDAwMDAjMDAwIzAwMDAwMA==","x":"`, 1))},
+	} {
+		request := &connectorv1.ReadRequest{Classes: tt.q.Classes, Attributes: tt.q.Attributes, Cookie: tt.cookie}
+		if r := connkit.Read(t, tt.s.open(t), request); !r.End.GetResync() {
+			t.Errorf("%s: the read ends %v; want a resync", name, r.End)
+		}
+	}
+}
+
+// By a group's change memberOf of those who left it changes, too, and nobody
+// knows who they were: everything is read.
+func TestReadChanges_ofAGroup(t *testing.T) {
+	t.Parallel()
+	s := start(t, 10, "")
+	s.add(t, "cn=All,"+groups, "objectClass", "groupOfNames", "cn", "All", "member", "uid=p1,"+people)
+	c := s.open(t)
+	q := &connectorv1.ReadRequest{Classes: []string{"user", "group"}, Attributes: []string{"uid", "memberOf"}}
+	q.Cookie = connkit.Read(t, c, q).End.GetCookie()
+	s.replace(t, "cn=All,"+groups, "member", "uid=p2,"+people)
+	if r := connkit.Read(t, c, q); !r.End.GetResync() {
+		t.Errorf("the read ends %v with %v; want a resync", r.End, r.Objects)
+	}
+	if r := connkit.Read(t, c, &connectorv1.ReadRequest{Classes: []string{"user"}, Attributes: q.Attributes}); len(r.End.GetCookie()) != 0 {
+		t.Errorf("a read of memberOf without groups ends %v; want no cookie", r.End)
+	}
+}
