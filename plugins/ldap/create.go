@@ -57,7 +57,7 @@ func (s *System) Create(ctx context.Context, t sdk.Target, create *connectorv1.C
 	}
 	r := sdk.Result{Server: c.Root.Name}
 	if secret != nil {
-		if err := s.give(ctx, n.add.DN, secret); err != nil {
+		if err := s.give(ctx, n.add.DN, secret, !create.GetEnabled()); err != nil {
 			if undone, _, cannot := s.Write(ctx, wire.Delete{DN: n.add.DN}); cannot != nil || undone.Code != wire.Success {
 				s.log.WarnContext(ctx, "Account without a password is left", "object", n.add.DN)
 			}

@@ -69,32 +69,60 @@ func (s *System) SetPassword(ctx context.Context, t sdk.Target, rule *connectorv
 	if err != nil {
 		return sdk.Result{}, err
 	}
-	if err := s.give(ctx, target.dn, n); err != nil {
+	locked, err := s.isLocked(ctx, target.dn)
+	if err != nil {
+		return sdk.Result{}, err
+	}
+	if err := s.give(ctx, target.dn, n, locked); err != nil {
 		return sdk.Result{}, err
 	}
 	return s.after(ctx, t, target.dn, sdk.Result{SealedPassword: n.box}), nil
 }
 
-// give sets the password of the object at name.
-func (s *System) give(ctx context.Context, name string, n *newPassword) error {
+// isLocked tells whether the account at name is locked, as the settings say.
+func (s *System) isLocked(ctx context.Context, name string) (bool, error) {
+	lock := s.settings.Enabled
+	if lock.Attribute == "" {
+		return false, nil
+	}
+	e, _, err := s.ReadOne(ctx, name, []string{lock.Attribute})
+	return err == nil && e != nil && lock.locks(valuesOf(e, lock.Attribute)), err
+}
+
+// give sets the password of the object at name. A password policy unlocks an
+// account that gets one; one that is to be locked is locked again.
+func (s *System) give(ctx context.Context, name string, n *newPassword, locked bool) error {
 	b, at := ber.Open(nil, ber.Sequence)
 	b = ber.Text(b, 0x80, name)
 	b = ber.Text(b, 0x82, n.secret.Reveal())
-	requests := []wire.Request{wire.Extended{OID: modifyPassword, Value: ber.Shut(b, at)}}
-	if n.reset {
-		requests = append(requests, wire.Modify{DN: name, Changes: []wire.Change{
-			{Kind: wire.ChangeReplace, Attribute: wire.Attribute{Name: pwdReset, Values: []string{"TRUE"}}}}})
+	if err := s.set(ctx, name, wire.Extended{OID: modifyPassword, Value: ber.Shut(b, at)}); err != nil {
+		return err
 	}
-	for _, request := range requests {
-		result, c, err := s.Write(ctx, request)
-		if err == nil && result.Code != wire.Success {
-			err = s.Fault(result.Err(), fault.About{
-				Server: c.Root.Server, Doing: "set the password", Object: name, Right: "write access to userPassword and pwdReset", Attribute: "userPassword",
-			})
-		}
+	var more []wire.Change
+	if n.reset {
+		more = append(more, wire.Change{Kind: wire.ChangeReplace, Attribute: wire.Attribute{Name: pwdReset, Values: []string{"TRUE"}}})
+	}
+	if lock := s.settings.Enabled; locked && lock.Attribute != "" {
+		still, err := s.isLocked(ctx, name)
 		if err != nil {
 			return err
 		}
+		if !still {
+			more = append(more, wire.Change{Kind: wire.ChangeReplace, Attribute: wire.Attribute{Name: lock.Attribute, Values: []string{lock.disabledValue()}}})
+		}
 	}
-	return nil
+	if len(more) == 0 {
+		return nil
+	}
+	return s.set(ctx, name, wire.Modify{DN: name, Changes: more})
+}
+
+func (s *System) set(ctx context.Context, name string, request wire.Request) error {
+	result, c, err := s.Write(ctx, request)
+	if err == nil && result.Code != wire.Success {
+		err = s.Fault(result.Err(), fault.About{
+			Server: c.Root.Server, Doing: "set the password", Object: name, Right: "write access to userPassword, pwdReset and what locks the account,", Attribute: "userPassword",
+		})
+	}
+	return err
 }

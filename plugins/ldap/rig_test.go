@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -55,7 +56,11 @@ manager: uid=p%[3]d,%[2]s
 
 `, i, people, i%7)
 	}
-	return load(t, ldif.String(), cmp.Or(lines, openldap.Standard))
+	lines = cmp.Or(lines, openldap.Standard)
+	if strings.Contains(lines, "ppolicy") {
+		fmt.Fprintf(&ldif, "dn: cn=policy,%s\nobjectClass: device\nobjectClass: pwdPolicy\ncn: policy\npwdAttribute: userPassword\npwdLockout: TRUE\npwdCheckQuality: 2\npwdMinLength: 15\n\n", base)
+	}
+	return load(t, ldif.String(), lines)
 }
 
 func load(t testing.TB, ldif, lines string) server {
@@ -299,4 +304,37 @@ func value(o *connectorv1.Object, name string) string {
 		}
 	}
 	return "(absent)"
+}
+
+// try signs in.
+func (s server) try(name, password string) error {
+	l, err := goldap.DialURL(s.LDAPS, goldap.DialWithTLSConfig(&tls.Config{RootCAs: s.CA}))
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	return l.Bind(name, password)
+}
+
+func searchFor(filter string) *goldap.SearchRequest {
+	return goldap.NewSearchRequest(base, goldap.ScopeWholeSubtree, 0, 0, 0, false, filter, []string{"*", "+"}, nil)
+}
+
+// swap renames an entry, if it is there.
+func swap(l *goldap.Conn, name, rdn string) {
+	_ = l.ModifyDN(goldap.NewModifyDNRequest(name, rdn, true, ""))
+}
+
+// ldapadd adds what go-ldap cannot: an entry that refers elsewhere.
+func (s server) ldapadd(t testing.TB, ldif string) { s.tool(t, ldif, "ldapadd", "-M") }
+
+func (s server) ldapdelete(t testing.TB, name string) { s.tool(t, "", "ldapdelete", "-M", name) }
+
+func (s server) tool(t testing.TB, input, name string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(name, append([]string{"-x", "-H", s.LDAPS, "-D", s.AdminDN, "-w", s.Password}, args...)...)
+	cmd.Env, cmd.Stdin = append(os.Environ(), "LDAPTLS_CACERT="+s.CAFile), strings.NewReader(input)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
 }

@@ -29,6 +29,7 @@ MODULESpidfile DIR/pid
 TLSCACertificateFile DIR/ca.pem
 TLSCertificateFile DIR/cert.pem
 TLSCertificateKeyFile DIR/key.pem
+TLSVerifyClient try
 sizelimit unlimited
 
 database mdb
@@ -50,13 +51,15 @@ refint_attributes member manager
 
 // Standard are lines for a database as people run it: groups are groupOfNames,
 // references follow renames and deletions, changes are told by syncrepl, with a
-// log of a thousand deletions, and accounts can be locked by the password policy.
+// log of a thousand deletions, and accounts can be locked by the password policy,
+// which is the entry cn=policy below the base, if there is one.
 const Standard = `index entryUUID,entryCSN,memberUid,uniqueMember eq
 overlay memberof
 memberof-group-oc groupOfNames
 overlay refint
 refint_attributes member uniqueMember manager
 overlay ppolicy
+ppolicy_default "cn=policy,BASE"
 overlay syncprov
 syncprov-checkpoint 1000 60
 syncprov-sessionlog 1000

@@ -53,6 +53,10 @@ type Server struct {
 	Password string
 	Lines    string // for the database
 
+	// Certificate and Key are paths of what the server shows; a client may sign
+	// in with them, too, by SASL EXTERNAL.
+	Certificate, Key string
+
 	dir    string
 	cmd    *exec.Cmd
 	exited chan struct{}
@@ -119,6 +123,7 @@ func (s *Server) prepare(ctx context.Context, opt Options) error {
 		return err
 	}
 	s.CA, s.CAFile = authority.Pool(), filepath.Join(s.dir, "ca.pem")
+	s.Certificate, s.Key = filepath.Join(s.dir, "cert.pem"), filepath.Join(s.dir, "key.pem")
 	if err := os.Mkdir(filepath.Join(s.dir, "db"), 0o700); err != nil {
 		return err
 	}
