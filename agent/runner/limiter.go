@@ -2,48 +2,67 @@ package runner
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
-// How a limiter measures. An epoch is one look at one limit; a trial compares
-// two limits by epochs taken in turn, so that a drift meets both alike.
+// How a limiter measures.
 const (
-	startLimit   = 4
-	mostLimit    = 64
-	epochTime    = 150 * time.Millisecond // at least, and
-	epochDone    = 40                     // completions at least
-	epochMost    = 3 * time.Second        // whatever was completed
-	trialSamples = 6                      // of each limit, then the better mean decides
-	trialClear   = 2.5                    // standard errors that decide sooner
-	trialPlain   = 1.5                    // ratio of two single samples that decides at once
-	calmFirst    = 20 * time.Second       // until the next trial after the best was found
-	calmMost     = 10 * time.Minute       // the pause doubles up to this
-	worthMore    = 1.02                   // more concurrency must gain this much
+	startLimit = 4
+	mostLimit  = 64
+	lookTime   = 100 * time.Millisecond // a look takes this long at least, and
+	lookDone   = 20                     // as many completions at least, and
+	lookRounds = 3                      // so often as many as may be under way: answers come in clumps
+	lookMost   = 3 * time.Second        // whatever was completed
+	plainLoss  = 0.7                    // log of the ratio at which a single look sends a limit away
+	clearLoss  = 2.0                    // standard errors that do so after more
+	leastNoise = 0.06                   // few looks know little of their own spread: it is not believed to be less
+	leastLooks = 6                      // of each limit until the best mean wins, if it is
+	settledBy  = 0.025                  // standard error known; or
+	mostLooks  = 16                     // however unsteady the system is
+	worthMore  = 0.02                   // a higher limit must gain this much
+	calmFirst  = 20 * time.Second       // until the next contest after the best was found
+	calmMost   = 10 * time.Minute       // the pause doubles up to this
 )
 
-// A limiter finds how many operations at a time a system serves fastest, by
-// climbing: it tries twice, half and four times as many and goes where more is
-// completed per second. Some systems are fastest with one writer,
-// others with many; nobody has to know. It learns only while there is enough
-// to do, and once the neighbours are no better it looks again ever more seldom.
+// A limiter finds how many operations at a time a system serves fastest. Some
+// systems are fastest with one writer, others with many; nobody has to know.
+//
+// It holds a contest of several limits. Each gets a short look in turn, upwards
+// and then downwards, so that a machine that grows slower or faster meets all
+// alike, and what counts is how a limit did against the others of the same
+// turn. A limit that is clearly worse than the leader is sent away; the rest go
+// on until one is left, or until it makes no difference which is taken. While
+// they tie, comparing them costs nothing. It learns only while there is
+// enough to do, and looks around the winner again ever more seldom.
 //
 // It has no clock and no goroutine: its owner tells it what happens and when.
 type limiter struct {
-	base, rival int // the limit believed best; the one compared with it, 0 for none
-	current     int // the one of them in use
-	samples     map[int][]float64
-	worse       map[int]bool // limits found no better than base
-	calm        time.Duration
-	nextTrial   time.Time
-	settle      int // completions to let pass after a change of limit
-	began       time.Time
-	done        int
-	up          bool // direction of the next trial in calm times
-	fixed       bool // by the admin: nothing is tried
+	base    int // the limit believed best
+	current int // the one in use
+	fixed   bool
+
+	field []contender // of the contest, in ascending order; none in calm times
+	at    int         // the one being looked at
+	down  bool        // direction of this turn
+	calm  time.Duration
+	next  time.Time // of the next contest
+
+	lowest, highest int // limits that were in the contest at first
+
+	settle int // completions to let pass after a change of limit
+	began  time.Time
+	done   int
+}
+
+// A contender is a limit in a contest.
+type contender struct {
+	limit int
+	looks []float64 // logs of rates, one for each turn
 }
 
 func newLimiter() *limiter {
-	return &limiter{base: startLimit, current: startLimit, samples: make(map[int][]float64), worse: make(map[int]bool)}
+	return &limiter{base: startLimit, current: startLimit}
 }
 
 // fixedLimiter allows n at a time and tries nothing else.
@@ -57,146 +76,167 @@ func (l *limiter) best() int { return l.base }
 
 // starved says that less is under way than might be: what is measured now says
 // nothing about the limit.
-func (l *limiter) starved() {
-	l.began = time.Time{}
-	l.done = 0
-}
+func (l *limiter) starved() { l.began, l.done = time.Time{}, 0 }
 
 // completed counts one finished operation.
 func (l *limiter) completed(now time.Time) {
-	if l.fixed {
+	switch {
+	case l.fixed || now.Before(l.next):
 		return
-	}
-	if l.settle > 0 {
+	case l.settle > 0:
 		l.settle--
 		return
-	}
-	if l.began.IsZero() {
+	case l.began.IsZero():
 		l.began, l.done = now, 0
 		return
 	}
 	l.done++
 	took := now.Sub(l.began)
-	if (took < epochTime || l.done < epochDone) && (took < epochMost || l.done < 2) {
+	enough := took >= lookTime && l.done >= max(lookDone, lookRounds*l.current)
+	if !enough && (took < lookMost || l.done < 2) {
 		return
 	}
 	rate := float64(l.done) / took.Seconds()
-	l.began, l.done = now, 0
-	l.sample(now, rate)
-}
-
-// sample takes the result of an epoch of the current limit.
-func (l *limiter) sample(now time.Time, rate float64) {
-	if l.rival == 0 {
-		if now.Before(l.nextTrial) {
-			return
-		}
-		l.beginTrial(now)
-		if l.rival == 0 {
-			return
-		}
-	}
-	l.samples[l.current] = append(l.samples[l.current], rate)
-	switch better := l.verdict(); better {
-	case 0:
-		l.use(l.base + l.rival - l.current) // the other one's turn
-	default:
-		l.conclude(now, better)
-	}
-}
-
-// beginTrial picks the next neighbour not yet known to be worse.
-func (l *limiter) beginTrial(now time.Time) {
-	clear(l.samples)
-	order := []int{l.base * 2, l.base / 2, l.base * 4} // four times: over a dip that was only noise
-	if !l.up {
-		order[0], order[1] = order[1], order[0]
-	}
-	for _, rival := range order {
-		if rival >= 1 && rival <= mostLimit && !l.worse[rival] {
-			l.rival = rival
-			return
-		}
-	}
-	// All are worse: calm, then look in one direction again.
-	l.calm = min(max(2*l.calm, calmFirst), calmMost)
-	l.nextTrial = now.Add(l.calm)
-	l.up = !l.up || l.base == 1
-	if l.up {
-		delete(l.worse, l.base*2)
-		delete(l.worse, l.base*4)
-	} else {
-		delete(l.worse, l.base/2)
-	}
-}
-
-// verdict is the limit that has won the trial, or 0 while it is open.
-func (l *limiter) verdict() int {
-	high, low := max(l.base, l.rival), min(l.base, l.rival)
-	h, w := l.samples[high], l.samples[low]
-	if len(h) == 0 || len(w) == 0 {
-		return 0
-	}
-	hm, hv := meanVar(h)
-	wm, wv := meanVar(w)
-	if len(h) == 1 && len(w) == 1 {
-		switch ratio := hm / wm; {
-		case ratio > trialPlain:
-			return high
-		case ratio < 1/trialPlain:
-			return low
-		}
-		return 0
-	}
-	if len(h) < 2 || len(w) < 2 {
-		return 0
-	}
-	diff := hm/worthMore - wm
-	// Two or three samples know little of their own spread: never believe less than 4 %.
-	floor := 0.04 * wm
-	se := math.Sqrt(max(hv, floor*floor)/float64(len(h)) + max(wv, floor*floor)/float64(len(w)))
 	switch {
-	case diff > trialClear*se, len(h) >= trialSamples && len(w) >= trialSamples && diff > 0:
-		return high
-	case diff < -trialClear*se, len(h) >= trialSamples && len(w) >= trialSamples:
-		return low
+	case len(l.field) > 0:
+		l.look(now, rate)
+	case l.next.IsZero(): // nothing is known yet
+		l.contest(1, 2, 4, 8, 16)
+	default:
+		l.contest(l.base/2, l.base, l.base*2, l.base*4)
 	}
-	return 0
 }
 
-// conclude goes on from the winner of a trial, in the same direction if it moved.
-func (l *limiter) conclude(now time.Time, winner int) {
-	loser := l.base + l.rival - winner
-	if winner != l.base {
-		clear(l.worse)
-		l.up = winner > l.base
+// contest begins to compare limits.
+func (l *limiter) contest(limits ...int) {
+	l.field = l.field[:0]
+	for _, n := range limits {
+		if n >= 1 && n <= mostLimit {
+			l.field = append(l.field, contender{limit: n})
+		}
+	}
+	l.lowest, l.highest = l.field[0].limit, l.field[len(l.field)-1].limit
+	l.at, l.down = 0, false
+	l.use(l.field[0].limit)
+}
+
+// look takes what the limit in use completed per second, and goes on to the next.
+func (l *limiter) look(now time.Time, rate float64) {
+	c := &l.field[l.at]
+	c.looks = append(c.looks, math.Log(rate))
+	step := 1
+	if l.down {
+		step = -1
+	}
+	if l.at += step; l.at < 0 || l.at == len(l.field) { // the turn is over
+		l.judge()
+		if l.over() {
+			l.conclude(now)
+			return
+		}
+		l.down = !l.down
+		l.at = 0
+		if l.down {
+			l.at = len(l.field) - 1
+		}
+	}
+	l.use(l.field[l.at].limit)
+}
+
+// judge sends away what is clearly worse than the leader.
+func (l *limiter) judge() {
+	leader := l.leader()
+	l.field = slices.DeleteFunc(l.field, func(c contender) bool {
+		loss, noise := compare(leader.looks, c.looks)
+		if len(c.looks) == 1 {
+			return loss > plainLoss
+		}
+		return loss > clearLoss*noise
+	})
+}
+
+// leader is the contender with the best mean, where a higher limit must be
+// worth it. One that was found best before is replaced only by what is clearly
+// better: the others may have been lucky.
+func (l *limiter) leader() contender {
+	leader, rest := l.field[0], l.field[1:]
+	incumbent := slices.IndexFunc(l.field, func(c contender) bool { return c.limit == l.base })
+	if !l.next.IsZero() && incumbent >= 0 {
+		leader, rest = l.field[incumbent], l.field
+	}
+	for _, c := range rest {
+		gain, noise := compare(c.looks, leader.looks)
+		if l.next.IsZero() {
+			noise = 0
+		}
+		if gain > worthMore+noise {
+			leader = c
+		}
+	}
+	return leader
+}
+
+// over says whether the leader may be taken.
+func (l *limiter) over() bool {
+	if len(l.field) == 1 {
+		return true
+	}
+	leader := l.leader()
+	if n := len(leader.looks); n < leastLooks || n >= mostLooks {
+		return n >= mostLooks
+	}
+	for _, c := range l.field {
+		if _, noise := compare(leader.looks, c.looks); c.limit != leader.limit && noise > settledBy {
+			return false
+		}
+	}
+	return true
+}
+
+// conclude takes the leader. Where it stood at the edge of the contest, the next
+// one beyond that edge follows at once, else after a pause.
+func (l *limiter) conclude(now time.Time) {
+	winner := l.leader().limit
+	moved := winner != l.base
+	if moved {
 		l.calm = 0
 	}
-	l.worse[loser] = true
-	l.base, l.rival = winner, 0
-	l.use(winner)
-	l.nextTrial = now
-	l.beginTrial(now)
-	if l.rival != 0 {
-		l.use(l.rival) // the winner's samples were dropped: it is measured anew
+	l.base, l.field = winner, l.field[:0]
+	switch {
+	case moved && winner == l.highest && winner < mostLimit:
+		l.contest(winner, winner*2, winner*4)
+	case moved && winner == l.lowest && winner > 1:
+		l.contest(winner/4, winner/2, winner)
+	default:
+		l.calm = min(max(2*l.calm, calmFirst), calmMost)
+		l.next = now.Add(l.calm)
+		l.use(winner)
 	}
 }
 
+// use changes the limit. What was begun under the other one does not count:
+// what is too many must end first, and half of what may be under way.
 func (l *limiter) use(limit int) {
 	if l.current != limit {
-		l.settle = max(l.current, limit) // begun under the other limit
+		l.settle = max(0, l.current-limit) + (limit+1)/2
 		l.current = limit
 	}
-	l.began, l.done = time.Time{}, 0
+	l.starved()
 }
 
-func meanVar(xs []float64) (mean, variance float64) {
-	for _, x := range xs {
-		mean += x
+// compare returns how much less b completed than a, as the mean of the
+// differences of their logarithms turn by turn, and how far that may be wrong.
+func compare(a, b []float64) (loss, noise float64) {
+	n := min(len(a), len(b))
+	for i := range n {
+		loss += a[i] - b[i]
 	}
-	mean /= float64(len(xs))
-	for _, x := range xs {
-		variance += (x - mean) * (x - mean)
+	loss /= float64(n)
+	var square float64
+	for i := range n {
+		d := a[i] - b[i] - loss
+		square += d * d
 	}
-	return mean, variance / float64(max(1, len(xs)-1))
+	spread := max(leastNoise, math.Sqrt(square/float64(max(1, n-1))))
+	return loss, spread / math.Sqrt(float64(n))
 }

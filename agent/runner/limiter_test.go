@@ -111,6 +111,36 @@ func TestLimiter_reachesTheBestFixed(t *testing.T) {
 	}
 }
 
+// A directory that is served by a few hundred changes a day must be known after
+// some hundreds, on a machine on which single looks are off by a fifth.
+func TestLimiter_findsItSoon(t *testing.T) {
+	t.Parallel()
+	const operations = 1500
+	curves := map[string]func(n int) float64{
+		"twice as fast from 4 on": func(n int) float64 { return 50 * min(float64(n), 4) / 2 },
+		"slower with every one":   func(n int) float64 { return 150 / (1 + 0.1*float64(n-1)) },
+		"best at 16":              func(n int) float64 { return 40 * min(float64(n), 16) },
+	}
+	for name, rate := range curves {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			best := 0.0
+			for _, n := range []int{1, 4, 16} {
+				best = max(best, rate(n))
+			}
+			for seed := range uint64(20) {
+				l := newLimiter()
+				s := &server{rate: rate, noise: 0.2, rng: rand.New(rand.NewPCG(seed, 3))}
+				span := time.Duration(operations / best * float64(time.Second))
+				drive(s, l, 0, span)
+				if got := rate(l.best()); got < 0.9*best {
+					t.Errorf("seed %d: %d at a time after %v: %.0f/s; want %.0f/s", seed, l.best(), span, got, best)
+				}
+			}
+		})
+	}
+}
+
 // In calm times a trial is seldom: an hour on a steady system costs nothing to speak of.
 func TestLimiter_seldomMeasuresAgain(t *testing.T) {
 	t.Parallel()
@@ -142,7 +172,7 @@ func TestLimiter_followsChange(t *testing.T) {
 		t.Fatalf("best = %d; want 1", l.best())
 	}
 	few = false
-	l.nextTrial = time.Time{} // drive begins its clock anew
+	l.next = time.Unix(0, 0) // drive begins its clock anew
 	l.starved()
 	drive(s, l, 0, 30*time.Second)
 	if l.best() < 8 {
@@ -158,8 +188,8 @@ func TestLimiter_learnsNothingWhileStarved(t *testing.T) {
 		l.starved()
 		l.completed(time.Unix(0, int64(i)*int64(time.Millisecond)))
 	}
-	if l.limit() != startLimit || l.rival != 0 {
-		t.Errorf("limit = %d, rival %d; want %d and none", l.limit(), l.rival, startLimit)
+	if l.limit() != startLimit || len(l.field) != 0 {
+		t.Errorf("limit = %d, %d in a contest; want %d and none", l.limit(), len(l.field), startLimit)
 	}
 }
 
