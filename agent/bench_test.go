@@ -3,6 +3,7 @@ package agent_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -34,12 +35,43 @@ func BenchmarkAgent_writes(b *testing.B) {
 	}
 	c.add(jobs(0, 1)...)
 	c.wait(b, 1, time.Minute)
+	connector := child(b, s.agent.Process.Pid)
+	agentBefore, connectorBefore := cpu(b, s.agent.Process.Pid), cpu(b, connector)
 	b.ResetTimer()
 	c.add(jobs(1, b.N+1)...)
 	c.wait(b, b.N+1, 10*time.Minute)
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ops/s")
+	perOp := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(b.N) }
+	b.ReportMetric(perOp(cpu(b, s.agent.Process.Pid)-agentBefore), "agent-us/op")
+	b.ReportMetric(perOp(cpu(b, connector)-connectorBefore), "connector-us/op")
 	b.ReportMetric(memory(b, s.agent.Process.Pid), "MiB-RSS")
+}
+
+// child is the connector process of an agent.
+func child(b *testing.B, agent int) int {
+	b.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		_, rest, _ := strings.Cut(string(text), ") ")
+		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == strconv.Itoa(agent) {
+			pid, _, _ := strings.Cut(string(text), " ")
+			n, err := strconv.Atoi(pid)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return n
+		}
+	}
+	b.Fatal("no connector runs")
+	return 0
 }
 
 // BenchmarkAgent_idle looks at an agent that is connected, has one system open

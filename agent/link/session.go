@@ -12,6 +12,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/proto/identity"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -279,26 +280,56 @@ func (s *session) round() (quiet bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	var results []*linkv1.Result
+	var results [][]byte
 	for i, item := range items {
-		if item.Result != nil {
-			results = append(results, item.Result)
+		if item.Kind == spool.AResult {
+			results = append(results, item.Value)
 		}
-		if len(results) > 0 && (item.Records != nil || len(results) == resultsFrame || i == len(items)-1) {
-			frame := &linkv1.Results{Results: results}
-			if err := s.transmit(&linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Results{Results: frame}}); err != nil {
+		if len(results) > 0 && (item.Kind != spool.AResult || len(results) == resultsFrame || i == len(items)-1) {
+			if err := s.transmit(stored(resultsField, join(results))); err != nil {
 				return false, err
 			}
 			results = nil
 		}
-		if item.Records != nil {
-			if err := s.transmit(&linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Records{Records: item.Records}}); err != nil {
+		if item.Kind == spool.SomeRecords {
+			if err := s.transmit(stored(recordsField, item.Value)); err != nil {
 				return false, err
 			}
 		}
 		s.sent = item.Seq
 	}
 	return m.empty() && len(items) == 0, nil
+}
+
+// Field numbers of the contract for what is sent as it was stored.
+const (
+	recordsField = 3 // of ConnectRequest
+	resultsField = 4 // of ConnectRequest
+	resultField  = 1 // of Results
+)
+
+// stored is a frame around a message that was marshalled before. It travels as
+// a field that this end takes for unknown: the bytes are the same, and nothing
+// is decoded only to be encoded again.
+func stored(field protowire.Number, message []byte) *linkv1.ConnectRequest {
+	b := make([]byte, 0, len(message)+16)
+	b = protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), message)
+	frame := new(linkv1.ConnectRequest)
+	frame.ProtoReflect().SetUnknown(b)
+	return frame
+}
+
+// join makes link.v1.Results of single ones.
+func join(results [][]byte) []byte {
+	size := 0
+	for _, r := range results {
+		size += len(r) + 8
+	}
+	b := make([]byte, 0, size)
+	for _, r := range results {
+		b = protowire.AppendBytes(protowire.AppendTag(b, resultField, protowire.BytesType), r)
+	}
+	return b
 }
 
 func (s *session) post(m mail) error {

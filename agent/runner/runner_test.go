@@ -147,8 +147,8 @@ func (r *rig) results(n int) []*linkv1.Result {
 		}
 		var results []*linkv1.Result
 		for _, item := range items {
-			if item.Result != nil {
-				results = append(results, item.Result)
+			if item.Result() != nil {
+				results = append(results, item.Result())
 			}
 		}
 		if len(results) >= n {
@@ -398,7 +398,7 @@ func TestRunner_read(t *testing.T) {
 		var records []*connectorv1.Record
 		for _, item := range items {
 			sent = item.Seq
-			records = append(records, item.Records.GetRecords()...)
+			records = append(records, item.Records().GetRecords()...)
 		}
 		return result.GetRead(), records
 	}

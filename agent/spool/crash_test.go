@@ -50,7 +50,7 @@ func work(path string, out *os.File) error {
 		return err
 	}
 	for _, i := range items {
-		first = max(first, i.Result.GetJob())
+		first = max(first, i.Result().GetJob())
 	}
 	var wg sync.WaitGroup
 	errs := make(chan error, 16)
@@ -157,10 +157,10 @@ func check(t *testing.T, s *spool.Spool, accepted, finished map[uint64]bool) {
 		held[j.GetId()] = true
 	}
 	for _, i := range unsent(t, s, 0) {
-		if done[i.Result.GetJob()] {
-			t.Errorf("job %d has two results", i.Result.GetJob())
+		if done[i.Result().GetJob()] {
+			t.Errorf("job %d has two results", i.Result().GetJob())
 		}
-		done[i.Result.GetJob()] = true
+		done[i.Result().GetJob()] = true
 	}
 	for id := range accepted {
 		if held[id] == done[id] {

@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -10,12 +11,39 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// An Item is something to send. One of Result and Records is set.
+// An Item is something to send: one result or one batch of records. It is kept
+// as it was stored, because whoever sends it need not look inside.
 type Item struct {
-	Seq     uint64 // rises in the order stored
-	Size    int    // bytes, marshalled
-	Result  *linkv1.Result
-	Records *linkv1.Records
+	Seq   uint64 // rises in the order stored
+	Kind  Kind
+	Value []byte // the marshalled message
+}
+
+// A Kind tells what an [Item] holds.
+type Kind int
+
+// The kinds of items.
+const (
+	AResult     Kind = iota // a link.v1.Result
+	SomeRecords             // a link.v1.Records
+)
+
+// Result decodes the item, nil unless it is a result that can be.
+func (i Item) Result() *linkv1.Result {
+	m := new(linkv1.Result)
+	if i.Kind != AResult || proto.Unmarshal(i.Value, m) != nil {
+		return nil
+	}
+	return m
+}
+
+// Records decodes the item, nil unless it is records that can be.
+func (i Item) Records() *linkv1.Records {
+	m := new(linkv1.Records)
+	if i.Kind != SomeRecords || proto.Unmarshal(i.Value, m) != nil {
+		return nil
+	}
+	return m
 }
 
 // PutRecords stores records and sets their batch number. It waits while there
@@ -101,18 +129,19 @@ func (s *Spool) Unsent(after uint64, maxBytes int) (items []Item, err error) {
 			var item Item
 			var err error
 			if bk == nil || rk != nil && string(rk) < string(bk) {
-				item, err = decodeItem(rk, rv, new(linkv1.Result))
+				item, err = newItem(AResult, rk, rv)
 				rk, rv = results.Next()
 			} else {
-				item, err = decodeItem(bk, bv, new(linkv1.Records))
+				item, err = newItem(SomeRecords, bk, bv)
 				bk, bv = records.Next()
 			}
 			if err != nil {
 				return err
 			}
-			if size += item.Size; size > maxBytes && len(items) > 0 {
+			if size += len(item.Value); size > maxBytes && len(items) > 0 {
 				return nil
 			}
+			item.Value = bytes.Clone(item.Value) // it dies with the transaction
 			items = append(items, item)
 		}
 		return nil
@@ -120,21 +149,11 @@ func (s *Spool) Unsent(after uint64, maxBytes int) (items []Item, err error) {
 	return items, err
 }
 
-func decodeItem(key, value []byte, message proto.Message) (Item, error) {
+func newItem(kind Kind, key, value []byte) (Item, error) {
 	if len(key) != 8 {
 		return Item{}, fmt.Errorf("%w: result or records with a key of %d bytes", ErrDamaged, len(key))
 	}
-	item := Item{Seq: binary.BigEndian.Uint64(key), Size: len(value)}
-	if err := proto.Unmarshal(value, message); err != nil {
-		return Item{}, fmt.Errorf("%w: item %d: %w", ErrDamaged, item.Seq, err)
-	}
-	switch m := message.(type) {
-	case *linkv1.Result:
-		item.Result = m
-	case *linkv1.Records:
-		item.Records = m
-	}
-	return item, nil
+	return Item{Seq: binary.BigEndian.Uint64(key), Kind: kind, Value: value}, nil
 }
 
 // Forget removes the results of jobs and the batches of records up to and with

@@ -210,10 +210,10 @@ func TestUnsent_keepsOrderUntilForgotten(t *testing.T) {
 	s = openSpool(t, path, spool.Options{})
 	describe := func(items []spool.Item) (out []string) {
 		for _, i := range items {
-			if i.Result != nil {
-				out = append(out, fmt.Sprint("result ", i.Result.GetJob()))
+			if i.Result() != nil {
+				out = append(out, fmt.Sprint("result ", i.Result().GetJob()))
 			} else {
-				out = append(out, fmt.Sprint("records ", i.Records.GetBatch()))
+				out = append(out, fmt.Sprint("records ", i.Records().GetBatch()))
 			}
 		}
 		return out
