@@ -89,8 +89,9 @@ chaos: rigs ## Break everything at random for long (KILLS=1000, SEED=n to play a
 	go test ./installer/chaos -count=1 -v -timeout 6h -chaos.kills $(or $(KILLS),1000) -chaos.people 300 $(if $(SEED),-chaos.seed $(SEED)) $(if $(AD),-chaos.domain $(AD)) -chaos.out $(CURDIR)/$(BUILD)/chaos.jsonl
 
 .PHONY: rigs
-rigs: ## Install what the tests need (Debian packages; root)
+rigs: ## Install what the tests need (Debian packages, as root; npm packages below build)
 	@.ci/rigs
+	@.ci/npm-rig plugins/scim/scimmy $(BUILD)/scimmy
 
 .PHONY: clean
 clean: ## Remove everything that was built

@@ -6,11 +6,12 @@ package main
 import (
 	"github.com/drawbridge-id/drawbridge/plugins/activedirectory"
 	"github.com/drawbridge-id/drawbridge/plugins/csv"
+	"github.com/drawbridge-id/drawbridge/plugins/scim"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
 
 func main() { sdk.Serve(connectors()...) }
 
 func connectors() []sdk.Connector {
-	return []sdk.Connector{activedirectory.Connector(), csv.New()}
+	return []sdk.Connector{activedirectory.Connector(), csv.New(), scim.New()}
 }

@@ -157,9 +157,6 @@ func (c *Client) stray(a *Answer, r *Request) *sdk.Error {
 }
 
 func (c *Client) signInFault(err error) *sdk.Error {
-	if err == nil {
-		return nil
-	}
 	if e, ok := errors.AsType[*sdk.Error](err); ok {
 		return e
 	}

@@ -123,8 +123,10 @@ func (r *Request) safe() bool {
 
 // SignIn gets what requests are signed in with, so that a probe can tell.
 func (c *Client) SignIn(ctx context.Context) error {
-	_, err := c.auth.header(ctx)
-	return c.signInFault(err)
+	if _, err := c.auth.header(ctx); err != nil {
+		return c.signInFault(err)
+	}
+	return nil
 }
 
 // Do sends the request and returns the answer, whatever its status, except
