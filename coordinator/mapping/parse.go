@@ -90,7 +90,7 @@ func parse(name string, text []byte, base int) (*System, error) {
 			Gate: Gate{Drop: 0.2, Rows: 5}, Document: string(text), file: name,
 		},
 	}
-	var source, target ast.Node
+	var source, target, examples ast.Node
 	s := b.sys
 	d.mapping(root, "the document", map[string]key{
 		"system":    {true, d.text("system", &s.Name)},
@@ -111,6 +111,7 @@ func parse(name string, text []byte, base int) (*System, error) {
 		"tables":         {false, b.table},
 		"source":         {false, func(n ast.Node) { source = n }},
 		"target":         {false, func(n ast.Node) { target = n }},
+		"examples":       {false, func(n ast.Node) { examples = n }},
 	})
 	if s.Name != "" && strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
 		d.fault(root, "", "the system's name may have lower-case letters, digits, -, _ and . only: %s", s.Name)
@@ -123,6 +124,9 @@ func parse(name string, text []byte, base int) (*System, error) {
 	}
 	if target != nil {
 		b.target(target)
+	}
+	if examples != nil && (source != nil || target != nil) {
+		b.examples(examples)
 	}
 	if err := d.result(); err != nil {
 		return nil, err

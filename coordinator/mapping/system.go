@@ -29,11 +29,16 @@ type System struct {
 	Source *Source
 	// Target is set where the directory fills the system.
 	Target *Target
+	// Examples say what the document makes of somebody.
+	Examples []Example
 	// Document is the text it was parsed from; lines count from its first.
 	Document string
 
 	file string
 }
+
+// File gives the name of the file that the document is from, as Parse was told.
+func (s *System) File() string { return s.file }
 
 // A Schedule says when a system is read.
 type Schedule struct {
