@@ -50,6 +50,7 @@ func TestRights(t *testing.T) {
 	if s.entry(t, "uid=bea,"+people) != nil {
 		t.Error("an account without a password is left")
 	}
+	s.add(t, "cn=All,"+groups, "objectClass", "groupOfNames", "cn", "All", "member", "")
 	r, err := c.Probe(t.Context(), &connectorv1.ProbeRequest{Classes: []string{"user", "group"}})
 	if err != nil {
 		t.Fatal(err)
@@ -61,10 +62,14 @@ func TestRights(t *testing.T) {
 			t.Errorf("step %v; want DONE", step)
 		}
 	}
-	for _, want := range []string{"by syncrepl", "can be set", "native id is entryUUID", "rights over user objects: may make objects in " + people} {
+	for _, want := range []string{"by syncrepl", "can be set", "native id is entryUUID", "rights over user objects: may make objects in " + people,
+		"rights over group objects: may not make objects in " + groups} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the probe says\n%s; want %q", said, want)
 		}
+	}
+	if s.entry(t, "ou=drawbridge-probe,"+people) != nil {
+		t.Error("the probe made an entry")
 	}
 }
 

@@ -99,7 +99,7 @@ func (s *System) probeRights(ctx context.Context, c *dc.Conn, d *directory, clas
 	if !d.Has(class.is()) {
 		return "", sdk.Invalid(fmt.Sprintf("the directory has no object class %q", class.is()), "Correct \"classes\" in the settings, or the class in the mapping.")
 	}
-	if !c.Root.Supports(noOperation) {
+	if !c.Root.OpenLDAP { // which has the control and does not list it
 		return "the server cannot be asked; rights are seen when they are used", nil
 	}
 	container, err := s.someContainer(ctx, c, class)

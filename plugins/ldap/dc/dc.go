@@ -101,6 +101,7 @@ type Root struct {
 	Controls        []string
 	Extensions      []string // extended operations
 	ActiveDirectory bool     // not another kind of LDAP server
+	OpenLDAP        bool
 }
 
 // Supports tells whether the server knows a control.
@@ -388,7 +389,7 @@ func readRoot(ctx context.Context, s Server, c *wire.Conn) (*Root, error) {
 	root := &Root{Server: s, Name: s.Host}
 	result, err := c.Search(ctx, wire.Search{
 		Scope: wire.ScopeBase, Filter: filter.Present("objectClass").Bytes(),
-		Attributes: []string{"defaultNamingContext", "namingContexts", "schemaNamingContext", "subschemaSubentry",
+		Attributes: []string{"objectClass", "defaultNamingContext", "namingContexts", "schemaNamingContext", "subschemaSubentry",
 			"supportedControl", "supportedExtension", "supportedCapabilities", "dnsHostName"},
 	}, func(e *wire.Entry) error {
 		for _, a := range e.Attributes {
@@ -403,6 +404,8 @@ func readRoot(ctx context.Context, s Server, c *wire.Conn) (*Root, error) {
 				root.SubSchema = a.Values[0]
 			case "supportedcontrol":
 				root.Controls = slices.Clone(a.Values)
+			case "objectclass":
+				root.OpenLDAP = slices.Contains(a.Values, "OpenLDAProotDSE")
 			case "supportedextension":
 				root.Extensions = slices.Clone(a.Values)
 			case "supportedcapabilities":
