@@ -6,6 +6,7 @@ package main
 import (
 	"github.com/drawbridge-id/drawbridge/plugins/activedirectory"
 	"github.com/drawbridge-id/drawbridge/plugins/csv"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap"
 	"github.com/drawbridge-id/drawbridge/plugins/scim"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
@@ -13,5 +14,5 @@ import (
 func main() { sdk.Serve(connectors()...) }
 
 func connectors() []sdk.Connector {
-	return []sdk.Connector{activedirectory.Connector(), csv.New(), scim.New()}
+	return []sdk.Connector{activedirectory.Connector(), csv.New(), ldap.Connector(), scim.New()}
 }
