@@ -53,8 +53,13 @@ type person struct {
 }
 
 func (b *batch) run(due []store.Due) error {
-	if err := b.load(due); err != nil {
+	if err := b.loadSystems(); err != nil {
 		return err
+	}
+	if len(b.targets) > 0 { // else whoever reads the first one makes everybody due
+		if err := b.load(due); err != nil {
+			return err
+		}
 	}
 	for _, t := range b.targets {
 		if err := b.plan(t); err != nil {
@@ -73,9 +78,6 @@ func (b *batch) load(due []store.Due) error {
 	why := make(map[string]string, len(due))
 	for i, d := range due {
 		ids[i], why[d.Person] = d.Person, d.Why
-	}
-	if err := b.loadSystems(); err != nil {
-		return err
 	}
 	rows, err := b.tx.People(b.tenant, ids)
 	if err != nil {

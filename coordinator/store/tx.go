@@ -157,7 +157,9 @@ func insert[T any, P row[T]](tx *Tx, table, columns, tail string, rows []T) erro
 		}
 		args = args[:0]
 		for i := range rows[:n] {
-			args = append(args, P(&rows[i]).fields()...)
+			for _, f := range P(&rows[i]).fields() {
+				args = append(args, plain(f))
+			}
 		}
 		if _, err := tx.exec(insertSQL(table, columns, tail, width, n), args...); err != nil {
 			return err
@@ -165,6 +167,22 @@ func insert[T any, P row[T]](tx *Tx, table, columns, tail string, rows []T) erro
 		rows = rows[n:]
 	}
 	return nil
+}
+
+// plain gives what a field points at, as the driver takes it: by itself it finds
+// that out by reflection, for each value again.
+func plain(field any) any {
+	switch p := field.(type) {
+	case *string:
+		return *p
+	case *int64:
+		return *p
+	case *Instant:
+		return int64(*p)
+	case *[]byte:
+		return *p
+	}
+	return field
 }
 
 func insertSQL(table, columns, tail string, width, rows int) string {
