@@ -1,7 +1,5 @@
 package store
 
-import "database/sql"
-
 // PlanJobs returns what planning must know of people's jobs, with their work,
 // in the order of ids: those that have not ended, and the done ones that tell
 // whether an account was last let in or shut out by us, and into which groups
@@ -25,7 +23,7 @@ func (tx *Tx) RefusedJobs(tenant string, people []string) ([]Job, error) {
 // with the folded keys have in a system, by key.
 func (tx *Tx) AccountIDs(tenant, system, class string, keys []string) (map[string]string, error) {
 	type pair struct{ key, id string }
-	pairs, err := queryAny(tx, func(rows *sql.Rows, p *pair) error { return rows.Scan(&p.key, &p.id) },
+	pairs, err := queryAny(tx, func(scan scan, p *pair) error { return scan(&p.key, &p.id) },
 		`SELECT p.key, a.id FROM json_each(?) k JOIN person p ON p.tenant = ? AND p.key = k.value
 		JOIN account a ON a.tenant = p.tenant AND a.person <> '' AND a.person = p.id
 		WHERE a.system = ? AND a.class = ? AND a.gone = 0 ORDER BY a.id DESC`, list(keys), tenant, system, class)
