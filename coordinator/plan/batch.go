@@ -136,12 +136,16 @@ func (b *batch) loadSystems() error {
 }
 
 func (b *batch) loadBelongings(ids []string) error {
-	accounts, err := b.tx.AccountsOf(b.tenant, ids)
+	systems := make([]string, len(b.targets))
+	for i, t := range b.targets {
+		systems[i] = t.row.Name
+	}
+	accounts, err := b.tx.PlanAccounts(b.tenant, ids, systems)
 	if err != nil {
 		return err
 	}
 	for _, a := range accounts {
-		if p := b.byID[a.Person]; p != nil && a.Gone == 0 {
+		if p := b.byID[a.Person]; p != nil {
 			p.accounts = append(p.accounts, a)
 			if class, ok := b.sources[a.System]; ok && class == a.Class {
 				p.person.HasSource = true

@@ -5,10 +5,18 @@ package store
 // whether an account was last let in or shut out by us, and into which groups
 // we put it.
 func (tx *Tx) PlanJobs(tenant string, people []string) ([]Job, error) {
-	return query[Job](tx, selectJob+` WHERE tenant = ? AND person <> ''
+	return query[Job](tx, selectWork+` WHERE tenant = ? AND person <> ''
 		AND person IN (SELECT value FROM json_each(?))
 		AND (ended = 0 OR state = 'done' AND class IN ('create','enable','disable','membership')) ORDER BY id`,
 		tenant, list(people))
+}
+
+// PlanAccounts returns the accounts of people in every system, in no order,
+// those gone left out, with the objects of those in the given systems only.
+func (tx *Tx) PlanAccounts(tenant string, people, systems []string) ([]Account, error) {
+	return query[Account](tx, `SELECT tenant, system, id, class, address, match, person,
+		CASE WHEN system IN (SELECT value FROM json_each(?)) THEN object ELSE x'' END, changed, gone, missing, seen FROM account
+		WHERE tenant = ? AND person <> '' AND person IN (SELECT value FROM json_each(?)) AND gone = 0`, list(systems), tenant, list(people))
 }
 
 // RefusedJobs returns the jobs of people, with their work, that a system will
