@@ -79,21 +79,13 @@ func Joined(tx *store.Tx, tenant, system string, people []string) error {
 	if len(people) == 0 {
 		return nil
 	}
-	rows, err := tx.People(tenant, people)
-	if err != nil {
-		return err
-	}
-	keys := make([]string, len(rows))
-	for i, p := range rows {
-		keys[i] = p.Key
-	}
-	waiting, err := tx.WaitingFor(tenant, system, keys)
+	waiting, err := tx.WaitingFor(tenant, system, people)
 	if err != nil || len(waiting) == 0 {
 		return err
 	}
-	due := make([]string, len(waiting))
+	due, keys := make([]string, len(waiting)), make([]string, len(waiting))
 	for i, w := range waiting {
-		due[i] = w.Person
+		due[i], keys[i] = w.Person, w.Key
 	}
 	if err := tx.MarkDue(tenant, tx.Now, "the account they waited for in "+system+" is there", due); err != nil {
 		return err

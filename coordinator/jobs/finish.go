@@ -38,6 +38,7 @@ type finish struct {
 	people   map[int64]string     // of done jobs that planned a person
 	found    map[string]*findings // by system
 	systems  map[string]*mapping.System
+	object   mapping.Object // room to read one
 	due      map[store.Instant][]string
 	problems []failure
 	history  []store.History
@@ -182,8 +183,8 @@ func (f *finish) settled(j store.Job, r *linkv1.Result, op *connectorv1.Operatio
 	if err != nil || s == nil || s.Target == nil {
 		return false, err
 	}
-	object, err := mapping.ReadObject(r.GetObject().GetObject())
-	return err == nil && reconcile.Left(s.Target, op.GetCreate(), &object), nil
+	err = f.object.Read(r.GetObject().GetObject())
+	return err == nil && reconcile.Left(s.Target, op.GetCreate(), &f.object), nil
 }
 
 // system gives a system compiled; nil where there is none, or none that can be used.

@@ -532,6 +532,9 @@ func (b *bench) state() (lines []string) {
 			}
 		}
 		log, err := tx.HistoryAfter(tenant, 0, 1000)
+		if err != nil {
+			return err
+		}
 		for _, h := range log {
 			lines = append(lines, fmt.Sprintf("log %s %s %d", h.Kind, h.Text, h.Job))
 		}

@@ -43,6 +43,9 @@ func ReadObject(message []byte) (Object, error) {
 // Read reads a marshalled connectorv1.Object into o, using the room that it has.
 func (o *Object) Read(message []byte) error {
 	text := string(message)
+	if o.Attributes == nil {
+		o.Attributes = make([]ObjectAttribute, 0, 16) // most have no more
+	}
 	*o = Object{Attributes: o.Attributes[:0]}
 	return fields(message, 0, func(number protowire.Number, from, to int) error {
 		switch number {

@@ -53,8 +53,13 @@ type person struct {
 }
 
 func (b *batch) run(due []store.Due) error {
-	if err := b.load(due); err != nil {
+	if err := b.loadSystems(); err != nil {
 		return err
+	}
+	if len(b.targets) > 0 { // else whoever reads the first one makes everybody due
+		if err := b.load(due); err != nil {
+			return err
+		}
 	}
 	for _, t := range b.targets {
 		if err := b.plan(t); err != nil {
@@ -73,9 +78,6 @@ func (b *batch) load(due []store.Due) error {
 	why := make(map[string]string, len(due))
 	for i, d := range due {
 		ids[i], why[d.Person] = d.Person, d.Why
-	}
-	if err := b.loadSystems(); err != nil {
-		return err
 	}
 	rows, err := b.tx.People(b.tenant, ids)
 	if err != nil {
@@ -134,12 +136,16 @@ func (b *batch) loadSystems() error {
 }
 
 func (b *batch) loadBelongings(ids []string) error {
-	accounts, err := b.tx.AccountsOf(b.tenant, ids)
+	systems := make([]string, len(b.targets))
+	for i, t := range b.targets {
+		systems[i] = t.row.Name
+	}
+	accounts, err := b.tx.PlanAccounts(b.tenant, ids, systems)
 	if err != nil {
 		return err
 	}
 	for _, a := range accounts {
-		if p := b.byID[a.Person]; p != nil && a.Gone == 0 {
+		if p := b.byID[a.Person]; p != nil {
 			p.accounts = append(p.accounts, a)
 			if class, ok := b.sources[a.System]; ok && class == a.Class {
 				p.person.HasSource = true

@@ -65,13 +65,12 @@ func (b *batch) plan(t target) error {
 }
 
 // scout reads at once who holds the names that those without an account would
-// be given first, which each of them would have to ask for else: planning them
-// twice costs a fraction of that.
+// be given first, which each of them would have to ask for else.
 func (b *batch) scout(t target, refs *refs, names *names, candidates map[string][]reconcile.Account) error {
 	wanted := scout{}
 	for _, p := range b.people {
 		if p.account(t) == nil && len(p.open(t.row.Name)) == 0 {
-			reconcile.Plan(reconcile.Input{Now: b.tx.Now.Time(), Person: p.person, Target: t.system.Target, Candidates: candidates[p.row.ID],
+			reconcile.Ask(reconcile.Input{Now: b.tx.Now.Time(), Person: p.person, Target: t.system.Target, Candidates: candidates[p.row.ID],
 				Refs: refs, Names: wanted, ByHand: func() bool { return false }})
 		}
 	}

@@ -18,11 +18,12 @@ func (p *planner) create(enabled bool) {
 		return
 	}
 	name, ok = p.free(p.t.Name.Attribute, where, name)
-	if !ok {
+	if !ok || p.asks {
 		return
 	}
-	c := &connectorv1.Create{Container: where, Name: name, Enabled: enabled, MakeContainers: p.t.MakeContainers}
-	var reasons []mapping.Reason
+	c := &connectorv1.Create{Container: where, Name: name, Enabled: enabled, MakeContainers: p.t.MakeContainers,
+		Attributes: make([]*connectorv1.Attribute, 0, len(p.t.Rules))}
+	reasons := make([]mapping.Reason, 0, len(p.t.Rules)+2) // with name and container
 	for _, r := range p.t.Rules {
 		values, note, ok := p.want(r, nil)
 		if !ok || len(values) == 0 {

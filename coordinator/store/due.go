@@ -127,10 +127,10 @@ func (tx *Tx) ReplaceWaiting(tenant string, people []string, rows []Waiting) err
 	return insert(tx, "waiting", waitingColumns, "ON CONFLICT DO NOTHING", rows)
 }
 
-// WaitingFor returns who waits in a system for the people with the keys.
-func (tx *Tx) WaitingFor(tenant, system string, keys []string) ([]Waiting, error) {
-	return query[Waiting](tx, "SELECT "+waitingColumns+" FROM waiting WHERE tenant = ? AND system = ? AND key IN (SELECT value FROM json_each(?))",
-		tenant, system, list(keys))
+// WaitingFor returns who waits in a system for the people with the ids.
+func (tx *Tx) WaitingFor(tenant, system string, people []string) ([]Waiting, error) {
+	return query[Waiting](tx, `SELECT w.tenant, w.system, w.key, w.person FROM json_each(?) i JOIN person p ON p.tenant = ? AND p.id = i.value
+		JOIN waiting w ON w.tenant = p.tenant AND w.system = ? AND w.key = p.key`, list(people), tenant, system)
 }
 
 // RemoveWaitingFor forgets who waited in a system for the people with the keys.

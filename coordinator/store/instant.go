@@ -1,10 +1,6 @@
 package store
 
-import (
-	"database/sql/driver"
-	"fmt"
-	"time"
-)
+import "time"
 
 // An Instant is milliseconds since 1970 in UTC. The zero value means none.
 type Instant int64
@@ -35,16 +31,3 @@ func (i Instant) String() string {
 	}
 	return i.Time().Format(time.RFC3339Nano)
 }
-
-// Scan implements sql.Scanner.
-func (i *Instant) Scan(from any) error {
-	n, ok := from.(int64)
-	if !ok {
-		return fmt.Errorf("instant: got %T, want a number", from)
-	}
-	*i = Instant(n)
-	return nil
-}
-
-// Value implements driver.Valuer.
-func (i Instant) Value() (driver.Value, error) { return int64(i), nil }

@@ -44,7 +44,8 @@ const (
 	jobRow     = `id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after, agent, made, sent, ended, outcome, fault, settles, fence`
 	jobColumns = jobRow + ", work, reasons"
 	selectJob  = "SELECT " + jobColumns + " FROM job JOIN job_work USING (id)"
-	selectBare = "SELECT " + jobRow + ", x'', '[]' FROM job" // without work and reasons
+	selectWork = "SELECT " + jobRow + ", work, '[]' FROM job JOIN job_work USING (id)" // without reasons
+	selectBare = "SELECT " + jobRow + ", x'', '[]' FROM job"                           // without work and reasons
 )
 
 func (j *Job) fields() []any { return append((*bareJob)(j).fields(), &j.Work, &j.Reasons) }
@@ -109,14 +110,14 @@ func (tx *Tx) AddJobs(rows []Job) error {
 	return insert(tx, "job_work", "id, work, reasons", "", work)
 }
 
-// Jobs returns those that are there of the jobs with the ids, in the order of ids.
+// Jobs returns those that are there of the jobs with the ids, without reasons, in the order of ids.
 func (tx *Tx) Jobs(tenant string, ids []int64) ([]Job, error) {
-	return query[Job](tx, selectJob+" WHERE id IN (SELECT value FROM json_each(?)) AND tenant = ? ORDER BY id", list(ids), tenant)
+	return query[Job](tx, selectWork+" WHERE id IN (SELECT value FROM json_each(?)) AND tenant = ? ORDER BY id", list(ids), tenant)
 }
 
-// ClaimJobs makes up to limit queued jobs of a site sent to an agent and returns them in the order to be sent.
+// ClaimJobs makes up to limit queued jobs of a site sent to an agent and returns them, without reasons, in the order to be sent.
 func (tx *Tx) ClaimJobs(tenant, site, agent string, limit int) ([]Job, error) {
-	jobs, err := query[Job](tx, selectJob+` WHERE tenant = ? AND site = ? AND state = 'queued' AND ended = 0
+	jobs, err := query[Job](tx, selectWork+` WHERE tenant = ? AND site = ? AND state = 'queued' AND ended = 0
 		AND not_before <= ? ORDER BY priority DESC, id LIMIT ?`, tenant, site, tx.Now, limit)
 	if err != nil || len(jobs) == 0 {
 		return nil, err
@@ -139,9 +140,9 @@ func (tx *Tx) NextQueued(tenant, site string) (Instant, error) {
 	return value[Instant](tx, "SELECT max(1, min(not_before)) FROM job WHERE tenant = ? AND site = ? AND state = 'queued' AND ended = 0 HAVING count(*) > 0", tenant, site)
 }
 
-// SentJobs returns up to limit jobs with ids after the given one that were sent to an agent and have not ended, in the order of ids.
+// SentJobs returns up to limit jobs with ids after the given one that were sent to an agent and have not ended, without reasons, in the order of ids.
 func (tx *Tx) SentJobs(tenant, agent string, after int64, limit int) ([]Job, error) {
-	return query[Job](tx, selectJob+" WHERE tenant = ? AND agent = ? AND state = 'sent' AND ended = 0 AND id > ? ORDER BY id LIMIT ?",
+	return query[Job](tx, selectWork+" WHERE tenant = ? AND agent = ? AND state = 'sent' AND ended = 0 AND id > ? ORDER BY id LIMIT ?",
 		tenant, agent, after, limit)
 }
 

@@ -1,16 +1,22 @@
 package store
 
-import "database/sql"
-
 // PlanJobs returns what planning must know of people's jobs, with their work,
 // in the order of ids: those that have not ended, and the done ones that tell
 // whether an account was last let in or shut out by us, and into which groups
 // we put it.
 func (tx *Tx) PlanJobs(tenant string, people []string) ([]Job, error) {
-	return query[Job](tx, selectJob+` WHERE tenant = ? AND person <> ''
+	return query[Job](tx, selectWork+` WHERE tenant = ? AND person <> ''
 		AND person IN (SELECT value FROM json_each(?))
 		AND (ended = 0 OR state = 'done' AND class IN ('create','enable','disable','membership')) ORDER BY id`,
 		tenant, list(people))
+}
+
+// PlanAccounts returns the accounts of people in every system, in no order,
+// those gone left out, with the objects of those in the given systems only.
+func (tx *Tx) PlanAccounts(tenant string, people, systems []string) ([]Account, error) {
+	return query[Account](tx, `SELECT tenant, system, id, class, address, match, person,
+		CASE WHEN system IN (SELECT value FROM json_each(?)) THEN object ELSE x'' END, changed, gone, missing, seen FROM account
+		WHERE tenant = ? AND person <> '' AND person IN (SELECT value FROM json_each(?)) AND gone = 0`, list(systems), tenant, list(people))
 }
 
 // RefusedJobs returns the jobs of people, with their work, that a system will
@@ -25,7 +31,7 @@ func (tx *Tx) RefusedJobs(tenant string, people []string) ([]Job, error) {
 // with the folded keys have in a system, by key.
 func (tx *Tx) AccountIDs(tenant, system, class string, keys []string) (map[string]string, error) {
 	type pair struct{ key, id string }
-	pairs, err := queryAny(tx, func(rows *sql.Rows, p *pair) error { return rows.Scan(&p.key, &p.id) },
+	pairs, err := queryAny(tx, func(scan scan, p *pair) error { return scan(&p.key, &p.id) },
 		`SELECT p.key, a.id FROM json_each(?) k JOIN person p ON p.tenant = ? AND p.key = k.value
 		JOIN account a ON a.tenant = p.tenant AND a.person <> '' AND a.person = p.id
 		WHERE a.system = ? AND a.class = ? AND a.gone = 0 ORDER BY a.id DESC`, list(keys), tenant, system, class)

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"slices"
 	"strings"
 )
@@ -152,7 +151,7 @@ func (tx *Tx) WrittenServers(tenant, person string) (map[int64]string, error) {
 		job    int64
 		server string
 	}
-	pairs, err := queryAny(tx, func(rows *sql.Rows, p *pair) error { return rows.Scan(&p.job, &p.server) },
+	pairs, err := queryAny(tx, func(scan scan, p *pair) error { return scan(&p.job, &p.server) },
 		`SELECT job, json_extract(body, '$.server') FROM history WHERE tenant = ? AND person <> '' AND person = ? AND job <> 0
 		AND json_valid(body) AND json_extract(body, '$.server') <> ''`, tenant, person)
 	out := make(map[int64]string, len(pairs))

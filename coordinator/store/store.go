@@ -29,7 +29,7 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver named "sqlite"
+	"modernc.org/sqlite" // also the driver named "sqlite"
 )
 
 //go:embed migrations/*.sql
@@ -51,10 +51,9 @@ type Store struct {
 	Systems Signal // systems were applied, changed or removed
 	Agents  Signal // agents enrolled, came, went or were revoked
 
-	writing, reading *sql.DB
-	writer           chan *conn // holds one
-	readers          chan *conn
-	open             int // connections made
+	writer  chan *conn // holds one
+	readers chan *conn
+	open    int // connections made
 }
 
 // Open opens the store in the file at path, creating it readable by its owner
@@ -77,19 +76,13 @@ func open(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{writer: make(chan *conn, 1), readers: make(chan *conn, readers)}
-	if s.writing, err = sql.Open("sqlite", dsn(path, "rwc")); err != nil {
+	if err := migrate(ctx, dsn(path, "rwc")); err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, s.writing); err != nil {
+	if err := s.fill(ctx, s.writer, dsn(path, "rw")); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if s.reading, err = sql.Open("sqlite", dsn(path, "rw")+"&_pragma=query_only(1)"); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	if err := s.fill(ctx, s.writer, s.writing); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	if err := s.fill(ctx, s.readers, s.reading); err != nil {
+	if err := s.fill(ctx, s.readers, dsn(path, "rw")+"&_pragma=query_only(1)"); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -111,19 +104,28 @@ func dsn(path, mode string) string {
 		"&_journal_mode=WAL&_synchronous=FULL"
 }
 
-func (s *Store) fill(ctx context.Context, pool chan *conn, db *sql.DB) error {
+func (s *Store) fill(ctx context.Context, pool chan *conn, dsn string) error {
+	to, err := sqlite.NewConnector(dsn)
+	if err != nil {
+		return err
+	}
 	for range cap(pool) {
-		c, err := db.Conn(ctx)
+		c, err := newConn(ctx, to)
 		if err != nil {
 			return err
 		}
-		pool <- &conn{sql: c, stmts: map[string]*sql.Stmt{}}
+		pool <- c
 		s.open++
 	}
 	return nil
 }
 
-func migrate(ctx context.Context, db *sql.DB) error {
+func migrate(ctx context.Context, dsn string) (err error) {
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
@@ -160,10 +162,7 @@ func (s *Store) Close() error {
 			errs = append(errs, errors.New("close store: a transaction is still open"))
 		}
 	}
-	if s.reading != nil {
-		errs = append(errs, s.reading.Close())
-	}
-	return errors.Join(append(errs, s.writing.Close())...)
+	return errors.Join(errs...)
 }
 
 // Write runs do in the one writing transaction and commits it. When do returns

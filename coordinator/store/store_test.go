@@ -323,9 +323,9 @@ func TestRows_roundTrip(t *testing.T) {
 		same(t, []store.Name{name})(tx.Names(tenant, "ad", "sAMAccountName", []string{"x"}))
 		same(t, []store.Due{due})(tx.DuePeople(9))
 		same(t, []store.Alarm{alarm})(tx.AlarmsOf(tenant, []string{"p1"}))
-		same(t, []store.Waiting{waiting})(tx.WaitingFor(tenant, "ad", []string{"k2"}))
+		same(t, []store.Waiting{waiting})(tx.WaitsOf(tenant, "p1"))
 		same(t, []store.Problem{problem})(tx.Problems(tenant, 9))
-		same(t, []store.Job{job})(tx.Jobs(tenant, []int64{9}))
+		same(t, []store.Job{job})(tx.JobsOfPerson(tenant, "p1", 9))
 		same(t, []store.History{history})(tx.HistoryOf(tenant, "p1", 0, 9))
 		return nil
 	})

@@ -2,50 +2,10 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 )
-
-// maxStatements bounds the prepared statements kept for a connection.
-const maxStatements = 400
-
-// A conn is one connection and what is prepared on it.
-type conn struct {
-	sql   *sql.Conn
-	stmts map[string]*sql.Stmt
-}
-
-func (c *conn) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
-	if stmt, ok := c.stmts[query]; ok {
-		return stmt, nil
-	}
-	if len(c.stmts) >= maxStatements {
-		if err := c.forget(); err != nil {
-			return nil, err
-		}
-	}
-	stmt, err := c.sql.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, fmt.Errorf("%w in %s", err, query)
-	}
-	c.stmts[query] = stmt
-	return stmt, nil
-}
-
-func (c *conn) forget() error {
-	var errs []error
-	for _, stmt := range c.stmts {
-		errs = append(errs, stmt.Close())
-	}
-	clear(c.stmts)
-	return errors.Join(errs...)
-}
-
-func (c *conn) close() error { return errors.Join(c.forget(), c.sql.Close()) }
 
 // A Tx is a transaction under way. It is for one goroutine, until the function
 // it was given to returns.
@@ -67,18 +27,7 @@ func (tx *Tx) raise(sig *Signal) {
 }
 
 // exec runs a statement and returns the number of rows it changed.
-func (tx *Tx) exec(query string, args ...any) (int, error) {
-	stmt, err := tx.conn.prepare(tx.ctx, query)
-	if err != nil {
-		return 0, err
-	}
-	res, err := stmt.ExecContext(tx.ctx, args...)
-	if err != nil {
-		return 0, fmt.Errorf("%w in %s", err, brief(query))
-	}
-	n, err := res.RowsAffected()
-	return int(n), err
-}
+func (tx *Tx) exec(query string, args ...any) (int, error) { return tx.conn.exec(tx.ctx, query, args) }
 
 // A row is a struct of a table whose fields are in the order of the columns asked for.
 type row[T any] interface {
@@ -88,29 +37,21 @@ type row[T any] interface {
 
 // query returns the rows that a statement gives.
 func query[T any, P row[T]](tx *Tx, query string, args ...any) ([]T, error) {
-	return queryAny(tx, func(rows *sql.Rows, t *T) error { return rows.Scan(P(t).fields()...) }, query, args...)
+	return queryAny(tx, func(scan scan, t *T) error { return scan(P(t).fields()...) }, query, args...)
 }
 
 // queryAny is query for results that are not rows of a table.
-func queryAny[T any](tx *Tx, scan func(*sql.Rows, *T) error, query string, args ...any) ([]T, error) {
-	stmt, err := tx.conn.prepare(tx.ctx, query)
+func queryAny[T any](tx *Tx, read func(scan, *T) error, query string, args ...any) ([]T, error) {
+	var all []T
+	err := tx.conn.query(tx.ctx, query, args, func(scan scan) error {
+		var none T
+		all = append(all, none)
+		return read(scan, &all[len(all)-1])
+	})
 	if err != nil {
 		return nil, err
 	}
-	rows, err := stmt.QueryContext(tx.ctx, args...)
-	if err != nil {
-		return nil, fmt.Errorf("%w in %s", err, brief(query))
-	}
-	defer rows.Close()
-	var all []T
-	for rows.Next() {
-		var t T
-		if err := scan(rows, &t); err != nil {
-			return nil, fmt.Errorf("%w in %s", err, brief(query))
-		}
-		all = append(all, t)
-	}
-	return all, rows.Err()
+	return all, nil
 }
 
 // one returns the only row that a statement gives, or [ErrNone].
@@ -128,7 +69,7 @@ func one[T any, P row[T]](tx *Tx, q string, args ...any) (T, error) {
 
 // column returns the first column of the rows that a statement gives.
 func column[T any](tx *Tx, query string, args ...any) ([]T, error) {
-	return queryAny(tx, func(rows *sql.Rows, t *T) error { return rows.Scan(t) }, query, args...)
+	return queryAny(tx, func(scan scan, t *T) error { return scan(t) }, query, args...)
 }
 
 // value returns the first column of the only row that a statement gives, or the zero value.
@@ -180,11 +121,4 @@ func list[T string | int64](values []T) string {
 		panic(err) // strings and numbers always have a form
 	}
 	return string(text)
-}
-
-func brief(s string) string {
-	if len(s) > 160 {
-		return s[:160] + "…"
-	}
-	return s
 }
