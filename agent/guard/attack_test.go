@@ -316,8 +316,8 @@ func (s *site) results() map[uint64]*linkv1.Result {
 	}
 	results := make(map[uint64]*linkv1.Result)
 	for _, item := range items {
-		if item.Result != nil {
-			results[item.Result.GetJob()] = item.Result
+		if r := item.Result(); r != nil {
+			results[r.GetJob()] = r
 		}
 	}
 	return results
