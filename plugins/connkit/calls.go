@@ -273,3 +273,11 @@ func sameValues(a, b []string) bool {
 	slices.Sort(b)
 	return slices.Equal(a, b)
 }
+
+// also is an error at the end of a sentence, or nothing.
+func also(err error) string {
+	if err == nil {
+		return ""
+	}
+	return ": " + err.Error()
+}

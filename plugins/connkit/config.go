@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ type Config struct {
 	Limited *Limited `yaml:"limited"` // the same system while it says "slow down"
 
 	Executable string        `yaml:"-"` // required for [Run]
+	Rules      []string      `yaml:"-"` // to try, by name, besides describe and schema; none means all
 	Dir        string        `yaml:"-"` // {dir}; one is made and removed if it is empty
 	Test       string        `yaml:"-"` // {test}
 	Wait       time.Duration `yaml:"-"` // for one call; 1 minute if it is 0
@@ -144,6 +146,9 @@ func (c Config) check() error {
 	missing(c.Connector == "", "connector (the name by which the executable is called)")
 	missing(c.Class == "", "class (a class that has objects)")
 	missing(len(c.Attributes) == 0, "attributes (the first has a value of its own in each object)")
+	for _, name := range c.Rules {
+		missing(!slices.ContainsFunc(rules(), func(r rule) bool { return r.name == name }), fmt.Sprintf("rule %q", name))
+	}
 	if c.Create != nil {
 		missing(!strings.Contains(c.Create.Name, "{n}"), "{n} in create.name")
 		anchor := c.Create.Attributes[c.Create.Anchor]

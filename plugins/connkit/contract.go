@@ -130,7 +130,7 @@ func refusesSettings(ctx context.Context, k *kit) error {
 	}
 	if len(tries) > 24 { // a process each
 		tries = tries[:24]
-		k.notef("of the settings, the first two dozen of faults were tried")
+		k.notef("of the settings, the first two dozen faults were tried")
 	}
 	var faults []error
 	for _, try := range tries {
@@ -215,7 +215,7 @@ func hasSchema(ctx context.Context, k *kit) error {
 	defer cancel()
 	r, err := k.p.Schema(ctx, &connectorv1.SchemaRequest{})
 	if err != nil || r.GetFault() != nil {
-		return fmt.Errorf("Schema: %v %w", r.GetFault().GetCause(), err)
+		return fmt.Errorf("Schema: %s%s", r.GetFault().GetCause(), also(err))
 	}
 	var faults []error
 	lastClass := ""

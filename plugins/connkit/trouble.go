@@ -26,7 +26,7 @@ func outlivesCancelledWrites(ctx context.Context, k *kit) error {
 		cancel()
 		r, err := k.apply(ctx, k.p, op)
 		if err != nil || r.GetOutcome() != sdk.OutcomeDone {
-			faults = append(faults, fmt.Errorf("a create that was given up after %d ms, again: %s, %w", n*n, said(r), err))
+			faults = append(faults, fmt.Errorf("a create that was given up after %d ms, again: %s%s", n*n, said(r), also(err)))
 			continue
 		}
 		faults = append(faults, k.madeOnce(ctx, anchor))
@@ -61,11 +61,11 @@ func outlivesKills(ctx context.Context, k *kit) error {
 		}
 		r, err := k.apply(ctx, k.p, op)
 		if err != nil || r.GetOutcome() != sdk.OutcomeDone {
-			return fmt.Errorf("killed %v into a create; the next process, asked again: %s, %w", wait, said(r), err)
+			return fmt.Errorf("killed %v into a create; the next process, asked again: %s%s", wait, said(r), also(err))
 		}
 		id := r.GetObject().GetId()
 		if answered && !r.GetUnchanged() {
-			faults = append(faults, fmt.Errorf("a create was answered, the process killed, and the next made the object once more"))
+			faults = append(faults, errors.New("a create was answered, the process killed, and the next made the object once more"))
 		}
 		if answered {
 			faults = append(faults, k.killChange(ctx, id), k.killDelete(ctx, id))
@@ -127,7 +127,7 @@ func (k *kit) killChange(ctx context.Context, id string) error {
 		return fmt.Errorf("after a kill in a change, the next process: %w", err)
 	}
 	if r, err := k.apply(ctx, k.p, op); err != nil || r.GetOutcome() != sdk.OutcomeDone && r.GetOutcome() != sdk.OutcomeConflict {
-		return fmt.Errorf("killed in a change of %s; the next process, asked again: %s, %w", name, said(r), err)
+		return fmt.Errorf("killed in a change of %s; the next process, asked again: %s%s", name, said(r), also(err))
 	}
 	return nil
 }
@@ -143,7 +143,7 @@ func (k *kit) killDelete(ctx context.Context, id string) error {
 		return fmt.Errorf("after a kill in a delete, the next process: %w", err)
 	}
 	if r, err := k.apply(ctx, k.p, deletion(k.Class, id)); err != nil || r.GetOutcome() != sdk.OutcomeDone {
-		return fmt.Errorf("killed in a delete; the next process, asked again: %s, %w", said(r), err)
+		return fmt.Errorf("killed in a delete; the next process, asked again: %s%s", said(r), also(err))
 	}
 	return nil
 }

@@ -4,18 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"filippo.io/age"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
-	"github.com/drawbridge-id/drawbridge/proto/sealed"
 )
 
 func creates(ctx context.Context, k *kit) error {
@@ -53,7 +50,7 @@ func createsOnce(ctx context.Context, k *kit) error {
 	}
 	var faults []error
 	if all, err := k.with(ctx, k.p, anchor); err != nil || len(all) != 1 {
-		faults = append(faults, fmt.Errorf("after the same create twice there are %d objects with %s=%q, %w", len(all), k.Create.Anchor, anchor, err))
+		faults = append(faults, fmt.Errorf("after the same create twice there are %d objects with %s=%q%s", len(all), k.Create.Anchor, anchor, also(err)))
 	}
 	// Two at a time: one may be told that it cannot be known or that another is
 	// in the way, but there must not be two objects.
@@ -71,16 +68,18 @@ func createsOnce(ctx context.Context, k *kit) error {
 		defer k.remove(ctx, o.GetId())
 	}
 	if err != nil || len(all) != 1 {
-		faults = append(faults, fmt.Errorf("after the same create twice at a time there are %d objects with %s=%q, %w", len(all), k.Create.Anchor, anchor, err))
+		faults = append(faults, fmt.Errorf("after the same create twice at a time there are %d objects with %s=%q%s", len(all), k.Create.Anchor, anchor, also(err)))
 	}
 	return errors.Join(faults...)
 }
 
-// sample returns an attribute that can be written, and two values for it: one
-// of test.yaml, or the first of the schema that takes a text.
+// sample returns an attribute that takes a text, and two values for it: one of
+// test.yaml, or else the first of the schema.
 func (k *kit) sample() (name string, values [2]Values, ok bool) {
 	for _, name := range slices.Sorted(maps.Keys(k.Samples)) {
-		return name, k.Samples[name], true
+		if k.attribute(name).GetType() == connectorv1.Type_TYPE_STRING {
+			return name, k.Samples[name], true
+		}
 	}
 	for _, a := range k.class.GetAttributes() {
 		if k.mayWrite(a) && a.GetType() == connectorv1.Type_TYPE_STRING {
@@ -255,7 +254,7 @@ func comparesAndSwaps(ctx context.Context, k *kit) error {
 	var faults []error
 	still := func(what string, name string, want []string) {
 		if o, err := k.one(ctx, i, name); err != nil || !sameValues(valuesOf(o, name), want) {
-			faults = append(faults, fmt.Errorf("after %s, %s is %q, %w; want %q as before", what, name, valuesOf(o, name), err, want))
+			faults = append(faults, fmt.Errorf("after %s, %s is %q%s; want %q as before", what, name, valuesOf(o, name), also(err), want))
 		}
 	}
 	if _, err := k.want(ctx, set([]string{"never there"}, values[1]), "a change of what is not there", sdk.OutcomeConflict, false); err != nil {
@@ -372,298 +371,4 @@ func missesObject(ctx context.Context, k *kit) error {
 	}
 	_, err = k.want(ctx, modification(k.Class, i.id, &connectorv1.Change{Name: name, Want: values[0]}), "a change to an object that is gone", sdk.OutcomeNotFound, false)
 	return err
-}
-
-// hostile values; what a system refuses by name is well.
-func hostile() []string {
-	return []string{
-		"O'Brien, Jr. #1 (Zoë) *", `back\slash "quoted" <tag> & ; = +`, " leading and trailing ", "two  blanks",
-		"名前 ישראל محمد", "\u202Eright to left\u202C", "👩‍👩‍👧 family", "line\nbreak", "carriage\r\nreturn", "tab\there",
-		"NUL\x00inside", "e\u0301 decomposed", "%s %n {{.}} ${HOME}", "'; DROP TABLE people; --", "*)(uid=*", "=1+1", "NULL", "true", "-", "0",
-		strings.Repeat("long ", 60), strings.Repeat("x", 70000),
-	}
-}
-
-func keepsHostileValues(ctx context.Context, k *kit) error {
-	var faults []error
-	var refused []string
-	judge := func(what, value string, r *connectorv1.ApplyResponse, err error) (take bool) {
-		switch {
-		case err != nil:
-			faults = append(faults, fmt.Errorf("%s %.30q: %w", what, value, err))
-		case r.GetOutcome() == sdk.OutcomeDone:
-			return true
-		case r.GetOutcome() == sdk.OutcomeInvalid:
-			refused = append(refused, fmt.Sprintf("%.12q", value))
-		default:
-			faults = append(faults, fmt.Errorf("%s %.30q: answered %s; want DONE or INVALID", what, value, said(r)))
-		}
-		return false
-	}
-	name, _, writes := k.sample()
-	if writes = writes && k.can(sdk.CanModify); writes {
-		i, done, err := k.make(ctx)
-		if err != nil {
-			return err
-		}
-		defer done()
-		for _, value := range hostile() {
-			before, err := k.one(ctx, i, name)
-			if err != nil {
-				return err
-			}
-			has := valuesOf(before, name)
-			r, err := k.apply(ctx, k.p, modification(k.Class, i.id, &connectorv1.Change{Name: name, Expect: has, Want: []string{value}}))
-			if k.lost(ctx) {
-				return errors.Join(append(faults, fmt.Errorf("at %s=%.30q the connector broke: %w", name, value, err))...)
-			}
-			want := has
-			if judge(name, value, r, err) {
-				want = []string{value}
-			}
-			after, err := k.one(ctx, i, name)
-			if err != nil {
-				faults = append(faults, fmt.Errorf("after %s=%.30q: %w", name, value, err))
-			} else if now := valuesOf(after, name); !sameValues(now, want) {
-				faults = append(faults, fmt.Errorf("%s=%.30q reads %.60q; want %.60q", name, value, now, want))
-			}
-		}
-	}
-	// In the name, which becomes part of a DN, a path or a URL.
-	for _, value := range hostile()[:10] {
-		op, anchor := k.create()
-		c := op.GetCreate()
-		c.Name += " " + value
-		r, err := k.apply(ctx, k.p, op)
-		if k.lost(ctx) {
-			return errors.Join(append(faults, fmt.Errorf("at the name %.30q the connector broke: %w", value, err))...)
-		}
-		taken := judge("name", value, r, err)
-		all, err := k.with(ctx, k.p, anchor)
-		if err != nil {
-			return err
-		}
-		for _, o := range all {
-			k.remove(ctx, o.GetId())
-		}
-		if taken != (len(all) == 1) {
-			faults = append(faults, fmt.Errorf("a create of the name %.30q was answered %s, and there are %d objects", value, said(r), len(all)))
-		}
-	}
-	if len(refused) > 0 {
-		k.notef("refused with INVALID, as it may: %s", strings.Join(slices.Compact(refused), ", "))
-	}
-	return few(faults)
-}
-
-// lost tells whether the process broke; it is let go then.
-func (k *kit) lost(ctx context.Context) bool { return k.alive(ctx) != nil }
-
-func moves(ctx context.Context, k *kit) error {
-	i, done, err := k.make(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	o, err := k.one(ctx, i, k.Attributes...)
-	if err != nil {
-		return err
-	}
-	move := func(from string) *connectorv1.Operation {
-		return &connectorv1.Operation{Class: k.Class, Id: i.id, Verb: &connectorv1.Operation_Move{Move: &connectorv1.Move{
-			ExpectAddress: from, Container: k.marks.Replace(k.Move), Name: i.create.GetName()}}}
-	}
-	if _, err := k.want(ctx, move(o.GetAddress()), "move", sdk.OutcomeDone, false); err != nil {
-		return err
-	}
-	_, err = k.want(ctx, move(o.GetAddress()), "the same move again", sdk.OutcomeDone, true)
-	faults := []error{err}
-	back := move("not where it is")
-	back.GetMove().Container = i.create.GetContainer()
-	_, err = k.want(ctx, back, "a move from where it is not", sdk.OutcomeConflict, false)
-	faults = append(faults, err)
-	after, err := k.one(ctx, i, k.Attributes...)
-	if err == nil && (after.GetAddress() == o.GetAddress() || after.GetId() != i.id) {
-		err = fmt.Errorf("after the move its address is %q, as before", after.GetAddress())
-	}
-	return errors.Join(append(faults, err)...)
-}
-
-func enables(ctx context.Context, k *kit) error {
-	op, anchor := k.create()
-	c := op.GetCreate()
-	if c.GetPassword() == nil && k.can(sdk.CanSetPassword) {
-		c.Password = &connectorv1.PasswordRule{Length: 20}
-	}
-	i, done, err := k.makeFrom(ctx, op, anchor)
-	if err != nil {
-		return err
-	}
-	defer done()
-	state := c.GetEnabled()
-	var faults []error
-	for range 2 {
-		state = !state
-		op := &connectorv1.Operation{Class: k.Class, Id: i.id, Verb: &connectorv1.Operation_SetEnabled{SetEnabled: &connectorv1.SetEnabled{Enabled: state}}}
-		_, err := k.want(ctx, op, fmt.Sprintf("set enabled to %v", state), sdk.OutcomeDone, false)
-		faults = append(faults, err)
-		_, err = k.want(ctx, op, fmt.Sprintf("set enabled to %v again", state), sdk.OutcomeDone, true)
-		faults = append(faults, err)
-		if k.attribute("enabled") != nil {
-			o, err := k.one(ctx, i, "enabled")
-			if got := valuesOf(o, "enabled"); err != nil || !sameValues(got, []string{fmt.Sprint(state)}) {
-				faults = append(faults, fmt.Errorf("set to %v, attribute enabled reads %q, %w", state, got, err))
-			}
-		}
-	}
-	return errors.Join(faults...)
-}
-
-func changesMembership(ctx context.Context, k *kit) error {
-	group := k.Group.ID
-	if group == "" {
-		ctx, cancel := k.limit(ctx)
-		defer cancel()
-		r, err := k.p.Find(ctx, &connectorv1.FindRequest{Class: k.Group.Class, Attribute: k.Group.Attribute, Values: []string{k.Group.Value}})
-		if err != nil || len(r.GetRecords()) != 1 {
-			return fmt.Errorf("looking for the group of test.yaml gives %d objects, %v %w", len(r.GetRecords()), r.GetFault().GetCause(), err)
-		}
-		group = r.GetRecords()[0].GetId()
-	}
-	i, done, err := k.make(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	var faults []error
-	for _, joins := range []bool{true, false} {
-		change, word := &connectorv1.ChangeMembership{Join: []string{group}}, "join"
-		if !joins {
-			change, word = &connectorv1.ChangeMembership{Leave: []string{group}}, "leave"
-		}
-		op := &connectorv1.Operation{Class: k.Class, Id: i.id, Verb: &connectorv1.Operation_ChangeMembership{ChangeMembership: change}}
-		_, err := k.want(ctx, op, word+" the group", sdk.OutcomeDone, false)
-		faults = append(faults, err)
-		_, err = k.want(ctx, op, word+" the group again", sdk.OutcomeDone, true)
-		faults = append(faults, err)
-		if k.Group.ShownIn != "" {
-			o, err := k.one(ctx, i, k.Group.ShownIn)
-			if got := valuesOf(o, k.Group.ShownIn); err != nil || slices.Contains(got, group) != joins {
-				faults = append(faults, fmt.Errorf("after %s, %s shows %q, %w", word, k.Group.ShownIn, got, err))
-			}
-		}
-	}
-	return errors.Join(faults...)
-}
-
-func setsPassword(ctx context.Context, k *kit) error {
-	identity, err := age.GenerateX25519Identity()
-	if err != nil {
-		return err
-	}
-	i, done, err := k.make(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	seen := map[string]bool{}
-	for range 2 {
-		op := &connectorv1.Operation{Class: k.Class, Id: i.id, Verb: &connectorv1.Operation_SetPassword{SetPassword: &connectorv1.SetPassword{
-			Rule: &connectorv1.PasswordRule{Length: 24, Recipients: []string{identity.Recipient().String()}}}}}
-		r, err := k.want(ctx, op, "set a password", sdk.OutcomeDone, false)
-		if err != nil {
-			return err
-		}
-		secret, err := sealed.Unseal(r.GetSealedPassword(), identity)
-		if err != nil {
-			return fmt.Errorf("the password cannot be unsealed by its recipient: %w", err)
-		}
-		password := secret.Reveal()
-		if n := utf8.RuneCountInString(password); n != 24 {
-			return fmt.Errorf("the rule says 24 characters, the password has %d", n)
-		}
-		if seen[password] {
-			return errors.New("two passwords are the same; they must be random")
-		}
-		seen[password] = true
-		k.watch.mu.Lock()
-		k.watch.secrets[password] = "a generated password"
-		k.watch.mu.Unlock()
-	}
-	return nil
-}
-
-func deletes(ctx context.Context, k *kit) error {
-	i, _, err := k.make(ctx)
-	if err != nil {
-		return err
-	}
-	if _, err := k.want(ctx, deletion(k.Class, i.id), "delete", sdk.OutcomeDone, false); err != nil {
-		return err
-	}
-	if _, err := k.want(ctx, deletion(k.Class, i.id), "the same delete again", sdk.OutcomeDone, true); err != nil {
-		return err
-	}
-	all, err := k.with(ctx, k.p, i.anchor)
-	if err == nil && len(all) != 0 {
-		err = fmt.Errorf("after the delete there are %d objects with %s=%q", len(all), k.Create.Anchor, i.anchor)
-	}
-	return err
-}
-
-// atATime is how many operations are under way; an agent may have more.
-const atATime = 40
-
-func answersEach(ctx context.Context, k *kit) error {
-	name, values, ok := k.sample()
-	if !ok {
-		return errors.New("no attribute can be written: give one in samples of test.yaml")
-	}
-	var items []item
-	for range 4 {
-		i, done, err := k.make(ctx)
-		if err != nil {
-			return err
-		}
-		defer done()
-		items = append(items, i)
-	}
-	ctx, cancel := k.limit(ctx)
-	defer cancel()
-	stream, err := k.p.Apply(ctx)
-	if err != nil {
-		return fmt.Errorf("Apply: %w", err)
-	}
-	for tag := range atATime {
-		i := items[tag%len(items)]
-		op := modification(k.Class, i.id, &connectorv1.Change{Name: name, Expect: []string{"never there"}, Want: values[1]})
-		op.ReturnAttributes = []string{k.Create.Anchor}
-		if err := stream.Send(&connectorv1.ApplyRequest{Tag: uint64(tag + 1), Operation: op}); err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("Apply: %w", err)
-		}
-	}
-	if err := stream.CloseSend(); err != nil {
-		return err
-	}
-	answered := map[uint64]int{}
-	var faults []error
-	for {
-		r, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("after %d of %d answers: %w", len(answered), atATime, err)
-		}
-		answered[r.GetTag()]++
-		if want := items[int(r.GetTag()-1)%len(items)].id; r.GetObject() != nil && r.GetObject().GetId() != want {
-			faults = append(faults, fmt.Errorf("tag %d is about object %q, and answered with %q", r.GetTag(), want, r.GetObject().GetId()))
-		}
-	}
-	for tag := uint64(1); tag <= atATime; tag++ {
-		if answered[tag] != 1 {
-			faults = append(faults, fmt.Errorf("tag %d was answered %d times", tag, answered[tag]))
-		}
-	}
-	return few(faults)
 }

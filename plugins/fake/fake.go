@@ -21,8 +21,12 @@
 // read next, and Watch, show them. A last line without its end is a write that
 // a kill cut off: it never happened.
 //
+// A rogue ("drawbridge-fake rogue-RULE") is the same directory and breaks one
+// rule of the contract, so that plugins/connkit is seen to notice each.
+//
 // The files: settings and opening here; journal.go the state; script.go what
-// goes wrong; write.go and read.go the directory's rules.
+// goes wrong; write.go and read.go the directory's rules; rogue.go those that
+// a rogue breaks.
 package fake
 
 import (
@@ -53,19 +57,25 @@ type Settings struct {
 }
 
 // New returns the connector.
-func New() sdk.Connector {
+func New() sdk.Connector { return connector("fake", "") }
+
+// connector returns one that breaks a rule, or none.
+func connector(name, breaks string) sdk.Connector {
 	return sdk.New(sdk.Description{
-		Name: "fake", Version: "1.0.0", Summary: "a directory in a file, hostile on demand, for tests",
+		Name: name, Version: "1.0.0", Summary: "a directory in a file, hostile on demand, for tests",
 		Capabilities: []sdk.Capability{
 			sdk.CanRead, sdk.CanReadChanges, sdk.CanFind, sdk.CanWatch, sdk.CanCreate, sdk.CanModify, sdk.CanMove,
 			sdk.CanSetEnabled, sdk.CanChangeMembership, sdk.CanSetPassword, sdk.CanDelete,
 		},
-	}, open)
+	}, func(_ context.Context, settings Settings, log *slog.Logger) (*System, error) {
+		return open(settings, log, breaks)
+	})
 }
 
 // A System is the directory as this process sees it.
 type System struct {
 	settings Settings
+	breaks   string // the rule that it breaks, see Rogue; none if empty
 	log      *slog.Logger
 	script   *script
 
@@ -75,13 +85,13 @@ type System struct {
 	changed   chan struct{} // closed and renewed by every change
 }
 
-func open(_ context.Context, settings Settings, log *slog.Logger) (*System, error) {
+func open(settings Settings, log *slog.Logger, breaks string) (*System, error) {
 	j, err := openJournal(settings.State)
 	if err != nil {
 		return nil, sdk.Invalid(fmt.Sprintf("the state file %s cannot be opened", settings.State),
 			"Name a file in a folder that exists.").From(err)
 	}
-	s := &System{settings: settings, log: log, journal: j, changed: make(chan struct{})}
+	s := &System{settings: settings, breaks: breaks, log: log, journal: j, changed: make(chan struct{})}
 	s.script = &script{events: settings.Script, log: log, count: s.count}
 	if len(j.objects) == 0 {
 		if err := s.populate(); err != nil {

@@ -1,7 +1,11 @@
 package fake_test
 
 import (
+	"maps"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,7 +13,12 @@ import (
 	"github.com/drawbridge-id/drawbridge/plugins/fake"
 )
 
-func TestMain(m *testing.M) { connkit.Main(m, fake.New()) }
+func TestMain(m *testing.M) {
+	if fake.ServeRogue(os.Args) {
+		return
+	}
+	connkit.Main(m, fake.New())
+}
 
 // sound is what the kit tries the directory with when nothing goes wrong.
 func sound(t *testing.T) connkit.Config {
@@ -29,11 +38,54 @@ func sound(t *testing.T) connkit.Config {
 	}
 }
 
-// The directory keeps every rule when it is not told to break one.
+// The directory keeps every rule when it is not told to break one, and the kit
+// notices each that a rogue breaks: this is the test of the kit.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	report := connkit.Test(t, sound(t))
 	if n := report.Count(connkit.NotApplicable); n > 0 {
 		t.Errorf("%d rules do not apply; the directory can do everything", n)
 	}
+	for _, r := range report.Results {
+		t.Run("rogue "+r.Rule, func(t *testing.T) {
+			t.Parallel()
+			noticed(t, r.Rule)
+		})
+	}
+}
+
+// noticed fails unless the kit finds the rule broken by its rogue.
+func noticed(t *testing.T, rule string) {
+	c := sound(t)
+	c.Connector = fake.RoguePrefix + strings.ReplaceAll(rule, " ", "-")
+	c.Rules = []string{rule}
+	c.Dir = t.TempDir()
+	c.Settings = maps.Clone(c.Settings)
+	switch rule {
+	case "cancel read": // it must last
+		c.Settings["crowd"] = 200_000
+	case "cancel write":
+		c.Settings["latency"] = "30ms"
+	case "kill": // it forgets all with its process
+		delete(c.Settings, "state")
+	case "faults": // some must be seen
+		c.Rules = append(c.Rules, "not found")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Executable = self
+	report, err := connkit.Run(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(report.Results, func(r connkit.Result) bool { return r.Rule == rule })
+	if at < 0 || report.Results[at].Verdict != connkit.Failed || report.Passes {
+		t.Fatalf("the rogue that breaks it gets %+v; want it failed", report.Results)
+	}
+	if r := report.Results[at]; len(r.Found) == 0 || r.Why == "" || r.Cure == "" {
+		t.Errorf("result = %+v; want what was found, why it matters and how to cure it", r)
+	}
+	t.Log(strings.Join(report.Results[at].Found, "\n"))
 }

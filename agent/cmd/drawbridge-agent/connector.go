@@ -51,6 +51,7 @@ func (c *command) connectorNew() *cobra.Command {
 func (c *command) connectorTest() *cobra.Command {
 	var path string
 	var asJSON bool
+	var rules []string
 	cmd := &cobra.Command{
 		Use:   "test EXECUTABLE",
 		Short: "Try a connector, in whatever language, against every rule of the contract",
@@ -67,6 +68,7 @@ found, why it matters and how to cure it. Exit status 6: a rule is broken.`,
 			if config.Executable, err = filepath.Abs(args[0]); err != nil {
 				return err
 			}
+			config.Rules = rules
 			report, err := connkit.Run(cmd.Context(), config)
 			if err != nil {
 				return err
@@ -85,6 +87,7 @@ found, why it matters and how to cure it. Exit status 6: a rule is broken.`,
 		},
 	}
 	cmd.Flags().StringVar(&path, "config", "test.yaml", "what to try it on")
+	cmd.Flags().StringArrayVar(&rules, "rule", nil, "try this rule alone, by its name; may be given again")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report for machines")
 	return cmd
 }
