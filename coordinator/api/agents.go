@@ -10,6 +10,7 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
+	"github.com/drawbridge-id/drawbridge/coordinator/history"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
@@ -104,6 +105,13 @@ func agent(row store.Agent) client.Agent {
 	}
 	for _, c := range connectorsOf(row) {
 		a.Connectors = append(a.Connectors, c.Name+" "+c.Version)
+	}
+	if g := history.GuardrailOf(row); g.GetMode() != "" {
+		a.Guardrail = client.Guardrail{Mode: g.GetMode(), Digest: g.GetDigest(), Signed: g.GetSigned(), Summary: g.GetSummary(),
+			Waiting: len(g.GetWaiting()), Denied: g.GetDenied()}
+		if g.GetFault() != nil {
+			a.Guardrail.Fault = history.Trouble(g.GetFault())
+		}
 	}
 	return a
 }

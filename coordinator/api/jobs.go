@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -38,10 +40,36 @@ func (s *Server) listJobs(ctx context.Context, in *jobQuery) (*items[client.Job]
 		if err != nil {
 			return err
 		}
-		list, err = jobsOf(tx, who.tenant, rows)
-		return err
+		if list, err = jobsOf(tx, who.tenant, rows); err != nil {
+			return err
+		}
+		return heldByAgents(tx, who.tenant, list)
 	})
 	return listed(list), err
+}
+
+// heldByAgents says of jobs that were sent why they wait at a guardrail.
+func heldByAgents(tx *store.Tx, tenant string, list []client.Job) error {
+	if !slices.ContainsFunc(list, func(j client.Job) bool { return j.State == "sent" }) {
+		return nil
+	}
+	agents, err := tx.Agents(tenant)
+	if err != nil {
+		return err
+	}
+	waiting := make(map[string]string)
+	for _, row := range agents {
+		for _, w := range history.GuardrailOf(row).GetWaiting() {
+			waiting[fmt.Sprint(row.ID, " ", w.GetJob())] = w.GetCause()
+		}
+	}
+	for i := range list {
+		if cause := waiting[fmt.Sprint(list[i].Agent, " ", list[i].ID)]; cause != "" && list[i].State == "sent" {
+			list[i].Fault = &client.Trouble{Cause: "waits at the guardrail of the agent's host: " + cause,
+				NextStep: "Wait, or approve it on the agent's host with `drawbridge-agent approve`."}
+		}
+	}
+	return nil
 }
 
 // jobsOf gives jobs for people, with keys and names in the place of ids.

@@ -116,6 +116,8 @@ func (s *stream) take(ctx context.Context, frame *linkv1.ConnectRequest) error {
 			}
 			return nil
 		})
+	case *linkv1.ConnectRequest_Guardrail:
+		return s.Store.Write(ctx, func(tx *store.Tx) error { return s.takeGuardrail(tx, f.Guardrail) })
 	default:
 		s.log.DebugContext(ctx, "Frame of an unknown kind skipped")
 	}

@@ -41,6 +41,15 @@ func JobOf(r store.Job) client.Job {
 		Made: r.Made.Time(), Sent: r.Sent.Time(), Ended: r.Ended.Time()}
 }
 
+// GuardrailOf gives the guardrail that an agent last told of; empty if it never did.
+func GuardrailOf(row store.Agent) *linkv1.Guardrail {
+	g := new(linkv1.Guardrail)
+	if (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal([]byte(row.Guardrail), g) != nil {
+		return new(linkv1.Guardrail)
+	}
+	return g
+}
+
 // ObstacleOf gives a problem as the API shows it.
 func ObstacleOf(r store.Problem, p store.Person) client.Obstacle {
 	o := client.Obstacle{Person: p.Key, Display: p.Display, System: r.System, Kind: r.Kind, At: r.At.Time(), Retry: r.Retry.Time(), Tries: r.Tries}

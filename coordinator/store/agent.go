@@ -22,19 +22,23 @@ type Agent struct {
 	Generation  int64   // how often it was attested
 	Request     string  // to be attested anew; enroll's, JSON
 	Shut        Instant // when it was last revoked or attested anew
+	Guardrail   string  // linkv1.Guardrail as it last told, JSON
 }
 
 const agentColumns = "tenant, id, site, host, version, platform, enrolled, cert_serial, cert_expires, spool, batch, connected, seen, revoked, connectors, " +
-	"counter, attempt, generation, request, shut"
+	"counter, attempt, generation, request, shut, guardrail"
 
 func (a *Agent) fields() []any {
 	return []any{&a.Tenant, &a.ID, &a.Site, &a.Host, &a.Version, &a.Platform, &a.Enrolled, &a.CertSerial, &a.CertExpires,
 		&a.Spool, &a.Batch, &a.Connected, &a.Seen, &a.Revoked, &a.Connectors,
-		&a.Counter, &a.Attempt, &a.Generation, &a.Request, &a.Shut}
+		&a.Counter, &a.Attempt, &a.Generation, &a.Request, &a.Shut, &a.Guardrail}
 }
 
 // AddAgent stores a new agent.
 func (tx *Tx) AddAgent(a Agent) error {
+	if a.Guardrail == "" {
+		a.Guardrail = "{}"
+	}
 	tx.raise(&tx.store.Agents)
 	return insert(tx, "agent", agentColumns, "", []Agent{a})
 }
@@ -87,6 +91,11 @@ func (tx *Tx) ConnectAgent(a Agent) error {
 	return tx.changed(tx.exec(`UPDATE agent SET connected = ?, seen = ?, host = ?, version = ?, platform = ?,
 		batch = CASE WHEN spool = ? THEN batch ELSE 0 END, spool = ?, connectors = ?, counter = ?, attempt = ? WHERE tenant = ? AND id = ?`,
 		tx.Now, tx.Now, a.Host, a.Version, a.Platform, a.Spool, a.Spool, a.Connectors, a.Counter, a.Attempt, a.Tenant, a.ID))
+}
+
+// SetGuardrail stores which guardrail an agent obeys, as told now.
+func (tx *Tx) SetGuardrail(tenant, id, guardrail string) error {
+	return tx.changed(tx.exec("UPDATE agent SET guardrail = ? WHERE tenant = ? AND id = ?", guardrail, tenant, id))
 }
 
 // SeenAgent notes that an agent is here now.

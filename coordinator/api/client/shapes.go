@@ -51,6 +51,19 @@ type Agent struct {
 	Connectors  []string  `json:"connectors" doc:"Connectors installed there, with their versions"`
 	Generation  int64     `json:"generation" doc:"How often it was attested: certificates of an earlier generation are good for nothing"`
 	Approval    *Approval `json:"approval,omitempty" doc:"What it asks for, if it must be attested anew"`
+	Guardrail   Guardrail `json:"guardrail" doc:"Local policy that it obeys"`
+}
+
+// A Guardrail is the local policy that an agent obeys, as it told. It cannot be
+// changed from here.
+type Guardrail struct {
+	Mode    string   `json:"mode,omitempty" doc:"enforce, observe, built-in (there is no file) or broken (nothing is written)"`
+	Digest  string   `json:"digest,omitempty" doc:"SHA-256 of the file"`
+	Signed  bool     `json:"signed" doc:"The file is signed by the key that the host pins"`
+	Summary []string `json:"summary,omitempty" doc:"What it allows, a line for each system"`
+	Fault   *Trouble `json:"fault,omitempty" doc:"Why it is broken"`
+	Waiting int      `json:"waiting" doc:"Jobs that wait for an approval on the agent's host"`
+	Denied  uint64   `json:"denied" doc:"Jobs denied since the agent started; in mode observe, those that would have been"`
 }
 
 // An Approval is what an agent asks for that must be attested anew: it was away

@@ -27,9 +27,9 @@ func agentList(s *session) *cobra.Command {
 				return err
 			}
 			return s.show(list, func() {
-				t := newTable("AGENT", "SITE", "HOST", "STATE", "SINCE", "VERSION", "CERTIFICATE ENDS")
+				t := newTable("AGENT", "SITE", "HOST", "STATE", "SINCE", "VERSION", "CERTIFICATE ENDS", "GUARDRAIL")
 				for _, a := range list {
-					t.row(a.ID, a.Site, a.Host, standing(a), stamp(since(a)), a.Version, stamp(a.CertExpires))
+					t.row(a.ID, a.Site, a.Host, standing(a), stamp(since(a)), a.Version, stamp(a.CertExpires), guardrail(a.Guardrail))
 				}
 				t.print(s, "No agents yet. Make a token for the first with: drawbridge token create --site SITE")
 			})
@@ -43,6 +43,21 @@ func standing(a client.Agent) string {
 		return a.State + ", asks for approval"
 	}
 	return a.State
+}
+
+// guardrail says in a few words what an agent obeys, and what it holds back.
+func guardrail(g client.Guardrail) string {
+	text := orDash(g.Mode)
+	if g.Digest != "" {
+		text += fmt.Sprintf(" %.12s", g.Digest)
+	}
+	if g.Waiting > 0 {
+		text += fmt.Sprintf(", %d wait", g.Waiting)
+	}
+	if g.Denied > 0 {
+		text += fmt.Sprintf(", %d denied", g.Denied)
+	}
+	return text
 }
 
 func asks(a client.Agent) bool { return a.Approval != nil && a.Approval.State == "waiting" }
@@ -73,7 +88,14 @@ func (s *session) agent(a client.Agent) {
 	t.row("connectors", orDash(strings.Join(a.Connectors, ", ")))
 	t.row("joined", stamp(a.Enrolled))
 	t.row("certificate", fmt.Sprintf("ends %s, attested %d×", stamp(a.CertExpires), a.Generation))
+	t.row("guardrail", guardrail(a.Guardrail))
+	for _, line := range a.Guardrail.Summary {
+		t.row("", line)
+	}
 	t.bare(s)
+	if f := a.Guardrail.Fault; f != nil {
+		s.printf("\nThe guardrail cannot be used, and everything is denied: %s\n%s", f.Cause, f.NextStep)
+	}
 	if a.Approval == nil {
 		return
 	}
