@@ -16,31 +16,51 @@ import (
 
 // Open gives the process its settings, once. A fault says what is wrong with them.
 func (p *Process) Open(ctx context.Context, settings string, secrets map[string]string) (*connectorv1.Fault, error) {
+	p.secrets.Hide(secrets)
 	r, err := call(ctx, p, p.host.opt.CallWait, func(ctx context.Context) (*connectorv1.OpenResponse, error) {
 		return p.rpc.Open(ctx, &connectorv1.OpenRequest{Settings: settings, Secrets: secrets})
 	})
+	p.hide(r.GetFault())
 	return r.GetFault(), err
+}
+
+// hide takes the secrets out of a fault, which goes to the cloud: a connector
+// that is not built with the SDK may have put them there.
+func (p *Process) hide(f *connectorv1.Fault) {
+	if f == nil {
+		return
+	}
+	f.Cause, f.NextStep, f.Object, f.Raw = p.secrets.Text(f.Cause), p.secrets.Text(f.NextStep), p.secrets.Text(f.Object), p.secrets.Text(f.Raw)
 }
 
 // Probe tries the way to the system step by step.
 func (p *Process) Probe(ctx context.Context, classes []string) (*connectorv1.ProbeResponse, error) {
-	return call(ctx, p, p.host.opt.CallWait, func(ctx context.Context) (*connectorv1.ProbeResponse, error) {
+	r, err := call(ctx, p, p.host.opt.CallWait, func(ctx context.Context) (*connectorv1.ProbeResponse, error) {
 		return p.rpc.Probe(ctx, &connectorv1.ProbeRequest{Classes: classes})
 	})
+	for _, step := range r.GetSteps() {
+		step.Name, step.Detail = p.secrets.Text(step.GetName()), p.secrets.Text(step.GetDetail())
+		p.hide(step.GetFault())
+	}
+	return r, err
 }
 
 // Schema reads which classes and attributes the system has.
 func (p *Process) Schema(ctx context.Context) (*connectorv1.SchemaResponse, error) {
-	return call(ctx, p, p.host.opt.CallWait, func(ctx context.Context) (*connectorv1.SchemaResponse, error) {
+	r, err := call(ctx, p, p.host.opt.CallWait, func(ctx context.Context) (*connectorv1.SchemaResponse, error) {
 		return p.rpc.Schema(ctx, &connectorv1.SchemaRequest{})
 	})
+	p.hide(r.GetFault())
+	return r, err
 }
 
 // Find looks objects up.
 func (p *Process) Find(ctx context.Context, r *connectorv1.FindRequest) (*connectorv1.FindResponse, error) {
-	return call(ctx, p, p.host.opt.CallWait, func(ctx context.Context) (*connectorv1.FindResponse, error) {
+	found, err := call(ctx, p, p.host.opt.CallWait, func(ctx context.Context) (*connectorv1.FindResponse, error) {
 		return p.rpc.Find(ctx, r)
 	})
+	p.hide(found.GetFault())
+	return found, err
 }
 
 // Inspect tells what objects are to the security of the system.
@@ -70,6 +90,7 @@ func (p *Process) Read(ctx context.Context, r *connectorv1.ReadRequest, each fun
 			return nil, p.judge(ctx, err)
 		}
 		late.Stop() // the time that each takes is not the connector's
+		p.hide(response.GetEnd().GetFault())
 		if err := each(response); err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"runtime"
@@ -42,6 +43,7 @@ type Process struct {
 	kill    sync.Once
 	parted  chan struct{} // closed by Kill: the starting thread may go
 	waiting atomic.Int64  // calls under way
+	secrets sdk.Redactor  // that Open handed out: of its log and its faults
 	applier applier
 }
 
@@ -62,7 +64,7 @@ func (h *Host) spawn(ctx context.Context, name string, exe Executable, pin []byt
 		SecureConfig:     &plugin.SecureConfig{Checksum: pin, Hash: sha256.New()},
 		StartTimeout:     h.opt.StartWait,
 		GRPCDialOptions:  append(sdk.DialOptions(), grpc.WithIdleTimeout(0)), // see watchConnection
-		Logger:           newLogger(h.log, name),
+		Logger:           newLogger(slog.New(p.secrets.Handler(h.log.Handler())), name),
 	})
 	connected := make(chan error, 1)
 	go p.start(connected)
