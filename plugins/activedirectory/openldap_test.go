@@ -59,7 +59,7 @@ physicalDeliveryOfficeName: Building %[2]d
 func openSlapd(t testing.TB, url, caFile string) *client {
 	t.Helper()
 	c := connkit.Open(t, activedirectory.Connector(), map[string]any{"servers": []string{url}, "ca": caFile, "bind": "cn=admin,dc=corp"},
-		map[string]string{"password": "secret"})
+		map[string]string{"password": openldap.Password})
 	return &client{t: t, ConnectorServiceClient: c}
 }
 
@@ -119,7 +119,7 @@ func BenchmarkRead(b *testing.B) {
 			b.Fatalf("read %d entries; want %d", n, entries)
 		}
 		began = time.Now()
-		search := exec.Command("ldapsearch", append([]string{"-LLL", "-x", "-H", url, "-D", "cn=admin,dc=corp", "-w", "secret", "-b", "dc=corp",
+		search := exec.Command("ldapsearch", append([]string{"-LLL", "-x", "-H", url, "-D", "cn=admin,dc=corp", "-w", openldap.Password, "-b", "dc=corp",
 			"-E", "pr=1000/noprompt", "(objectClass=user)"}, slapdAttributes...)...)
 		search.Env = append(os.Environ(), "LDAPTLS_CACERT="+caFile)
 		out, err := search.Output()

@@ -27,6 +27,9 @@ import (
 	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/double/ca"
 )
 
+// Password of the administrator. It stands in no message by chance.
+const Password = "rig-admin-5361"
+
 // ErrNotInstalled says which package the rig wants.
 var ErrNotInstalled = errors.New("slapd not installed: apt-get install --no-install-recommends slapd ldap-utils")
 
@@ -74,7 +77,7 @@ func Start(ctx context.Context, opt Options) (*Server, error) {
 	if opt.Wait == 0 {
 		opt.Wait = 30 * time.Second
 	}
-	s := &Server{Base: opt.Base, AdminDN: "cn=admin," + opt.Base, Password: "secret", exited: make(chan struct{})}
+	s := &Server{Base: opt.Base, AdminDN: "cn=admin," + opt.Base, Password: Password, exited: make(chan struct{})}
 	if s.dir, err = os.MkdirTemp("", "openldap-"); err != nil {
 		return nil, err
 	}
