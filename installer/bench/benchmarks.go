@@ -8,7 +8,8 @@ var benchmarks = []benchmark{
 	{"ad_write_samba", "accounts written to Samba through the whole path against bare go-ldap", adWriteSamba},
 	{"cycle_first", "100,000 workers from CSV to accounts against a bare program", cycleFirst},
 	{"cycle_nochange", "1,000,000 workers, nothing changed, against draining the connector; then 1 % changed", cycleNoChange},
-	{"ldap_read", "100,000 entries of OpenLDAP through connector and agent against C ldapsearch", ldapRead},
+	{"ldap_read", "100,000 entries of OpenLDAP through connector activedirectory and agent against C ldapsearch", ldapByAD},
+	{"openldap_read", "the same through connector ldap", ldapByLDAP},
 	{"self_tuning", "changes at the concurrency that the agent found against the best fixed one", selfTuning},
 	{"agent_idle", "an agent with nothing to do", agentIdle},
 }

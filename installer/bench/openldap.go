@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,92 +12,33 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/installer/stage"
 	"github.com/drawbridge-id/drawbridge/installer/workers"
-	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/double/ca"
 	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/double/seed"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/openldap"
 )
-
-const slapdConf = `include /etc/ldap/schema/core.schema
-include /etc/ldap/schema/cosine.schema
-attributetype ( 1.3.6.1.4.1.99999.1.1 NAME 'sAMAccountName' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
-attributetype ( 1.3.6.1.4.1.99999.1.2 NAME 'userPrincipalName' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
-attributetype ( 1.3.6.1.4.1.99999.1.3 NAME 'employeeID' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
-attributetype ( 1.3.6.1.4.1.99999.1.4 NAME 'userAccountControl' EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
-attributetype ( 1.3.6.1.4.1.99999.1.5 NAME 'department' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
-attributetype ( 1.3.6.1.4.1.99999.1.6 NAME 'displayName' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
-objectclass ( 1.3.6.1.4.1.99999.2.1 NAME 'user' SUP organizationalPerson STRUCTURAL
-  MAY ( givenName $ sAMAccountName $ userPrincipalName $ employeeID $ userAccountControl $ department $ displayName $ mail ) )
-modulepath /usr/lib/ldap
-moduleload back_mdb
-pidfile %[1]s/slapd.pid
-TLSCACertificateFile %[1]s/ca.pem
-TLSCertificateFile %[1]s/cert.pem
-TLSCertificateKeyFile %[1]s/key.pem
-sizelimit unlimited
-database mdb
-suffix "dc=corp,dc=example,dc=test"
-rootdn "cn=admin,dc=corp,dc=example,dc=test"
-rootpw secret
-directory %[1]s/db
-maxsize 4294967296
-index objectClass,employeeID,sAMAccountName,entryUUID eq
-`
 
 // An openLDAP is a slapd with a schema like Active Directory's and people in it.
 type openLDAP struct {
 	stage.Domain
-	process *exec.Cmd
+	server *openldap.Server
 }
 
-func (o *openLDAP) Close() {
-	_ = o.process.Process.Kill()
-	_ = o.process.Wait()
-}
+func (o *openLDAP) Close() { _ = o.server.Stop() }
 
-// startOpenLDAP loads count people into a new slapd in dir, offline, and starts it.
+// startOpenLDAP loads count people into a new slapd, offline, and starts it.
 func startOpenLDAP(ctx context.Context, dir string, count int) (*openLDAP, error) {
-	if _, err := exec.LookPath("/usr/sbin/slapd"); err != nil {
-		return nil, errors.New("slapd is not installed; `make rigs` installs it")
-	}
-	if err := os.MkdirAll(filepath.Join(dir, "db"), 0o700); err != nil {
-		return nil, err
-	}
-	if _, _, err := ca.Write(dir, "bench", "127.0.0.1"); err != nil {
-		return nil, err
-	}
-	conf := filepath.Join(dir, "slapd.conf")
-	if err := os.WriteFile(conf, fmt.Appendf(nil, slapdConf, dir), 0o600); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	ldif := filepath.Join(dir, "people.ldif")
 	if err := writeLDIF(ldif, count); err != nil {
 		return nil, err
 	}
-	if out, err := exec.CommandContext(ctx, "/usr/sbin/slapadd", "-q", "-f", conf, "-l", ldif).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("slapadd: %w\n%s", err, out)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	s, err := openldap.Start(ctx, openldap.Options{Base: "dc=corp,dc=example,dc=test", LDIF: ldif, Database: "index entryUUID eq\n"})
 	if err != nil {
 		return nil, err
 	}
-	address := listener.Addr().String()
-	listener.Close()
-	o := &openLDAP{Domain: stage.Domain{Address: seed.Address{LDAPS: "ldaps://" + address, CA: filepath.Join(dir, "ca.pem"), Base: "dc=corp,dc=example,dc=test",
-		Bind: "cn=admin,dc=corp,dc=example,dc=test", Password: "secret"}}}
-	o.process = exec.CommandContext(ctx, "/usr/sbin/slapd", "-d", "0", "-f", conf, "-h", o.LDAPS)
-	if err := o.process.Start(); err != nil {
-		return nil, err
-	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		conn, err := o.Dial()
-		if err == nil {
-			conn.Close()
-			return o, nil
-		}
-		if time.Now().After(deadline) {
-			o.Close()
-			return nil, fmt.Errorf("slapd does not answer: %w", err)
-		}
-	}
+	return &openLDAP{server: s, Domain: stage.Domain{Address: seed.Address{
+		LDAPS: s.LDAPS, CA: s.CAFile, Base: s.Base, Bind: s.AdminDN, Password: s.Password}}}, nil
 }
 
 func writeLDIF(path string, count int) error {
@@ -107,8 +47,7 @@ func writeLDIF(path string, count int) error {
 		return err
 	}
 	w := bufio.NewWriterSize(file, 1<<20)
-	fmt.Fprint(w, "dn: dc=corp,dc=example,dc=test\nobjectClass: top\nobjectClass: domain\ndc: corp\n\n",
-		"dn: ou=Staff,dc=corp,dc=example,dc=test\nobjectClass: top\nobjectClass: organizationalUnit\nou: Staff\n\n")
+	fmt.Fprint(w, "dn: ou=Staff,dc=corp,dc=example,dc=test\nobjectClass: top\nobjectClass: organizationalUnit\nou: Staff\n\n")
 	for i := range count {
 		p := workers.At(i)
 		fmt.Fprintf(w, `dn: cn=Person %[1]s,ou=Staff,dc=corp,dc=example,dc=test
@@ -137,8 +76,8 @@ l: Berlin
 
 const ldapDocument = `system: hr
 site: hq
-connector: activedirectory
-settings: {servers: [%q], ca: %q, base: %q, bind: %q}
+connector: %s
+settings: {servers: [%q], ca: %q, base: %q, bind: %q%s}
 read: {every: 24h, full_every: 48h}
 source:
   class: user
@@ -156,24 +95,33 @@ source:
     emails.work: mail
 `
 
+// ldapByAD and ldapByLDAP are the same measure of two connectors.
+func ldapByAD(ctx context.Context, b *bench) ([]Figure, error) {
+	return ldapRead(ctx, b, "ldap", "activedirectory", "")
+}
+
+func ldapByLDAP(ctx context.Context, b *bench) ([]Figure, error) {
+	return ldapRead(ctx, b, "openldap", "ldap", ", classes: {user: {object_classes: [user], naming: cn}}")
+}
+
 // ldapRead reads 100,000 entries of OpenLDAP twice: the first time they are
-// sent, stored and become people (ldap_import); the second time nothing has
-// changed, so that it is the read through connector and agent alone
-// (ldap_read). The other side is C ldapsearch reading the same attributes of
-// the same entries by the same pages.
-func ldapRead(ctx context.Context, b *bench) ([]Figure, error) {
+// sent, stored and become people (…_import); the second time nothing has
+// changed, so that it is the read through connector and agent alone. The other
+// side is C ldapsearch reading the same attributes of the same entries by the
+// same pages.
+func ldapRead(ctx context.Context, b *bench, name, connector, settings string) ([]Figure, error) {
 	const count = 100_000
-	o, err := startOpenLDAP(ctx, b.dir+"/openldap", count)
+	o, err := startOpenLDAP(ctx, b.dir+"/"+name, count)
 	if err != nil {
 		return nil, err
 	}
 	defer o.Close()
-	s, err := stage.Start(ctx, stage.Options{Bin: b.bin, Dir: b.dir + "/product"})
+	s, err := stage.Start(ctx, stage.Options{Bin: b.bin, Dir: b.dir + "/product-" + name})
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	if err := s.Apply(ctx, "ldap.yaml", fmt.Sprintf(ldapDocument, o.LDAPS, o.CA, o.Base, o.Bind)); err != nil {
+	if err := s.Apply(ctx, "ldap.yaml", fmt.Sprintf(ldapDocument, connector, o.LDAPS, o.CA, o.Base, o.Bind, settings)); err != nil {
 		return nil, err
 	}
 	began := time.Now()
@@ -202,9 +150,9 @@ func ldapRead(ctx context.Context, b *bench) ([]Figure, error) {
 		search = best(search, took)
 	}
 	return []Figure{
-		against("ldap_read", count/read.Seconds(), "entries/s", count/search.Seconds()),
-		against("ldap_import", count/imported.Seconds(), "entries/s", count/search.Seconds()),
-		{Name: "ldap_import_peak", Value: float64(peak) / (1 << 20), Unit: "MiB"},
+		against(name+"_read", count/read.Seconds(), "entries/s", count/search.Seconds()),
+		against(name+"_import", count/imported.Seconds(), "entries/s", count/search.Seconds()),
+		{Name: name + "_import_peak", Value: float64(peak) / (1 << 20), Unit: "MiB"},
 	}, nil
 }
 

@@ -39,11 +39,11 @@ rootdn "ADMIN"
 rootpw SECRET
 directory DIR/db
 index objectClass,sAMAccountName,userPrincipalName,employeeID,objectGUID,mail,cn,uid,member,manager eq
-dbnosync
 DATABASE`
 
 // The overlays of a database of which nothing is said.
-const overlays = `overlay memberof
+const overlays = `dbnosync
+overlay memberof
 memberof-group-oc group
 overlay refint
 refint_attributes member manager
@@ -53,7 +53,8 @@ refint_attributes member manager
 // references follow renames and deletions, changes are told by syncrepl, with a
 // log of a thousand deletions, and accounts can be locked by the password policy,
 // which is the entry cn=policy below the base, if there is one.
-const Standard = `index entryUUID,entryCSN,memberUid,uniqueMember eq
+const Standard = `dbnosync
+index entryUUID,entryCSN,memberUid,uniqueMember eq
 overlay memberof
 memberof-group-oc groupOfNames
 overlay refint
