@@ -62,6 +62,7 @@ func TestExamine_healthyHost(t *testing.T) {
 func TestExamine_throughProxy(t *testing.T) {
 	t.Parallel()
 	d := newCoordinator(t).host(t)
+	d.Systems = probes{"corp-ad": {{Name: "bind as svc", Outcome: connectorv1.Outcome_OUTCOME_DONE}}}
 	d.Dialer = &proxy.Dialer{URL: newInterceptor(t, false).url}
 	for _, f := range d.Examine(t.Context()) {
 		if f.Outcome != doctor.Passed {
