@@ -13,6 +13,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -28,13 +29,19 @@ import (
 	"github.com/drawbridge-id/drawbridge/agent/host"
 	"github.com/drawbridge-id/drawbridge/agent/identity"
 	"github.com/drawbridge-id/drawbridge/agent/link"
+	"github.com/drawbridge-id/drawbridge/agent/proxy"
 	"github.com/drawbridge-id/drawbridge/agent/runner"
 	"github.com/drawbridge-id/drawbridge/agent/settings"
 	"github.com/drawbridge-id/drawbridge/agent/spool"
 	"github.com/drawbridge-id/drawbridge/agent/vault"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	protoidentity "github.com/drawbridge-id/drawbridge/proto/identity"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
+
+// ErrRestart is what [Agent.Run] returns when the agent is to be made anew: an
+// admin has let it in again, and it begins with an empty journal.
+var ErrRestart = identity.ErrAttested
 
 const (
 	window    = 4096            // jobs held unfinished: enough for 100 ms of way there and back at tens of thousands a second
@@ -78,6 +85,10 @@ func New(c *config.Config, version string, log *slog.Logger) (*Agent, error) {
 	if a.vault, err = vault.Open(c.Data); err != nil {
 		return nil, err
 	}
+	a.identity.Dial = NewDialer(c, a.vault).Dial
+	if err := a.identity.Fresh(func() error { return setAside(c.Data) }); err != nil {
+		return nil, err
+	}
 	if a.spool, err = spool.Open(filepath.Join(c.Data, "spool.db"), spool.Options{}); err != nil {
 		return nil, err
 	}
@@ -106,6 +117,8 @@ func New(c *config.Config, version string, log *slog.Logger) (*Agent, error) {
 		Site:    site{a},
 		Log:     log.With("part", "link"),
 		Linked:  a.linked,
+		Dial:    a.identity.Dial,
+		Self:    a.identity,
 	}
 	a.runner = &runner.Runner{
 		Spool:       a.spool,
@@ -119,6 +132,38 @@ func New(c *config.Config, version string, log *slog.Logger) (*Agent, error) {
 		Log:         log.With("part", "runner"),
 	}
 	return a, nil
+}
+
+// NewDialer returns the way to the coordinator.
+func NewDialer(c *config.Config, v *vault.Vault) *proxy.Dialer {
+	return &proxy.Dialer{URL: c.Proxy.URL, Credentials: func() (proxy.Credentials, error) {
+		if c.Proxy.User == "" {
+			return proxy.Credentials{}, nil
+		}
+		password, err := v.Get(ProxySecret, "password", ProxyAnchors(c))
+		return proxy.Credentials{User: c.Proxy.User, Password: password}, err
+	}}
+}
+
+// ProxySecret is the system under which the vault keeps the password of the
+// proxy: no real one can have this name.
+const ProxySecret = ".proxy"
+
+// ProxyAnchors is what the password of the proxy is bound to.
+func ProxyAnchors(c *config.Config) vault.Anchors {
+	return vault.Anchors{"url": c.Proxy.URL, "user": c.Proxy.User}
+}
+
+// setAside puts away what an agent remembers that was attested anew: its journal
+// and what it knows of systems are of another life. The journal is kept, to be
+// looked at; the coordinator sends again what is open, and everything is read.
+func setAside(data string) error {
+	path := filepath.Join(data, "spool.db")
+	err := os.Rename(path, path+".before-"+time.Now().UTC().Format("20060102T150405Z"))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, os.RemoveAll(filepath.Join(data, "snapshots")))
 }
 
 // NewHost returns the host of the configured connectors.
@@ -205,6 +250,18 @@ func (a *Agent) linked(up bool, err error) {
 		a.since = time.Now()
 	}
 	a.up, a.err = up, err
+	refusal := (*protoidentity.Refusal)(nil)
+	if !errors.As(err, &refusal) {
+		return
+	}
+	switch refusal.Reason {
+	case protoidentity.Expired:
+		a.identity.RenewNow()
+	case protoidentity.Doubted:
+		if err := a.identity.Doubt(refusal.Message); err != nil {
+			a.log.Error("Request to be let in again not stored", "err", err)
+		}
+	}
 }
 
 // Status says how the agent is.
@@ -219,6 +276,7 @@ func (a *Agent) Status() control.Status {
 		s.LinkError = a.err.Error()
 	}
 	a.mu.Unlock()
+	s.AskingKey, s.Asking = a.identity.Asking()
 	s.Results, s.Records = a.spool.Held()
 	g := a.guard.State()
 	s.Guardrail = control.Guardrail{Mode: g.GetMode(), File: a.config.Guardrail.File, Digest: g.GetDigest(), Signed: g.GetSigned(),

@@ -8,6 +8,7 @@
 //	  - path: /usr/lib/drawbridge/drawbridge-connectors
 //	    sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 //	    serves: [activedirectory, csv]
+//	proxy: {url: "http://proxy.corp.example:3128", user: 'CORP\svc'}  # its password is in the vault
 //	folders: [/srv/hr]               # the only places whose files a system may name
 //	concurrency: {corp-ad: 4}        # operations at a time, where not to be found by measuring
 //	guardrail: {key: MCow…}          # who must have signed guardrail.yaml (agent/guard)
@@ -25,6 +26,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -32,12 +34,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/drawbridge-id/drawbridge/agent/proxy"
 )
 
 // A Config is the content of agent.yaml.
 type Config struct {
 	Coordinator string         `yaml:"coordinator"` // Required. host:port
 	Data        string         `yaml:"data"`        // Optional. Folder of the agent's state; see [DefaultData]
+	Proxy       Proxy          `yaml:"proxy"`       // Optional. By which the coordinator is reached
 	Connectors  []Connector    `yaml:"connectors"`  // Optional. None: the agent runs no job
 	Folders     []string       `yaml:"folders"`     // Optional. None: no system may name a file
 	Concurrency map[string]int `yaml:"concurrency"` // Optional. Operations at a time by system; of others the agent finds the best by measuring
@@ -56,6 +61,13 @@ type Connector struct {
 type Guardrail struct {
 	File string `yaml:"file"` // Optional. Absolute; guardrail.yaml beside agent.yaml by default
 	Key  string `yaml:"key"`  // Optional. Public key (Ed25519, base64) without whose signature nothing is allowed
+}
+
+// A Proxy is an HTTP proxy that connections to the coordinator go by. Its
+// password is never in the file: `drawbridge-agent secret set proxy password`.
+type Proxy struct {
+	URL  string `yaml:"url"`  // Optional. http://host:port; "none" for none; empty: as HTTPS_PROXY and NO_PROXY say
+	User string `yaml:"user"` // Optional. DOMAIN\name or name, where the proxy wants one
 }
 
 // MostAtATime is the greatest concurrency that may be set for a system.
@@ -143,6 +155,13 @@ func (c *Config) check(d *decoder) {
 	default:
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 			d.faultAt("coordinator", "port %q is not a number from 1 to 65535", port)
+		}
+	}
+	if c.Proxy.URL != "" {
+		if err := proxy.Check(c.Proxy.URL); err != nil {
+			d.faultAt("proxy.url", "%v", err)
+		} else if u, err := url.Parse(c.Proxy.URL); err == nil && u.User != nil {
+			d.faultAt("proxy.url", "holds a user or password: give the user as proxy.user, and the password with `drawbridge-agent secret set proxy password`")
 		}
 	}
 	d.absolute("data", c.Data)

@@ -53,6 +53,8 @@ type Status struct {
 	Since       time.Time `json:"since"`                // of being connected, or not
 	LinkError   string    `json:"link_error,omitempty"` // why the last connection ended
 	CertEnds    time.Time `json:"certificate_ends"`
+	Asking      string    `json:"asking,omitempty"`     // why an admin must approve this agent
+	AskingKey   string    `json:"asking_key,omitempty"` // fingerprint of what is to be approved
 	Results     int       `json:"results_unconfirmed"`
 	Records     int64     `json:"record_bytes_unconfirmed"`
 	Systems     []System  `json:"systems"`

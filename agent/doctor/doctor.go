@@ -7,13 +7,14 @@
 // agent thinks of itself is `drawbridge-agent status` (agent/control). The
 // steps inside a system are its connector's Probe, which the caller hands in.
 //
-//	configuration ─► data folder ─► identity ─► name ─► TCP ─► TLS ─► coordinator, clock
+//	configuration ─► data folder ─► identity ─► name or proxy ─► TCP ─► TLS ─► coordinator, clock
 //	                 └─► connectors ─► spool ─► vault ─► systems
 //
 // A step whose forerunner failed is left out and says which that was.
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-id/drawbridge/agent/config"
+	"github.com/drawbridge-id/drawbridge/agent/proxy"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
@@ -58,6 +60,7 @@ type Doctor struct {
 	ConfigPath string
 	Config     *config.Config
 	ConfigErr  error
+	Dialer     *proxy.Dialer // Optional. To the coordinator; nil means as the environment says
 	Systems    prober
 }
 
@@ -66,7 +69,7 @@ const stepWait = 10 * time.Second
 
 // Examine goes through all steps, and returns what they found in the order of the package comment.
 func (d *Doctor) Examine(ctx context.Context) []Finding {
-	e := &examination{ctx: ctx, config: d.Config}
+	e := &examination{ctx: ctx, config: d.Config, dialer: cmp.Or(d.Dialer, new(proxy.Dialer))}
 	if d.ConfigErr != nil || d.Config == nil {
 		e.fail("configuration", fmt.Sprintf("%s: %v", d.ConfigPath, d.ConfigErr), "mend the lines named, then check with `drawbridge-agent validate`")
 		return e.findings

@@ -25,6 +25,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/agent/doctor"
 	"github.com/drawbridge-id/drawbridge/agent/host"
 	agentidentity "github.com/drawbridge-id/drawbridge/agent/identity"
+	"github.com/drawbridge-id/drawbridge/agent/proxy"
 	"github.com/drawbridge-id/drawbridge/agent/spool"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	"github.com/drawbridge-id/drawbridge/proto/identity"
@@ -57,6 +58,19 @@ func TestExamine_healthyHost(t *testing.T) {
 	}
 }
 
+// Through a proxy that lets everything through all is as well as without one.
+func TestExamine_throughProxy(t *testing.T) {
+	t.Parallel()
+	d := newCoordinator(t).host(t)
+	d.Systems = probes{"corp-ad": {{Name: "bind as svc", Outcome: connectorv1.Outcome_OUTCOME_DONE}}}
+	d.Dialer = &proxy.Dialer{URL: newInterceptor(t, false).url}
+	for _, f := range d.Examine(t.Context()) {
+		if f.Outcome != doctor.Passed {
+			t.Errorf("%s: %s: %s; want ok", f.Step, f.Outcome, f.Detail)
+		}
+	}
+}
+
 // Each fault is found at its step, with its cause and what to do, and what depends on it is left out.
 func TestExamine_namesFaults(t *testing.T) {
 	t.Parallel()
@@ -86,6 +100,12 @@ func TestExamine_namesFaults(t *testing.T) {
 			"TCP to coordinator", []string{"refused", "firewall"}, "TLS to coordinator"},
 		{"intercepted", func(t *testing.T, _ *coordinator, d *doctor.Doctor) { d.Config.Coordinator = newCoordinator(t).address },
 			"TLS to coordinator", []string{`issued by "CN=Authority`, "inspects TLS"}, "coordinator"},
+		{"intercepted by a proxy", func(t *testing.T, _ *coordinator, d *doctor.Doctor) {
+			d.Dialer = &proxy.Dialer{URL: newInterceptor(t, true).url}
+		}, "TLS to coordinator", []string{`issued by "CN=Contoso TLS Inspection CA,O=Contoso Security"`, "ask the network team to except"}, "coordinator"},
+		{"proxy gone", func(t *testing.T, _ *coordinator, d *doctor.Doctor) {
+			d.Dialer = &proxy.Dialer{URL: "http://" + shutPort(t)}
+		}, "TCP to coordinator", []string{"refused", "proxy.url"}, "TLS to coordinator"},
 		{"clock", func(_ *testing.T, c *coordinator, _ *doctor.Doctor) { c.ahead.Store(int64(2 * time.Hour)) },
 			"clock", []string{"2h0m0s slow", "time service"}, ""},
 		{"revoked", func(_ *testing.T, c *coordinator, _ *doctor.Doctor) { c.revoked.Store(true) },

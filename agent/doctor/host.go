@@ -14,6 +14,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/agent/config"
 	"github.com/drawbridge-id/drawbridge/agent/host"
 	agentidentity "github.com/drawbridge-id/drawbridge/agent/identity"
+	"github.com/drawbridge-id/drawbridge/agent/proxy"
 	"github.com/drawbridge-id/drawbridge/agent/spool"
 	"github.com/drawbridge-id/drawbridge/agent/vault"
 )
@@ -22,6 +23,7 @@ import (
 type examination struct {
 	ctx      context.Context // of Examine, which this lives in
 	config   *config.Config
+	dialer   *proxy.Dialer
 	self     *agentidentity.Identity // nil: none that can be used
 	findings []Finding
 }
@@ -109,17 +111,23 @@ func (e *examination) identity() {
 		e.fail(step, err.Error(), "restore the file from a backup, or enrol again")
 		return
 	}
+	self.Dial = e.dialer.Dial
 	e.self = self
 	cert, now := self.Certificate(), time.Now()
 	left := cert.NotAfter.Sub(now).Round(time.Minute)
+	if key, why := self.Asking(); key != "" {
+		e.fail(step, fmt.Sprintf("an admin must approve this agent before it works again: %s", why),
+			fmt.Sprintf("have it approved, if key %s is shown there, too: drawbridge agent show %s", key, self.Agent().ID))
+		return
+	}
 	switch {
 	case now.After(cert.NotAfter):
 		e.fail(step, fmt.Sprintf("the certificate of %s ended %s ago, %s", self.Agent(), -left, stamp(cert.NotAfter)),
-			"see that this host's clock is right; if it is, enrol again with a new join token")
+			"see that this host's clock is right, and start the agent: it renews by itself, or asks an admin of the coordinator to approve it")
 	case now.Before(cert.NotBefore):
 		e.fail(step, fmt.Sprintf("the certificate of %s begins in %s, %s", self.Agent(), cert.NotBefore.Sub(now).Round(time.Second), stamp(cert.NotBefore)),
 			"set this host's clock, best by time service")
-	case now.After(self.Due().Add(24 * time.Hour)):
+	case now.After(self.Due().Add(cert.NotAfter.Sub(self.Due()) / 2)):
 		e.warn(step, fmt.Sprintf("%s; its certificate ends in %s and was to be renewed %s", self.Agent(), left, stamp(self.Due())),
 			"see that the agent runs and reaches its coordinator: it renews by itself")
 	default:

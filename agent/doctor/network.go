@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drawbridge-id/drawbridge/agent/proxy"
 	"github.com/drawbridge-id/drawbridge/proto/identity"
 )
 
@@ -35,6 +36,15 @@ func (e *examination) resolve(step string) bool {
 		e.fail(step, err.Error(), "write coordinator in agent.yaml as name:port")
 		return false
 	}
+	by, err := e.dialer.Proxy(e.config.Coordinator)
+	if err != nil {
+		e.fail("proxy", err.Error(), "correct proxy.url in agent.yaml, or HTTPS_PROXY")
+		return false
+	}
+	if by != nil {
+		e.pass(step, "left to the proxy "+by.Host)
+		return true
+	}
 	if net.ParseIP(host) != nil {
 		e.pass(step, host+" is an address")
 		return true
@@ -52,7 +62,14 @@ func (e *examination) resolve(step string) bool {
 
 func (e *examination) connect(step string) bool {
 	began := time.Now()
-	conn, err := (&net.Dialer{Timeout: stepWait}).DialContext(e.ctx, "tcp", e.config.Coordinator)
+	ctx, cancel := context.WithTimeout(e.ctx, stepWait)
+	defer cancel()
+	conn, err := e.dialer.Dial(ctx, e.config.Coordinator)
+	var refused *proxy.Error
+	if errors.As(err, &refused) {
+		e.fail(step, err.Error(), refused.Next())
+		return false
+	}
 	if err != nil {
 		e.fail(step, err.Error(), "let TCP to "+e.config.Coordinator+" out through the firewall, and see that the coordinator runs")
 		return false
@@ -69,14 +86,15 @@ func (e *examination) handshake(step string) bool {
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, stepWait)
 	defer cancel()
-	conn, err := (&tls.Dialer{Config: e.self.TLS()}).DialContext(ctx, "tcp", e.config.Coordinator)
+	conn, err := e.secure(ctx, e.self.TLS())
 	var foreign *identity.AuthorityError
 	var clock *identity.ClockError
 	switch {
 	case errors.As(err, &foreign):
 		e.fail(step, fmt.Sprintf("the server's certificate was issued by %q, and not by our coordinator's authority %q (%s)",
 			foreign.Issuer, e.self.Authority().Subject.String(), foreign.Reason),
-			"if a proxy or firewall inspects TLS, except "+e.config.Coordinator+" from inspection; else correct the address in agent.yaml")
+			"if that is a proxy or firewall that inspects TLS, ask the network team to except "+e.config.Coordinator+
+				" from inspection (it is mutual TLS 1.3 by a private authority, which cannot be inspected); else correct the address in agent.yaml")
 	case errors.As(err, &clock):
 		e.fail(step, clock.Error(), "set this host's clock, best by time service")
 	case err != nil:
@@ -87,6 +105,20 @@ func (e *examination) handshake(step string) bool {
 		return true
 	}
 	return false
+}
+
+// secure shakes hands with whoever answers.
+func (e *examination) secure(ctx context.Context, cfg *tls.Config) (net.Conn, error) {
+	raw, err := e.dialer.Dial(ctx, e.config.Coordinator)
+	if err != nil {
+		return nil, err
+	}
+	conn := tls.Client(raw, cfg)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	return conn, nil
 }
 
 // meet shakes hands before there is an identity: it can only say who answers.
@@ -101,7 +133,7 @@ func (e *examination) meet(step string) bool {
 			return nil
 		},
 	}
-	conn, err := (&tls.Dialer{Config: look}).DialContext(ctx, "tcp", e.config.Coordinator)
+	conn, err := e.secure(ctx, look)
 	if err != nil {
 		e.fail(step, err.Error(), "see that "+e.config.Coordinator+" is the coordinator's port for agents, and that nothing between cuts TLS 1.3")
 		return false

@@ -13,7 +13,7 @@ import (
 // clock. It asks for a renewal without saying for which key: nothing is made,
 // and the refusal carries the clock. Errors are those of a renewal.
 func (i *Identity) Ask(ctx context.Context, address string) (clock time.Time, err error) {
-	conn, err := dial(address, i.TLS())
+	conn, err := dial(i.Dial, address, i.TLS())
 	if err != nil {
 		return time.Time{}, err
 	}

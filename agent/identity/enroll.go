@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,7 +28,15 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// An Enrollment is what joining needs. All fields but Again are required.
+// A Dial connects to host:port, by whatever way leads there.
+type Dial func(ctx context.Context, address string) (net.Conn, error)
+
+// directly is the way if no other is given.
+func directly(ctx context.Context, address string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "tcp", address)
+}
+
+// An Enrollment is what joining needs. All fields but Again and Dial are required.
 type Enrollment struct {
 	Token   identity.Token
 	Address string // host:port of the coordinator
@@ -35,6 +44,7 @@ type Enrollment struct {
 	Host    string // name of this host, for people
 	Version string // of the agent
 	Again   bool   // replace an identity that is there
+	Dial    Dial   // to the coordinator; nil means directly
 }
 
 // Enroll makes a key, has the coordinator sign a certificate for it against the
@@ -64,7 +74,7 @@ func Enroll(ctx context.Context, e Enrollment) (*Identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("join coordinator %s: its answer cannot be used: %w", e.Address, err)
 	}
-	if err := i.dropNext(); err != nil {
+	if err := errors.Join(i.dropNext(), i.dropAsked()); err != nil {
 		return nil, err
 	}
 	return i, durable.ReplaceFile(filepath.Join(dir, currentFile), text)
@@ -72,7 +82,7 @@ func Enroll(ctx context.Context, e Enrollment) (*Identity, error) {
 
 // join sends the token, to the coordinator that it names and no other.
 func join(ctx context.Context, e Enrollment, csr []byte) (*linkv1.EnrollResponse, error) {
-	conn, err := dial(e.Address, identity.EnrollTLS(e.Token.Fingerprint()))
+	conn, err := dial(e.Dial, e.Address, identity.EnrollTLS(e.Token.Fingerprint()))
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +102,13 @@ func accept(dir string, token identity.Token, key *ecdsa.PrivateKey, answer *lin
 	if identity.Fingerprint(authority) != token.Fingerprint() {
 		return nil, nil, errors.New("its authority is not the one the join token names")
 	}
-	i := &Identity{dir: dir, authority: authority}
-	if i.current, err = signed(key, answer.GetChain(), authority); err != nil {
+	i := newIdentity(dir, authority)
+	cert, err := signed(key, answer.GetChain(), authority)
+	if err != nil {
 		return nil, nil, err
 	}
-	if i.agent, err = identity.OfCertificate(i.current.Leaf); err != nil {
+	i.use(cert)
+	if i.agent, err = identity.OfCertificate(cert.Leaf); err != nil {
 		return nil, nil, err
 	}
 	text, err := encode(key, answer.GetChain(), authority.Raw)
@@ -147,11 +159,15 @@ const callTimeout = 30 * time.Second
 type connection struct {
 	*grpc.ClientConn
 	address string
-	refused *atomic.Pointer[error]
+	refused *atomic.Pointer[error] // by this end, in the handshake
+	missed  *atomic.Pointer[error] // no connection
 }
 
-func dial(address string, cfg *tls.Config) (connection, error) {
-	var refused atomic.Pointer[error]
+func dial(by Dial, address string, cfg *tls.Config) (connection, error) {
+	var refused, missed atomic.Pointer[error]
+	if by == nil {
+		by = directly
+	}
 	verify := cfg.VerifyConnection
 	cfg.VerifyConnection = func(state tls.ConnectionState) error {
 		err := verify(state)
@@ -160,11 +176,18 @@ func dial(address string, cfg *tls.Config) (connection, error) {
 		}
 		return err
 	}
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(credentials.NewTLS(cfg)))
+	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(credentials.NewTLS(cfg)),
+		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+			conn, err := by(ctx, address)
+			if err != nil {
+				missed.Store(&err)
+			}
+			return conn, err
+		}))
 	if err != nil {
 		return connection{}, fmt.Errorf("coordinator's address %q: %w", address, err)
 	}
-	return connection{conn, address, &refused}, nil
+	return connection{conn, address, &refused, &missed}, nil
 }
 
 // explain returns what a person can act on of a call's error.
@@ -177,6 +200,9 @@ func (c connection) explain(err error) error {
 	}
 	if p := c.refused.Load(); p != nil {
 		return *p
+	}
+	if p := c.missed.Load(); p != nil {
+		return fmt.Errorf("%w: %w: check the address, DNS, and that the firewall lets out TCP to %s", ErrUnreachable, *p, c.address)
 	}
 	if s := status.Convert(err); s.Code() == codes.Unavailable || s.Code() == codes.DeadlineExceeded {
 		return fmt.Errorf("%w: %s: check the address, DNS, and that the firewall lets out TCP to %s", ErrUnreachable, s.Message(), c.address)

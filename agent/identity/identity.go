@@ -7,14 +7,29 @@
 //
 // In the folder identity of the data directory:
 //
-//	current.pem  key, certificate in use, and last the coordinator's authority, the
-//	             only one trusted: in one file, so that they change together
-//	next.pem     the same, given and not yet tried
+//	current.pem   key, certificate in use, and last the coordinator's authority, the
+//	              only one trusted: in one file, so that they change together
+//	asked.pem     a key that a certificate is asked for, and why if an admin must approve
+//	next.pem      as current.pem, given and not yet tried
+//	counter.json  how often this agent has connected
+//	fresh         it was attested anew and has not started since
 //
 //	no identity ── Enroll ──► current
-//	current ── 2/3 of its life over ── Renew ──► current + next
+//	current ── 2/3 of its life over ── Renew ──► current + asked
+//	current + asked ── signed ──► current + next
 //	current + next ── the coordinator took a connection with next ──► next is current
 //	current + next ── it refused it ──► current, and Renew again later
+//
+// Where the coordinator cannot just believe the agent, because it was away for
+// longer than the grace after its certificate, or is a clone or a restored
+// snapshot of the host, the same way is gone, and an admin must approve the key
+// asked for (drawbridge agent approve). Then the agent starts anew, with a new
+// journal: what it remembers is of another life.
+//
+// The key is a file that only the account of the service may read: on Windows
+// the ACL of the data folder sees to that, elsewhere the mode. Neither a TPM nor
+// the key store of Windows (CNG) is used: who may read the file may be the
+// agent, until the counter of connections gives the copy away.
 //
 // So the certificate that works is kept until another has been seen to work,
 // and a join that fails changes nothing. A file is replaced whole: a crash
@@ -27,6 +42,7 @@
 package identity
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -56,18 +72,37 @@ const (
 
 // An Identity is an agent that has joined. It is safe for concurrent use.
 type Identity struct {
+	Dial Dial // Optional. To the coordinator, directly if nil; to be set before use
+
 	dir       string
 	agent     identity.Agent
 	authority *x509.Certificate
 
-	mu      sync.Mutex
-	current *tls.Certificate
+	instance string        // random, of this process
+	wake     chan struct{} // holds one: Run is to look at once
+
+	mu       sync.Mutex
+	current  *tls.Certificate
+	sessions tls.ClientSessionCache // of current
+	mark     *mark
+}
+
+// newIdentity returns one without a certificate.
+func newIdentity(dir string, authority *x509.Certificate) *Identity {
+	return &Identity{dir: dir, authority: authority, instance: rand.Text(), wake: make(chan struct{}, 1)}
+}
+
+// use makes cert the one in use. A session of one before it is not resumed.
+func (i *Identity) use(cert *tls.Certificate) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.current, i.sessions = cert, tls.NewLRUClientSessionCache(2)
 }
 
 // Load reads the identity kept under the data directory. It returns
 // [ErrNotEnrolled] if there is none and [ErrDamaged] if it cannot be used.
 func Load(data string) (*Identity, error) {
-	i := &Identity{dir: filepath.Join(data, "identity")}
+	i := newIdentity(filepath.Join(data, "identity"), nil)
 	cert, authority, err := i.read(currentFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNotEnrolled
@@ -75,7 +110,8 @@ func Load(data string) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	i.current, i.authority = cert, authority
+	i.authority = authority
+	i.use(cert)
 	i.agent, err = identity.OfCertificate(cert.Leaf)
 	return i, err
 }
@@ -143,7 +179,13 @@ func (i *Identity) Certificate() *x509.Certificate {
 
 // TLS returns the rules for connections to the coordinator. They show the
 // certificate that is in use at the time of each handshake.
-func (i *Identity) TLS() *tls.Config { return identity.ClientTLS(i.get, i.authority) }
+func (i *Identity) TLS() *tls.Config {
+	cfg := identity.ClientTLS(i.get, i.authority)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	cfg.ClientSessionCache = i.sessions
+	return cfg
+}
 
 func (i *Identity) get() (*tls.Certificate, error) {
 	i.mu.Lock()
@@ -151,13 +193,25 @@ func (i *Identity) get() (*tls.Certificate, error) {
 	return i.current, nil
 }
 
-// promote makes next the certificate in use.
+// promote makes next the certificate in use. It returns [ErrAttested] if by
+// that the agent was attested anew.
 func (i *Identity) promote(next *tls.Certificate) error {
+	generation := identity.Generation(next.Leaf)
+	fresh := generation > identity.Generation(i.Certificate())
+	if fresh {
+		if err := durable.ReplaceFile(filepath.Join(i.dir, freshFile), fmt.Appendln(nil, generation)); err != nil {
+			return err
+		}
+	}
 	if err := os.Rename(filepath.Join(i.dir, nextFile), filepath.Join(i.dir, currentFile)); err != nil {
 		return err
 	}
-	i.mu.Lock()
-	i.current = next
-	i.mu.Unlock()
-	return durable.SyncDir(i.dir)
+	i.use(next)
+	if err := durable.SyncDir(i.dir); err != nil {
+		return err
+	}
+	if fresh {
+		return ErrAttested
+	}
+	return nil
 }

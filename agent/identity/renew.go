@@ -26,33 +26,55 @@ const (
 )
 
 // Run renews the certificate in time, from the coordinator at address, until
-// ctx ends; it returns ctx's cause. Renewal begins when two thirds of the
-// certificate's life are over and is tried until it succeeds.
+// ctx ends; it returns ctx's cause, or [ErrAttested]. Renewal begins when two
+// thirds of the certificate's life are over and is tried until it succeeds.
 func (i *Identity) Run(ctx context.Context, address string, log *slog.Logger) error {
 	pause := minPause
 	for {
 		wait := time.Until(i.Due())
-		if wait <= 0 || i.hasNext() {
+		if _, doubted := i.Asking(); wait <= 0 || doubted != "" || i.hasNext() {
 			err := i.Renew(ctx, address)
-			if err == nil {
+			switch {
+			case err == nil, errors.Is(err, ErrAttested):
 				pause = minPause
 				log.InfoContext(ctx, "Certificate renewed", "expires", i.Certificate().NotAfter)
+				if err != nil {
+					return err
+				}
 				continue
-			}
-			if ctx.Err() != nil {
+			case ctx.Err() != nil:
 				return context.Cause(ctx)
 			}
 			wait = pause/2 + rand.N(pause/2+1)
-			pause = min(2*pause, maxPause)
+			pause = min(2*pause, i.maxPause(err))
 			i.complain(ctx, log, err, wait)
 		}
-		if err := sleep(ctx, wait); err != nil {
+		woken, err := i.sleep(ctx, wait)
+		if err != nil {
 			return err
+		}
+		if woken {
+			pause = minPause
 		}
 	}
 }
 
+// maxPause is the longest one between two attempts: a twelfth of the
+// certificate's life, or what an admin who has just approved may wait.
+func (i *Identity) maxPause(err error) time.Duration {
+	if refusal := (*identity.Refusal)(nil); errors.As(err, &refusal) && refusal.Reason == identity.Waiting {
+		return minPause
+	}
+	cert := i.Certificate()
+	return max(minPause, min(maxPause, cert.NotAfter.Sub(cert.NotBefore)/12))
+}
+
 func (i *Identity) complain(ctx context.Context, log *slog.Logger, err error, wait time.Duration) {
+	if refusal := (*identity.Refusal)(nil); errors.As(err, &refusal) && refusal.Reason == identity.Waiting {
+		key, _ := i.Asking()
+		log.ErrorContext(ctx, "An admin must approve this agent: drawbridge agent approve "+i.agent.ID, "key", key, "why", refusal.Message, "asked_again_in", wait)
+		return
+	}
 	cert := i.Certificate()
 	left, life := time.Until(cert.NotAfter), cert.NotAfter.Sub(cert.NotBefore)
 	if left < life/6 {
@@ -121,31 +143,41 @@ func (i *Identity) dropNext() error {
 func (i *Identity) request(ctx context.Context, address string) (*tls.Certificate, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	conn, err := dial(address, i.TLS())
+	conn, err := dial(i.Dial, address, i.TLS())
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
-	key, csr, err := newKey()
+	q, err := i.question()
 	if err != nil {
 		return nil, err
 	}
-	answer, err := linkv1.NewEnrollmentServiceClient(conn).Renew(ctx, &linkv1.RenewRequest{Csr: csr})
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	answer, err := linkv1.NewEnrollmentServiceClient(conn).Renew(ctx, &linkv1.RenewRequest{Csr: q.csr, Attest: q.why, Host: host})
+	if refusal := identity.RefusalOf(err); refusal != nil && refusal.Reason == identity.Waiting {
+		return nil, errors.Join(refusal, i.waiting(q, refusal.Message))
+	}
 	if err != nil {
 		return nil, conn.explain(err)
 	}
-	next, err := signed(key, answer.GetChain(), i.authority)
+	next, err := signed(q.key, answer.GetChain(), i.authority)
 	if err == nil && !i.names(next) {
 		err = errors.New("the certificate is another agent's")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the coordinator's answer cannot be used: %w", err)
 	}
-	text, err := encode(key, answer.GetChain(), i.authority.Raw)
+	text, err := encode(q.key, answer.GetChain(), i.authority.Raw)
 	if err != nil {
 		return nil, err
 	}
-	return next, durable.ReplaceFile(filepath.Join(i.dir, nextFile), text)
+	if err := durable.ReplaceFile(filepath.Join(i.dir, nextFile), text); err != nil {
+		return nil, err
+	}
+	return next, i.dropAsked()
 }
 
 // try connects with next. A server verifies the certificate before it answers
@@ -154,7 +186,7 @@ func (i *Identity) request(ctx context.Context, address string) (*tls.Certificat
 func (i *Identity) try(ctx context.Context, address string, next *tls.Certificate) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	conn, err := dial(address, identity.ClientTLS(func() (*tls.Certificate, error) { return next, nil }, i.authority))
+	conn, err := dial(i.Dial, address, identity.ClientTLS(func() (*tls.Certificate, error) { return next, nil }, i.authority))
 	if err != nil {
 		return err
 	}
@@ -174,7 +206,7 @@ func (i *Identity) try(ctx context.Context, address string, next *tls.Certificat
 
 // works says whether the coordinator takes the certificate in use.
 func (i *Identity) works(ctx context.Context, address string) bool {
-	conn, err := dial(address, i.TLS())
+	conn, err := dial(i.Dial, address, i.TLS())
 	if err != nil {
 		return false
 	}
@@ -186,14 +218,16 @@ func (i *Identity) works(ctx context.Context, address string) bool {
 	return true
 }
 
-// sleep waits, or returns ctx's cause.
-func sleep(ctx context.Context, d time.Duration) error {
+// sleep waits for d or until it is woken; it returns ctx's cause when ctx ends.
+func (i *Identity) sleep(ctx context.Context, d time.Duration) (woken bool, err error) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return false, context.Cause(ctx)
+	case <-i.wake:
+		return true, nil
 	case <-t.C:
-		return nil
+		return false, nil
 	}
 }

@@ -31,6 +31,14 @@ type connection struct {
 	*grpc.ClientConn
 	address   string
 	handshake *handshake
+	missed    *atomic.Pointer[error] // why there was no connection
+}
+
+func (l *Link) connect(ctx context.Context, address string) (net.Conn, error) {
+	if l.Dial != nil {
+		return l.Dial(ctx, address)
+	}
+	return new(net.Dialer).DialContext(ctx, "tcp", address)
 }
 
 func (l *Link) dial() (*connection, error) {
@@ -39,7 +47,15 @@ func (l *Link) dial() (*connection, error) {
 		return nil, err
 	}
 	hs := &handshake{TransportCredentials: credentials.NewTLS(conf), failed: new(atomic.Pointer[error])}
+	missed := new(atomic.Pointer[error])
 	conn, err := grpc.NewClient("passthrough:///"+l.Address,
+		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+			conn, err := l.connect(ctx, address)
+			if err != nil {
+				missed.Store(&err)
+			}
+			return conn, err
+		}),
 		grpc.WithTransportCredentials(hs),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: aliveAfter, Timeout: aliveWait, PermitWithoutStream: true}),
 		grpc.WithInitialWindowSize(streamBytes),
@@ -51,7 +67,7 @@ func (l *Link) dial() (*connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", l.Address, err)
 	}
-	return &connection{ClientConn: conn, address: l.Address, handshake: hs}, nil
+	return &connection{ClientConn: conn, address: l.Address, handshake: hs, missed: missed}, nil
 }
 
 // explain turns what gRPC says into an error that names the cause and the cure.
@@ -61,6 +77,12 @@ func (c *connection) explain(ctx context.Context, err error) error {
 	}
 	if failed := c.handshake.failed.Load(); failed != nil && status.Code(err) == codes.Unavailable {
 		return c.explainTLS(*failed)
+	}
+	if missed := c.missed.Load(); missed != nil && status.Code(err) == codes.Unavailable {
+		return fmt.Errorf("connect to %s: %w", c.address, *missed)
+	}
+	if refusal := identity.RefusalOf(err); refusal != nil {
+		return fmt.Errorf("%w: %w", ErrRefused, refusal)
 	}
 	switch status.Code(err) {
 	case codes.Unauthenticated, codes.PermissionDenied:

@@ -26,6 +26,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -43,7 +44,8 @@ var (
 	// ErrClock: the host's clock is further off than [identity.MaxSkew]. No job
 	// is taken then: not-before and not-after would mean something else here.
 	ErrClock = errors.New("the clock of this host is wrong")
-	// ErrRefused: the coordinator does not accept the agent's certificate.
+	// ErrRefused: the coordinator does not accept the agent. The error holds the
+	// *identity.Refusal, if it gave one.
 	ErrRefused = errors.New("the coordinator refuses this agent")
 	// ErrProtocol: the two ends do not understand each other.
 	ErrProtocol = errors.New("the coordinator does not keep to the protocol")
@@ -57,14 +59,24 @@ type site interface {
 	Systems(ctx context.Context, systems *linkv1.Systems) error
 }
 
+// A self is who the agent is, and what it has lived through.
+type self interface {
+	// Mark says in hello how often this agent has connected.
+	Mark(hello *linkv1.Hello) error
+	// Taken notes that the coordinator has taken it.
+	Taken() error
+}
+
 // A Link keeps one stream to the coordinator. Set the fields before [Link.Run];
 // those without "Optional" are required.
 type Link struct {
-	Address string                      // host:port of the coordinator
-	TLS     func() (*tls.Config, error) // asked at each connection: certificates are renewed
-	Version string                      // of the agent, SemVer
-	Host    string                      // name of the host, for people
-	Window  uint32                      // most jobs held unfinished
+	Address string                                                      // host:port of the coordinator
+	TLS     func() (*tls.Config, error)                                 // asked at each connection: certificates are renewed
+	Dial    func(ctx context.Context, address string) (net.Conn, error) // Optional. Directly if nil
+	Self    self                                                        // Optional. Without it the coordinator cannot tell this agent from a copy
+	Version string                                                      // of the agent, SemVer
+	Host    string                                                      // name of the host, for people
+	Window  uint32                                                      // most jobs held unfinished
 	Spool   *spool.Spool
 	Site    site
 	Log     *slog.Logger
@@ -86,31 +98,32 @@ func (d *departed) Error() string { return "the coordinator asked to hang up: " 
 
 // Run keeps a session open until ctx ends, then returns ctx's cause. The pause
 // doubles while sessions fail and starts over after one that outlived MaxWait.
-// Half to all of each pause is waited, by chance, so that the agents of a
-// coordinator that comes back do not all come at once.
+// None to all of it is waited, by chance, so that the agents of a coordinator
+// that comes back are spread over it. Where the coordinator said when to come,
+// none comes sooner, and up to half as much later.
 func (l *Link) Run(ctx context.Context) error {
 	least, most := cmp.Or(l.MinWait, time.Second), cmp.Or(l.MaxWait, time.Minute)
 	for wait := least; ; wait = min(2*wait, most) {
 		began := time.Now()
 		err := l.Session(ctx)
 		var depart *departed
+		pause := rand.N(wait + 1)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case errors.As(err, &depart):
-			wait = max(depart.wait, least)
-		case time.Since(began) > most:
+			pause = depart.wait + rand.N(max(depart.wait/2, least))
 			wait = least
+		case time.Since(began) > most:
+			wait, pause = least, rand.N(least+1)
 		}
 		if l.Linked != nil {
 			l.Linked(false, err)
 		}
-		pause := wait/2 + rand.N(wait/2+1)
 		l.Log.WarnContext(ctx, "Session ended", "err", err, "retry_in", pause.Round(time.Millisecond))
 		if err := sleep(ctx, pause); err != nil {
 			return err
 		}
-		wait = min(wait, most)
 	}
 }
 

@@ -497,7 +497,7 @@ func TestSession_noticesDeadPeer(t *testing.T) {
 }
 
 // The pauses double while sessions fail, up to the longest, and begin anew
-// after a session that lasted; by chance each is half to all of that.
+// after a session that lasted; by chance each is none to all of that.
 func TestRun_pauses(t *testing.T) {
 	t.Parallel()
 	server, _ := pki(t)
@@ -523,10 +523,142 @@ func TestRun_pauses(t *testing.T) {
 			t.Errorf("Run = %v; want %v", err, stop)
 		}
 		for i, w := range want {
-			if got := began[i+1].Sub(ended[i]); got < w/2 || got > w {
-				t.Errorf("pause %d = %v; want %v to %v", i, got, w/2, w)
+			if got := began[i+1].Sub(ended[i]); got < 0 || got > w {
+				t.Errorf("pause %d = %v; want 0 to %v", i, got, w)
 			}
 		}
 	})
 	_ = server
+}
+
+// Agents that lost their coordinator together come back spread over the whole pause.
+func TestRun_spreadsReturns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const agents = 400
+		var mu sync.Mutex
+		quarters := make([]int, 4)
+		var all sync.WaitGroup
+		for range agents {
+			all.Go(func() {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				var lost time.Time
+				_ = (&link.Link{
+					MinWait: 8 * time.Second, MaxWait: 8 * time.Second, Log: slog.New(slog.DiscardHandler),
+					TLS: func() (*tls.Config, error) {
+						if lost.IsZero() {
+							lost = time.Now()
+							return nil, errors.New("no key")
+						}
+						mu.Lock()
+						quarters[min(int(time.Since(lost)/(2*time.Second)), 3)]++
+						mu.Unlock()
+						cancel(errors.New("enough"))
+						return nil, errors.New("no key")
+					},
+				}).Run(ctx)
+			})
+		}
+		all.Wait()
+		for i, n := range quarters {
+			if n < agents/8 || n > agents/2 {
+				t.Errorf("%d of %d came in quarter %d of the pause; want about a quarter", n, agents, i+1)
+			}
+		}
+	})
+}
+
+// A coordinator that says when to come back is not bothered sooner.
+func TestRun_comesBackWhenTold(t *testing.T) {
+	t.Parallel()
+	server, client := pki(t)
+	const told = 700 * time.Millisecond
+	came := make(chan time.Time, 10)
+	c := serve(t, server, &coordinator{handle: func(stream linkv1.LinkService_ConnectServer) error {
+		if _, err := stream.Recv(); err != nil {
+			return err
+		}
+		came <- time.Now()
+		_ = stream.Send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Depart{Depart: &linkv1.Depart{
+			Reason: "too many", ComeBackAfter: durationpb.New(told)}}})
+		return status.Error(codes.ResourceExhausted, "too many")
+	}})
+	l := newLink(t, c.address, client, newSpool(t, spool.Options{}))
+	l.MinWait, l.MaxWait = 10*time.Millisecond, 10*time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- l.Run(ctx) }()
+	last := <-came
+	for range 2 {
+		next := <-came
+		if pause := next.Sub(last); pause < told || pause > 3*told {
+			t.Errorf("it came back after %s; want %s or a little more", pause, told)
+		}
+		last = next
+	}
+	cancel()
+	<-ran
+}
+
+// A twin is an identity whose marks are counted.
+type twin struct {
+	mu     sync.Mutex
+	marked uint64
+	taken  int
+}
+
+func (s *twin) Mark(h *linkv1.Hello) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.marked++
+	h.Counter, h.Attempt, h.Instance = s.marked, "x", "p"
+	return nil
+}
+
+func (s *twin) Taken() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.taken++
+	return nil
+}
+
+// A Hello carries the agent's mark, which counts as taken with the Welcome and
+// not before; a refusal reaches whoever must act on it.
+func TestSession_marksHello(t *testing.T) {
+	t.Parallel()
+	server, client := pki(t)
+	var doubted bool
+	c := serve(t, server, &coordinator{})
+	c.handle = func(stream linkv1.LinkService_ConnectServer) error {
+		f, err := stream.Recv()
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		c.hellos = append(c.hellos, f.GetHello())
+		refuse := !doubted
+		doubted = true
+		c.mu.Unlock()
+		if refuse {
+			return &identity.Refusal{Reason: identity.Doubted, Message: "a clone"}
+		}
+		_ = stream.Send(welcome())
+		return status.Error(codes.Unavailable, "enough")
+	}
+	self := new(twin)
+	l := newLink(t, c.address, client, newSpool(t, spool.Options{}))
+	l.Self = self
+	refusal := (*identity.Refusal)(nil)
+	if err := l.Session(t.Context()); !errors.As(err, &refusal) || refusal.Reason != identity.Doubted || !errors.Is(err, link.ErrRefused) {
+		t.Errorf("Session = %v; want ErrRefused with the refusal", err)
+	}
+	if self.taken != 0 {
+		t.Error("a Hello that was refused counts as taken")
+	}
+	if err := l.Session(t.Context()); err == nil {
+		t.Error("Session ended without a cause")
+	}
+	if self.taken != 1 || len(c.hellos) != 2 || c.hellos[1].GetCounter() != 2 {
+		t.Errorf("taken %d times with %d Hellos; want once with 2", self.taken, len(c.hellos))
+	}
 }

@@ -88,6 +88,11 @@ func (s *session) greet(ctx context.Context) error {
 		Window:     s.Window,
 		Clock:      timestamppb.Now(),
 	}
+	if s.Self != nil {
+		if err := s.Self.Mark(hello); err != nil {
+			return err
+		}
+	}
 	err := s.stream.Send(&linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Hello{Hello: hello}})
 	if err != nil && !errors.Is(err, io.EOF) { // of EOF, Recv gives the reason
 		return err
@@ -100,6 +105,11 @@ func (s *session) greet(ctx context.Context) error {
 		switch f := frame.GetFrame().(type) {
 		case nil: // of a kind that this release does not know
 		case *linkv1.ConnectResponse_Welcome:
+			if s.Self != nil {
+				if err := s.Self.Taken(); err != nil {
+					return err
+				}
+			}
 			return s.welcome(f.Welcome)
 		case *linkv1.ConnectResponse_Depart:
 			return depart(f.Depart)

@@ -12,6 +12,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/agent/config"
 	"github.com/drawbridge-id/drawbridge/agent/control"
 	"github.com/drawbridge-id/drawbridge/agent/doctor"
+	"github.com/drawbridge-id/drawbridge/agent/proxy"
 	"github.com/drawbridge-id/drawbridge/agent/runner"
 	"github.com/drawbridge-id/drawbridge/agent/spool"
 	"github.com/drawbridge-id/drawbridge/agent/vault"
@@ -26,6 +27,11 @@ func (c *command) doctor() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d := &doctor.Doctor{ConfigPath: c.path}
 			if d.Config, d.ConfigErr = c.load(); d.ConfigErr == nil {
+				if v, err := vault.Open(d.Config.Data); err == nil {
+					d.Dialer = agent.NewDialer(d.Config, v)
+				} else {
+					d.Dialer = &proxy.Dialer{URL: d.Config.Proxy.URL}
+				}
 				if s := newSystems(cmd.Context(), d.Config); s != nil {
 					d.Systems = s
 				}

@@ -13,8 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/drawbridge-id/drawbridge/agent"
 	"github.com/drawbridge-id/drawbridge/agent/config"
 	"github.com/drawbridge-id/drawbridge/agent/identity"
+	"github.com/drawbridge-id/drawbridge/agent/vault"
 	protoidentity "github.com/drawbridge-id/drawbridge/proto/identity"
 )
 
@@ -27,6 +29,9 @@ coordinator: %s
 #   - path: /usr/lib/drawbridge/drawbridge-connectors
 #     sha256: (64 hexadecimal digits; sha256sum prints them)
 #     serves: [activedirectory, csv]
+
+# Where the network lets nothing out but by a proxy; else HTTPS_PROXY is looked at:
+# proxy: {url: "http://proxy.example.com:3128", user: 'CORP\svc-drawbridge'}
 
 # The only folders whose files the settings of a system may name:
 # folders: [/srv/hr]
@@ -66,8 +71,13 @@ Where there is no agent.yaml, one is written; then --coordinator is needed.`,
 			if err != nil {
 				return err
 			}
+			v, err := vault.Open(conf.Data)
+			if err != nil {
+				return err
+			}
 			id, err := identity.Enroll(cmd.Context(), identity.Enrollment{
 				Token: token, Address: conf.Coordinator, Data: conf.Data, Host: host, Version: version(), Again: again,
+				Dial: agent.NewDialer(conf, v).Dial,
 			})
 			if errors.Is(err, identity.ErrEnrolled) {
 				return fmt.Errorf("%w, or add --again", err)

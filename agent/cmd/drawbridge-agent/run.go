@@ -45,9 +45,11 @@ func (c *command) runAgent(ctx context.Context) error {
 		to = file
 	}
 	log := logger(conf.Log, to)
-	a, err := agent.New(conf, version(), log)
-	if err == nil {
-		err = a.Run(ctx)
+	for err = agent.ErrRestart; errors.Is(err, agent.ErrRestart); {
+		var a *agent.Agent
+		if a, err = agent.New(conf, version(), log); err == nil {
+			err = a.Run(ctx)
+		}
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -115,6 +117,9 @@ func (c *command) printStatus(s control.Status) error {
 	if s.Guardrail.Cause != "" {
 		well = false
 		fmt.Fprintf(w, "\teverything is denied: %s\n", s.Guardrail.Cause)
+	}
+	if s.Asking != "" {
+		fmt.Fprintf(w, "approval\tan admin must approve key %s: drawbridge agent approve %s\n\t%s\n", s.AskingKey, s.Agent, s.Asking)
 	}
 	fmt.Fprintf(w, "unconfirmed\t%d results, %d bytes of records\n", s.Results, s.Records)
 	if len(s.Systems) > 0 {

@@ -31,7 +31,9 @@ func (c *command) secret() *cobra.Command {
 		Use: "set SYSTEM NAME", Args: cobra.ExactArgs(2),
 		Short: "Give a credential of a system, at a prompt or on standard input",
 		Long: `set seals a credential on this host. It is asked for at a prompt, or read from
-standard input, and never taken from the command line. It holds for the servers,
+standard input, and never taken from the command line. SYSTEM proxy and NAME
+password stand for the proxy that agent.yaml names, if it has a user. A
+credential holds for the servers,
 CA and account that the system has now: if the coordinator changes one of them,
 the credential is not used until it is given again here.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.setSecret(cmd.Context(), args[0], args[1]) },
@@ -43,6 +45,9 @@ func (c *command) setSecret(ctx context.Context, system, name string) error {
 	conf, err := c.load()
 	if err != nil {
 		return err
+	}
+	if system == "proxy" && conf.Proxy.User != "" {
+		return c.setProxySecret(conf, name)
 	}
 	running := control.NewClient(conf.Data)
 	takes, err := running.Secrets(ctx, system)
@@ -72,6 +77,30 @@ func (c *command) setSecret(ctx context.Context, system, name string) error {
 		return nil
 	}
 	return running.Retry(ctx, system)
+}
+
+// setProxySecret keeps the password of the proxy that agent.yaml names; no
+// agent must have run before, because one may be needed to join.
+func (c *command) setProxySecret(conf *config.Config, name string) error {
+	if name != "password" {
+		return fmt.Errorf("the proxy takes no secret %q; it takes: password", name)
+	}
+	if err := os.MkdirAll(conf.Data, 0o700); err != nil {
+		return privileged(fmt.Errorf("make data folder: %w", err))
+	}
+	text, err := c.readSecret(fmt.Sprintf("password of %s at the proxy: ", conf.Proxy.User))
+	if err != nil {
+		return err
+	}
+	v, err := vault.Open(conf.Data)
+	if err == nil {
+		err = v.Set(agent.ProxySecret, name, agent.ProxyAnchors(conf), sealed.New(text))
+	}
+	if err != nil {
+		return privileged(err)
+	}
+	fmt.Fprintln(c.stdout, "password of the proxy is sealed on this host")
+	return nil
 }
 
 // secretsWithout asks the spool and the connector while no agent runs.
