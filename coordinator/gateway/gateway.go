@@ -226,7 +226,7 @@ func (s *stream) systemsFrame(ctx context.Context) (*linkv1.Systems, string, err
 			version += fmt.Sprintf("%s %d\n", row.Name, row.Revision)
 			frame.Systems = append(frame.Systems, &linkv1.System{
 				Name: row.Name, Connector: row.Connector, Settings: string(system.Settings), Revision: uint64(row.Revision),
-				Watch: system.Read.Watch, Attributes: system.Attributes(),
+				Watch: system.Read.Watch, Attributes: system.Attributes(), Writes: system.Writes(),
 			})
 		}
 		return nil

@@ -1,0 +1,79 @@
+package mapping
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+)
+
+// literal is a text within an expression.
+var literal = regexp.MustCompile("\"([^\"]*)\"|'([^']*)'")
+
+// placeOfLiteral finds the part of a literal from which on it is a distinguished name.
+var placeOfLiteral = regexp.MustCompile(`(?i)(?:^|,\s*)((?:OU|CN|DC)=.*DC=[^,]+)$`)
+
+// Writes gives what operations by this document need at the system, one for
+// each container that its texts name; with no container where they name none.
+// It says what may be written, not what will be.
+func (s *System) Writes() []*connectorv1.Access {
+	t := s.Target
+	if t == nil {
+		return nil
+	}
+	verbs := []string{"create"}
+	var attributes []string
+	for _, r := range slices.Concat(t.Rules, t.LeaverRules) {
+		attributes = append(attributes, r.Attribute)
+	}
+	slices.Sort(attributes)
+	attributes = slices.Compact(attributes)
+	for verb, wanted := range map[string]bool{
+		"modify": len(attributes) > 0, "move": t.Container != nil || t.LeaversContainer != nil,
+		"enable": t.EnabledAttribute != "", "disable": t.EnabledAttribute != "" && t.Lifecycle.Leave.Disable,
+		"password": t.Password != nil, "delete": t.Lifecycle.Leave.Delete != nil,
+	} {
+		if wanted {
+			verbs = append(verbs, verb)
+		}
+	}
+	slices.Sort(verbs)
+	var all []*connectorv1.Access
+	for _, container := range containersOf(t.Container, t.LeaversContainer) {
+		all = append(all, &connectorv1.Access{Class: t.Class, Container: container, Verbs: verbs, Attributes: attributes})
+	}
+	if len(t.Groups) > 0 {
+		all = append(all, &connectorv1.Access{Class: "group", Verbs: []string{"membership"}})
+	}
+	return all
+}
+
+// containersOf gives the containers that rules name as texts, without those
+// that lie in another of them; one that is "" where there are none.
+func containersOf(rules ...*Rule) []string {
+	var found []string
+	for _, r := range rules {
+		if r == nil {
+			continue
+		}
+		for _, m := range literal.FindAllStringSubmatch(r.Text(), -1) {
+			if at := placeOfLiteral.FindStringSubmatch(m[1] + m[2]); at != nil {
+				found = append(found, at[1])
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b string) int { return len(a) - len(b) })
+	var top []string
+	for _, c := range found {
+		if !slices.ContainsFunc(top, func(t string) bool {
+			return strings.EqualFold(c, t) || strings.HasSuffix(strings.ToLower(c), ","+strings.ToLower(t))
+		}) {
+			top = append(top, c)
+		}
+	}
+	if len(top) == 0 {
+		return []string{""}
+	}
+	return top
+}
