@@ -118,8 +118,16 @@ func appendValues(b []byte, name string, vals []string) []byte {
 // visible returns an attribute's values as this reader sees them.
 func (s *session) visible(o *object, def *schema.Attribute, c *controls) []string {
 	d := s.dir
-	if def.Name == "allowedAttributesEffective" {
+	switch def.Name {
+	case "allowedAttributesEffective":
 		return s.writable(o)
+	case "allowedChildClassesEffective":
+		return s.creatable(o)
+	case "sDRightsEffective":
+		if s.who.admin {
+			return []string{"15"}
+		}
+		return []string{"0"}
 	}
 	if !c.extendedDN || def.Syntax != schema.DN {
 		return d.values(o, def)

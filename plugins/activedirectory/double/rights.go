@@ -116,6 +116,15 @@ func (h *heldRight) writes(attr string) bool {
 	return slices.ContainsFunc(h.Write, func(w string) bool { return w == "*" || strings.EqualFold(w, attr) })
 }
 
+// creatable is allowedChildClassesEffective, of containers: what this reader
+// may create in them.
+func (s *session) creatable(o *object) []string {
+	if !s.mayCreate(o) {
+		return nil
+	}
+	return []string{"computer", "contact", "group", "organizationalUnit", "user"}
+}
+
 // writable is allowedAttributesEffective: what this reader may write.
 func (s *session) writable(o *object) []string {
 	var out []string
