@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"net/url"
 	"strings"
 	"testing"
@@ -239,30 +238,4 @@ func value(o *connectorv1.Object, name string) string {
 		return cmp.Or(strings.Join(v, "|"), "(empty text)")
 	}
 	return ""
-}
-
-// settingKeys are the keys of the settings schema, with those of objects as
-// "outer.inner".
-func settingKeys(t testing.TB) []string {
-	t.Helper()
-	type property struct {
-		Properties map[string]json.RawMessage `json:"properties"`
-	}
-	var keys []string
-	var walk func(prefix string, raw []byte)
-	walk = func(prefix string, raw []byte) {
-		var p property
-		if err := json.Unmarshal(raw, &p); err != nil {
-			t.Fatal(err)
-		}
-		for key, inner := range p.Properties {
-			keys = append(keys, prefix+key)
-			walk(prefix+key+".", inner)
-		}
-	}
-	walk("", []byte(activedirectory.Connector().SettingsSchema()))
-	if len(keys) < 10 {
-		t.Fatalf("the schema has only the settings %q", keys)
-	}
-	return keys
 }

@@ -12,7 +12,7 @@ import (
 // Settings are what an operator sets; README.md has a table of them.
 type Settings struct {
 	Path       string        `json:"path" required:"true" format:"path" doc:"the file, with its whole path on the agent's host"`
-	Key        string        `json:"key" required:"true" doc:"column whose value names the worker for ever, such as the employee number"`
+	Key        string        `json:"key" required:"true" doc:"column whose value names the worker for ever, such as the employee number; it becomes the object's id: no name or address, which change"`
 	Class      string        `json:"class" default:"row" doc:"name that mappings call a row by"`
 	Header     bool          `json:"header" default:"true" doc:"the first line names the columns"`
 	Columns    []string      `json:"columns" doc:"names of the columns in order: required without a header; with one, the header must be exactly this"`
@@ -22,9 +22,9 @@ type Settings struct {
 	Trim       bool          `json:"trim" default:"false" doc:"drop blanks around values"`
 	Settle     time.Duration `json:"settle" default:"2s" doc:"how long the file must have been left alone before it is taken"`
 	OpenEnd    bool          `json:"open_end" default:"false" doc:"take a file whose last line has no line end; else it counts as cut off"`
-	Trailer    string        `json:"trailer" doc:"beginning of the last line of a whole file; a number after it is the count of rows"`
-	DoneMarker string        `json:"done_marker" doc:"ending of the name of a file that is written beside this one when it is whole, such as .done"`
-	Poll       time.Duration `json:"poll" default:"10s" doc:"how often to look for a new file where the system does not tell"`
+	Trailer    string        `json:"trailer" doc:"beginning of the last line of a whole file, such as #END; a number after it is the count of rows"`
+	DoneMarker string        `json:"done_marker" doc:"ending of the name of a file that is written beside this one when it is whole, such as .done; it must be as young as the file"`
+	Poll       time.Duration `json:"poll" default:"10s" doc:"how often to look for a new file where the operating system does not tell, as on a network share"`
 }
 
 // Validate returns all that is wrong with the settings.
