@@ -161,9 +161,15 @@ func readsChanges(ctx context.Context, k *kit) error {
 	// A system may show a change to its delta a little later than to a read.
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		delta, err := k.readAll(ctx, k.p, q, nil)
+		delta, err := k.read(ctx, k.p, q, nil)
 		if err != nil {
 			return err
+		}
+		if delta.end.GetResync() {
+			return nil // it knows that something is gone and not what: a full read follows
+		}
+		if delta.end.GetOutcome() != sdk.OutcomeDone {
+			return fmt.Errorf("a read ended %v: %s", delta.end.GetOutcome(), delta.end.GetFault().GetCause())
 		}
 		after, err := k.readAll(ctx, k.p, k.query(), nil)
 		if err != nil {

@@ -68,7 +68,7 @@ func rules() []rule {
 			needsPaging, readsWhileEdited},
 		{"delta", "what changed is what a full read would show",
 			"What the delta leaves out never reaches the accounts.",
-			"Take the cookie before the first object is read, give what is gone by its id, and answer a cookie that is not yours with resync.",
+			"Take the cookie before the first object is read, give what is gone by its id, or end with resync where the system cannot tell.",
 			needsDelta, readsChanges},
 		{"quiet delta", "there are no changes when nothing has changed, and a foreign cookie is refused",
 			"A cookie of another system, or from before a restore, would skip changes for ever.",
