@@ -14,8 +14,9 @@ import (
 )
 
 // ReadChanges gives what meta.lastModified says has changed. SCIM does not tell
-// what was deleted, so that is seen by the next full read; and membership
-// changes the group, not the user, so that with memberOf every read is full.
+// what was deleted, but how many objects there are: where that is not what the
+// changes lead to, everything must be read. And membership changes the group,
+// not the user, so that with memberOf every read is full.
 func (s *System) ReadChanges(ctx context.Context, q sdk.Query, text []byte, out *sdk.Sink) ([]byte, error) {
 	var since cookie
 	if json.Unmarshal(text, &since) != nil || since.Version != cookieVersion || since.Query != queryKey(q) || since.Classes == nil {
@@ -68,6 +69,7 @@ func hash(text string) uint64 {
 // it has had.
 type mark struct {
 	Since  string            `json:",omitempty"` // RFC 3339; empty: nothing was there
+	Total  int               // objects that there were
 	Recent map[uint64]uint64 `json:",omitempty"` // hash of native id: hash of its version, within stretch
 
 	at       time.Time
@@ -130,6 +132,17 @@ func (m *mark) see(got resource) {
 	if len(m.Recent) > 2*mostRecent {
 		m.forget()
 	}
+}
+
+// fresh tells whether the object was made since the last read.
+func (m *mark) fresh(got resource) bool {
+	created, err := time.Parse(time.RFC3339Nano, got.text("meta.created"))
+	since, sinceErr := time.Parse(time.RFC3339Nano, m.Since)
+	if err != nil || sinceErr != nil || created.Before(since.Add(-stretch)) {
+		return false
+	}
+	_, had := m.Recent[hash(got.id())]
+	return !had
 }
 
 // forget drops what is before the stretch, and what is too many.

@@ -29,7 +29,7 @@ func (s *System) Create(ctx context.Context, t sdk.Target, create *connectorv1.C
 	if err := n.prepare(create); err != nil {
 		return sdk.Result{}, err
 	}
-	if !n.kept {
+	if !n.kept || s.dialect.Names == "loose" {
 		if r, err := n.earlier(ctx); err != nil || r.Object != nil {
 			return r, err
 		}

@@ -128,7 +128,7 @@ func (s *System) deviate(known *service) *service {
 	switch d.Update {
 	case "put":
 		known.patch = false
-	case "patch":
+	case "patch", "put_users":
 		known.patch = true
 	}
 	known.filter = known.filter && d.Filter != "none" || d.Filter == "full" || d.Filter == "eq"

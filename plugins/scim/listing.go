@@ -22,7 +22,8 @@ type listing struct {
 	take   func(got resource, key uint64) error // key is the hash of the native id
 	reject func(place, reason string) error
 
-	seen            map[uint64]struct{} // hashes of native ids: 8 bytes an object
+	seen            idSet               // hashes of native ids
+	rejects         map[uint64]struct{} // hashes of what was set aside
 	first, last     resource            // id and name alone
 	fresh           int                 // objects of the page that were not seen before
 	joined, started bool                // whether the page begins with what is known; whether it has begun
@@ -31,10 +32,10 @@ type listing struct {
 var seed = maphash.MakeSeed()
 
 func (l *listing) read(ctx context.Context, request web.Request) error {
-	l.seen = map[uint64]struct{}{}
+	l.seen, l.rejects = idSet{}, map[uint64]struct{}{}
 	l.system.count(request.Query, l.known, l.system.settings.PageSize)
 	err := l.pages(ctx, request)
-	if len(l.seen) == 0 && l.system.mayRefuseProjection(err, request) {
+	if l.seen.n == 0 && l.system.mayRefuseProjection(err, request) {
 		request.Query.Del("attributes")
 		if err = l.pages(ctx, request); err == nil {
 			l.system.wholly.Store(true)
@@ -142,12 +143,12 @@ func (l *listing) byIndex(ctx context.Context, request web.Request) error {
 			return single(err)
 		}
 		// What came in while it was read may be missing; the next read has it.
-		missing := total - len(l.seen)
+		missing := total - l.seen.n - len(l.rejects)
 		if total < 0 || s.dialect.Total == "unreliable" || missing <= max(0, total-firstTotal) {
 			return nil
 		}
 	}
-	return sdk.Unavailable(fmt.Sprintf("%s says that there are %d resources of the type %s and gives %d", s.client.Host(), total, l.t.name, len(l.seen)),
+	return sdk.Unavailable(fmt.Sprintf("%s says that there are %d resources of the type %s and gives %d", s.client.Host(), total, l.t.name, l.seen.n),
 		"Have the server mended; if its totalResults is known to be wrong, set total: unreliable in deviations.")
 }
 
@@ -163,15 +164,15 @@ func single(err error) error {
 func (l *listing) resource(raw []byte) error {
 	values, fault := decode(raw)
 	if fault != "" {
-		return l.reject("a resource of the type "+l.t.name, "It is "+fault+"; have the server mended.")
+		return l.setAside(maphash.Bytes(seed, raw), "a resource of the type "+l.t.name, "It is "+fault+"; have the server mended.")
 	}
 	got := resource{values: values}
 	id, name := got.id(), got.text(l.t.naming)
 	if id == "" {
-		return l.reject(l.t.name+" "+name, "It has no id; have the server mended (RFC 7643, 3.1).")
+		return l.setAside(maphash.Bytes(seed, raw), l.t.name+" "+name, "It has no id; have the server mended (RFC 7643, 3.1).")
 	}
 	key := maphash.String(seed, id)
-	_, again := l.seen[key]
+	again := l.seen.add(key)
 	if !l.started {
 		l.started = true
 		if l.joined = l.joined || again; !l.joined && name != "" && l.last.text(l.t.naming) == name && l.keepsNamesApart() {
@@ -182,11 +183,20 @@ func (l *listing) resource(raw []byte) error {
 	if again {
 		return nil
 	}
-	if l.seen[key] = struct{}{}; l.first.empty() {
+	if l.first.empty() {
 		l.first = l.last
 	}
 	l.fresh++
 	return l.take(got, key)
+}
+
+// setAside rejects what is no resource, once however often it comes.
+func (l *listing) setAside(key uint64, place, reason string) error {
+	if _, again := l.rejects[key]; again {
+		return nil
+	}
+	l.rejects[key] = struct{}{}
+	return l.reject(place, reason)
 }
 
 func (l *listing) keepsNamesApart() bool {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net/http"
 	"strings"
 
@@ -74,6 +75,10 @@ const attempts = 4
 func (s *System) update(ctx context.Context, known *service, kind *resourceType, t sdk.Target, left func(resource) ([]change, error)) (sdk.Result, error) {
 	r := sdk.Result{Server: s.client.Host()}
 	wanted := kind.readable(t.Attributes)
+	// Versions keep others out; where there are none, at least two of ours do not meet.
+	lock := &s.locks[maphash.String(seed, t.ID)%uint64(len(s.locks))]
+	lock.Lock()
+	defer lock.Unlock()
 	for attempt := 1; ; attempt++ {
 		now, err := s.get(ctx, kind, t.ID, nil)
 		if err != nil {
@@ -139,7 +144,7 @@ func (s *System) write(ctx context.Context, known *service, kind *resourceType, 
 	case len(changes) == 1 && changes[0].name == activeName && s.dialect.Activation == "patch":
 		active := map[string]any{activeName: truthOf(changes[0].want[0] == "true", s.dialect)}
 		bodies, err = (&patch{operations: []operation{{Op: "replace", Value: active}}}).bodies()
-	case known.patch:
+	case known.patch && (s.dialect.Update != "put_users" || !kind.active):
 		bodies, err = newPatch(s.dialect, now.values, changes)
 	default:
 		r.Method, r.Safe = http.MethodPut, true // a whole object twice is the same object

@@ -3,6 +3,7 @@ package scim
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
 
 	"github.com/drawbridge-id/drawbridge/plugins/scim/path"
@@ -33,7 +34,9 @@ func (s *System) readClasses(ctx context.Context, q sdk.Query, since cookie, out
 			return nil, err
 		}
 		if r.next.Since == "" {
+			total := r.next.Total
 			r.next = r.mark // nothing was there, or nothing has changed
+			r.next.Total = total
 		}
 		next.Classes[t.name] = r.next
 		if tells = tells && !r.next.unusable && r.groups == nil; tells && since.Classes == nil && r.next.Since != "" {
@@ -58,6 +61,7 @@ type reading struct {
 	out        *sdk.Sink
 	mark       mark // of the last read; zero: everything is read
 	next       mark // of this read
+	fresh      int  // objects made since the last read
 
 	// groups of each member, by hash of its native id; nil unless memberOf is
 	// asked for and has to be worked out.
@@ -81,15 +85,33 @@ func (r *reading) all(ctx context.Context) error {
 	if err := l.read(ctx, web.Request{Path: r.t.endpoint, Query: query, Doing: "read the resources of the type " + r.t.name}); err != nil {
 		return err
 	}
-	if r.mark.Since != "" {
-		return nil
+	if r.mark.Since == "" {
+		r.next.Total = l.seen.n
+		return l.stable(ctx)
 	}
-	return l.stable(ctx)
+	r.next.Total = r.mark.Total + r.fresh
+	total, err := r.count(ctx)
+	if err == nil && total >= 0 && total != r.next.Total && s.dialect.Total != "unreliable" {
+		err = fmt.Errorf("there are %d of the type %s instead of %d: some were deleted: %w", total, r.t.name, r.next.Total, sdk.ErrResync)
+	}
+	return err
+}
+
+// count asks how many objects there are; -1 where the server does not say.
+func (r *reading) count(ctx context.Context) (total int, err error) {
+	query := r.system.projection(r.t, []*attribute{})
+	r.system.count(query, r.known, 1)
+	err = r.system.list(ctx, web.Request{Path: r.t.endpoint, Query: query, Doing: "count the resources of the type " + r.t.name},
+		func(p page) *web.Request { total = p.total; return nil }, func([]byte) error { return nil })
+	return total, err
 }
 
 // take passes one object on.
 func (r *reading) take(got resource, key uint64) error {
 	known := r.mark.has(got)
+	if r.mark.Since != "" && r.mark.fresh(got) {
+		r.fresh++
+	}
 	r.next.see(got)
 	switch {
 	case known:

@@ -65,7 +65,7 @@ func decode(text []byte) (values map[string]any, fault string) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	if err := d.Decode(&values); err != nil || values == nil {
-		return nil, "what is no JSON object"
+		return nil, "text that is no JSON object"
 	}
 	return values, ""
 }

@@ -72,6 +72,8 @@ type System struct {
 	client   *web.Client
 	log      *slog.Logger
 
+	locks [256]sync.Mutex // of objects, by hash of their native id
+
 	mu      sync.Mutex
 	service *service    // what the server says of itself; nil until asked
 	wholly  atomic.Bool // the server turned out not to return some attributes alone

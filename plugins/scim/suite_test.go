@@ -263,7 +263,7 @@ func members(t *testing.T, p *peer) {
 	if len(found) != 1 || values(found[0])["memberOf"] != groups[2] {
 		t.Errorf("found %v; want ada with group %s", found, groups[2])
 	}
-	remove := &connectorv1.Operation{Class: "User", Id: id, Verb: &connectorv1.Operation_Delete{Delete: &connectorv1.Delete{}}}
+	remove := removal(id)
 	p.done(t, remove, false)
 	p.done(t, remove, true)
 	if found := p.find(t, "userName", "ada@corp.example"); len(found) > 0 {
@@ -278,37 +278,41 @@ func members(t *testing.T, p *peer) {
 // can be tried.
 func TestCreate_takenName(t *testing.T) {
 	t.Parallel()
-	peers(t, func(t *testing.T, p *peer) {
-		p.done(t, create("ada@corp.example"), false)
-		op := create("ada@corp.example")
-		op.GetCreate().Anchor = attributes("externalId", "another person")[0]
-		op.GetCreate().Attributes[1] = op.GetCreate().Anchor
-		r := p.apply(t, op)
-		if f := r.GetFault(); r.GetOutcome() != sdk.OutcomeConflict || !f.GetTaken() || f.GetAttribute() != "userName" {
-			t.Errorf("create with a name of another = %v; want CONFLICT, userName taken", r)
-		}
-	})
+	peers(t, taken)
+}
+
+func taken(t *testing.T, p *peer) {
+	p.done(t, create("ada@corp.example"), false)
+	op := create("ada@corp.example")
+	op.GetCreate().Anchor = attributes("externalId", "another person")[0]
+	op.GetCreate().Attributes[1] = op.GetCreate().Anchor
+	r := p.apply(t, op)
+	if f := r.GetFault(); r.GetOutcome() != sdk.OutcomeConflict || !f.GetTaken() || f.GetAttribute() != "userName" {
+		t.Errorf("create with a name of another = %v; want CONFLICT, userName taken", r)
+	}
 }
 
 // Everything is read, over many pages, and once.
 func TestRead_pages(t *testing.T) {
 	t.Parallel()
-	peers(t, func(t *testing.T, p *peer) {
-		var want []string
-		for i := range 50 {
-			name := fmt.Sprintf("user%02d", i)
-			p.done(t, create(name), false)
-			want = append(want, name)
-		}
-		var got []string
-		for _, o := range p.read(t, "User", nil, "userName").Objects {
-			got = append(got, values(o)["userName"])
-		}
-		slices.Sort(got)
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("read (-want +got):\n%s", diff)
-		}
-	})
+	peers(t, pages)
+}
+
+func pages(t *testing.T, p *peer) {
+	var want []string
+	for i := range 50 {
+		name := fmt.Sprintf("user%02d", i)
+		p.done(t, create(name), false)
+		want = append(want, name)
+	}
+	var got []string
+	for _, o := range p.read(t, "User", nil, "userName").Objects {
+		got = append(got, values(o)["userName"])
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("read (-want +got):\n%s", diff)
+	}
 }
 
 // After a full read only what has changed comes.
@@ -385,4 +389,20 @@ func TestProbe(t *testing.T) {
 			}
 		}
 	})
+}
+
+func removal(id string) *connectorv1.Operation {
+	return &connectorv1.Operation{Class: "User", Id: id, Verb: &connectorv1.Operation_Delete{Delete: &connectorv1.Delete{}}}
+}
+
+func everybody() *connectorv1.ReadRequest {
+	return &connectorv1.ReadRequest{Classes: []string{"User"}, Attributes: []string{"userName"}}
+}
+
+// connectorID makes an account and returns its native id, none if it cannot.
+func connectorID(t *testing.T, p *peer, fails func(done bool)) string {
+	t.Helper()
+	r := p.apply(t, create("first@corp.example"))
+	fails(r.GetOutcome() == sdk.OutcomeDone)
+	return r.GetObject().GetId()
 }

@@ -30,6 +30,7 @@ type Options struct {
 	Token          string // bearer token that is asked for; none if empty
 	Undescribed    bool   // no discovery
 	NoPatch        bool
+	ActivePatch    bool // users have a PATCH for active alone, without a path
 	NoFilter       bool // says so, and refuses
 	DeafFilter     bool // takes filters and gives everything
 	EqOnly         bool // eq and and, no brackets
@@ -243,6 +244,10 @@ func (s *Server) taken(w http.ResponseWriter) {
 
 func (s *Server) one(w http.ResponseWriter, r *http.Request, k *kind, id string, body []byte) {
 	o := k.objects[id]
+	if i, err := strconv.Atoi(strings.TrimPrefix(id, "made-")); o == nil && err == nil && i < s.opt.Made && r.Method == "GET" {
+		_, _ = io.WriteString(w, Made(i))
+		return
+	}
 	if o == nil {
 		fail(w, 404, "", "there is no such resource")
 		return
@@ -269,6 +274,10 @@ func (s *Server) one(w http.ResponseWriter, r *http.Request, k *kind, id string,
 			s.store(w, k, id, o, put)
 		}
 	case r.Method == "PATCH" && !s.opt.NoPatch:
+		if s.opt.ActivePatch && k.name == "User" && !strings.Contains(string(body), `"value":{"active":`) {
+			fail(w, 501, "", "users are replaced")
+			return
+		}
 		patched := copyOf(o)
 		if problem := s.patch(patched, body); problem != nil {
 			fail(w, problem.status, problem.kind, problem.detail)
