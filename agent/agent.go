@@ -30,6 +30,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/agent/identity"
 	"github.com/drawbridge-id/drawbridge/agent/link"
 	"github.com/drawbridge-id/drawbridge/agent/proxy"
+	"github.com/drawbridge-id/drawbridge/agent/rights"
 	"github.com/drawbridge-id/drawbridge/agent/runner"
 	"github.com/drawbridge-id/drawbridge/agent/settings"
 	"github.com/drawbridge-id/drawbridge/agent/spool"
@@ -325,12 +326,23 @@ func (a *Agent) Probe(ctx context.Context, system string) (*connectorv1.ProbeRes
 	if s == nil {
 		return nil, fmt.Errorf("system %q is not configured for this site", system)
 	}
-	return a.runner.Probe(ctx, s)
+	return a.runner.Probe(ctx, s, rights.Needed(s, a.guard.Policy()))
 }
 
 // Approve lets jobs pass that the guardrail has wait, once, and returns those that do not wait.
 func (a *Agent) Approve(jobs []uint64, all bool, who string) ([]uint64, error) {
 	return a.guard.Approve(jobs, all, who)
+}
+
+// Systems returns the systems as they are configured.
+func (a *Agent) Systems() *linkv1.Systems {
+	all := new(linkv1.Systems)
+	for _, h := range a.runner.States() {
+		if s := a.runner.System(h.GetSystem()); s != nil {
+			all.Systems = append(all.Systems, s)
+		}
+	}
+	return all
 }
 
 // Draft returns a guardrail that allows what jobs have asked for here.

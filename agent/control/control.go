@@ -3,6 +3,7 @@
 // the host's administrators may open. Nothing listens on a port.
 //
 //	GET  /status                 what runs, how it is
+//	GET  /systems                the systems as the coordinator configured them
 //	GET  /systems/{name}         which secrets a system takes, and where they go
 //	POST /systems/{name}/retry   try a system at once, as its secrets were given
 //	POST /systems/{name}/probe   have its connector try every step to the system
@@ -30,6 +31,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
 
 const (
@@ -115,6 +117,7 @@ type agent interface {
 	Probe(ctx context.Context, system string) (*connectorv1.ProbeResponse, error)
 	Approve(jobs []uint64, all bool, who string) (missing []uint64, err error)
 	Draft() string
+	Systems() *linkv1.Systems
 }
 
 // Path returns where the socket is.
@@ -148,6 +151,14 @@ func Serve(ctx context.Context, data string, a agent) error {
 func handler(a agent) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.Status()) })
+	mux.HandleFunc("GET /systems", func(w http.ResponseWriter, _ *http.Request) {
+		text, err := protojson.Marshal(a.Systems())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		answer(w, json.RawMessage(text))
+	})
 	mux.HandleFunc("GET /systems/{name}", func(w http.ResponseWriter, r *http.Request) {
 		s, err := a.Secrets(r.Context(), r.PathValue("name"))
 		if err != nil {
@@ -219,6 +230,19 @@ func (c *Client) Status(ctx context.Context) (s Status, err error) {
 // Secrets asks which secrets a system takes.
 func (c *Client) Secrets(ctx context.Context, system string) (s Secrets, err error) {
 	return s, c.do(ctx, http.MethodGet, "/systems/"+url.PathEscape(system), nil, &s)
+}
+
+// Systems asks for the systems as the coordinator configured them.
+func (c *Client) Systems(ctx context.Context) (*linkv1.Systems, error) {
+	var text json.RawMessage
+	if err := c.do(ctx, http.MethodGet, "/systems", nil, &text); err != nil {
+		return nil, err
+	}
+	systems := new(linkv1.Systems)
+	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(text, systems); err != nil {
+		return nil, fmt.Errorf("read the agent's answer: %w", err)
+	}
+	return systems, nil
 }
 
 // Retry has a system tried at once.

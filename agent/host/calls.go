@@ -33,10 +33,11 @@ func (p *Process) hide(f *connectorv1.Fault) {
 	f.Cause, f.NextStep, f.Object, f.Raw = p.secrets.Text(f.Cause), p.secrets.Text(f.NextStep), p.secrets.Text(f.Object), p.secrets.Text(f.Raw)
 }
 
-// Probe tries the way to the system step by step.
-func (p *Process) Probe(ctx context.Context, classes []string) (*connectorv1.ProbeResponse, error) {
+// Probe tries the way to the system step by step, and compares what its account
+// may do with access.
+func (p *Process) Probe(ctx context.Context, access []*connectorv1.Access) (*connectorv1.ProbeResponse, error) {
 	r, err := call(ctx, p, p.host.opt.CallWait, func(ctx context.Context) (*connectorv1.ProbeResponse, error) {
-		return p.rpc.Probe(ctx, &connectorv1.ProbeRequest{Classes: classes})
+		return p.rpc.Probe(ctx, &connectorv1.ProbeRequest{Access: access})
 	})
 	for _, step := range r.GetSteps() {
 		step.Name, step.Detail = p.secrets.Text(step.GetName()), p.secrets.Text(step.GetDetail())
@@ -65,9 +66,11 @@ func (p *Process) Find(ctx context.Context, r *connectorv1.FindRequest) (*connec
 
 // Inspect tells what objects are to the security of the system.
 func (p *Process) Inspect(ctx context.Context, r *connectorv1.InspectRequest) (*connectorv1.InspectResponse, error) {
-	return call(ctx, p, p.host.opt.CallWait, func(ctx context.Context) (*connectorv1.InspectResponse, error) {
+	answer, err := call(ctx, p, p.host.opt.CallWait, func(ctx context.Context) (*connectorv1.InspectResponse, error) {
 		return p.rpc.Inspect(ctx, r)
 	})
+	p.hide(answer.GetFault())
+	return answer, err
 }
 
 // Read streams objects to each, in order, and returns how the read ended. While

@@ -114,9 +114,9 @@ func (r *Runner) secrets(system string, schema *settings.Schema, anchors vault.A
 }
 
 // Probe has a connector process of its own try the way to a system, apart from
-// the lane. It works also on a runner that does not run, of which Host, Vault
+// the lane, and compare what its account may do with access. It works also on a runner that does not run, of which Host, Vault
 // and Folders are set.
-func (r *Runner) Probe(ctx context.Context, system *linkv1.System) (*connectorv1.ProbeResponse, error) {
+func (r *Runner) Probe(ctx context.Context, system *linkv1.System, access []*connectorv1.Access) (*connectorv1.ProbeResponse, error) {
 	process, err := r.Host.Start(ctx, system.GetConnector())
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func (r *Runner) Probe(ctx context.Context, system *linkv1.System) (*connectorv1
 	if err != nil {
 		return nil, err
 	}
-	return process.Probe(ctx, nil)
+	return process.Probe(ctx, access)
 }
 
 // watch tells the coordinator of changes until ctx or the process ends.

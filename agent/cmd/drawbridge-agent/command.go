@@ -95,7 +95,7 @@ Exit status: 0 done, 1 failed, 2 wrong command line, 3 wrong agent.yaml,
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})
 	root.PersistentFlags().StringVar(&c.path, "config", c.lookup("DRAWBRIDGE_AGENT_CONFIG", config.DefaultPath()), "configuration file")
-	root.AddCommand(c.enroll(), c.run(), c.status(), c.doctor(), c.validate(), c.secret(), c.guard(), c.approve(),
+	root.AddCommand(c.enroll(), c.run(), c.status(), c.doctor(), c.validate(), c.secret(), c.guard(), c.approve(), c.rights(),
 		c.install(), c.uninstall(), c.start(), c.stop(), c.connector())
 	checkArgs(root)
 	err := root.ExecuteContext(ctx)

@@ -12,7 +12,9 @@ import (
 	"github.com/drawbridge-id/drawbridge/agent/config"
 	"github.com/drawbridge-id/drawbridge/agent/control"
 	"github.com/drawbridge-id/drawbridge/agent/doctor"
+	"github.com/drawbridge-id/drawbridge/agent/guard"
 	"github.com/drawbridge-id/drawbridge/agent/proxy"
+	"github.com/drawbridge-id/drawbridge/agent/rights"
 	"github.com/drawbridge-id/drawbridge/agent/runner"
 	"github.com/drawbridge-id/drawbridge/agent/spool"
 	"github.com/drawbridge-id/drawbridge/agent/vault"
@@ -54,6 +56,7 @@ type systems struct {
 	running *control.Client // nil if none runs
 	known   map[string]*linkv1.System
 	runner  *runner.Runner
+	policy  *guard.Policy
 }
 
 // newSystems returns nil where the systems cannot be known; why, another step says.
@@ -88,7 +91,8 @@ func newSystems(ctx context.Context, conf *config.Config) *systems {
 	if err != nil {
 		return nil
 	}
-	s := &systems{known: make(map[string]*linkv1.System), runner: &runner.Runner{Host: h, Vault: v, Folders: conf.Folders, Log: log}}
+	s := &systems{known: make(map[string]*linkv1.System), runner: &runner.Runner{Host: h, Vault: v, Folders: conf.Folders, Log: log},
+		policy: guard.Load(conf.Guardrail.File, conf.Guardrail.Key)}
 	for _, system := range remembered.GetSystems() {
 		s.names = append(s.names, system.GetName())
 		s.known[system.GetName()] = system
@@ -106,7 +110,7 @@ func (s *systems) Probe(ctx context.Context, name string) ([]*connectorv1.ProbeS
 	if s.running != nil {
 		probe, err = s.running.Probe(ctx, name)
 	} else {
-		probe, err = s.runner.Probe(ctx, s.known[name])
+		probe, err = s.runner.Probe(ctx, s.known[name], rights.Needed(s.known[name], s.policy))
 	}
 	return probe.GetSteps(), err
 }
