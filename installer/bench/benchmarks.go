@@ -10,6 +10,7 @@ var benchmarks = []benchmark{
 	{"cycle_nochange", "1,000,000 workers, nothing changed, against draining the connector; then 1 % changed", cycleNoChange},
 	{"ldap_read", "100,000 entries of OpenLDAP through connector activedirectory and agent against C ldapsearch", ldapByAD},
 	{"openldap_read", "the same through connector ldap", ldapByLDAP},
+	{"scim_write", "creates at a SCIM server (scimmy on Node) through the connector against a bare HTTP client with as many connections", scimWrite},
 	{"self_tuning", "changes at the concurrency that the agent found against the best fixed one", selfTuning},
 	{"agent_idle", "an agent with nothing to do", agentIdle},
 }
