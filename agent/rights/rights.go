@@ -171,9 +171,9 @@ func named(name string) bool {
 func DSACLS(grants []Grant, account string) string {
 	var b strings.Builder
 	for _, g := range grants {
-		scope, permission := "S", g.Right+";"+g.Object+";"+g.Class
+		scope, permission := "S", g.Right+";"+inCommand(g.Object)+";"+inCommand(g.Class)
 		if g.Class == "" {
-			scope, permission = "T", g.Right+";"+g.Object
+			scope, permission = "T", g.Right+";"+inCommand(g.Object)
 		}
 		if strings.HasPrefix(strings.ToUpper(g.Container), "CN=") && g.Object == "member" { // the group itself
 			fmt.Fprintf(&b, "dsacls \"%s\" /G \"%s:WP;member\"\r\n", inCommand(g.Container), account)
@@ -184,8 +184,8 @@ func DSACLS(grants []Grant, account string) string {
 	return b.String()
 }
 
-// inCommand keeps the text of a container, which may come from the cloud, from
-// being more than one argument.
+// inCommand keeps a text, which may come from the cloud, from being more to the
+// shell than part of one argument.
 func inCommand(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || strings.ContainsRune("\"%!^&|<>", r) {
