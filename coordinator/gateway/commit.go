@@ -15,8 +15,8 @@ import (
 
 // What a transaction takes at most: more of it gains little, and others wait for the store.
 const (
-	maxResults = 1024
-	maxRecords = 2000
+	maxResults = 2048
+	maxRecords = 4000
 )
 
 // A parcel is a frame of records or results on its way into the store.

@@ -601,6 +601,24 @@ func TestEvaluate_anotherDocument(t *testing.T) {
 	b.wantDue()
 }
 
+// A name that no rule speaks for any more must not be in somebody's way when one does again.
+func TestEvaluate_freesNamesOfRulesThatWent(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.take("ad", 1, user("g1", "E00001", "worker1", "Nurse"))
+	b.applyDocument(strings.Replace(adDocument, "    sAMAccountName: {value: firstUnique(lower(name.familyName)), apply: create}\n", "", 1))
+	if err := b.Evaluate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.read(func(tx *store.Tx) error {
+		names, err := tx.AllNames(tenant, "ad")
+		if len(names) != 1 || names[0].Attribute != "address" || names[0].Holder != "g1" {
+			t.Errorf("names = %v; want the address of g1 alone", names)
+		}
+		return err
+	})
+}
+
 // However batches are cut, and whichever of them come again before the next one is confirmed, the store ends the same.
 func TestTake_repeatedBatches(t *testing.T) {
 	t.Parallel()

@@ -8,7 +8,7 @@
 //	                                 what breaks a threshold is held
 //	                                 the rest is queued, one after the other
 //
-// One transaction holds a step: up to 500 people in the order in which they
+// One transaction holds a step: up to 1,000 people in the order in which they
 // became due (which is that of their keys where all became due at once), with
 // jobs, joins, names, alarms, waits, problems, the log, and the due rows that
 // go. A process that ends in between has done nothing.
@@ -30,7 +30,7 @@ import (
 
 const (
 	// slice is how many people a transaction takes.
-	slice = 500
+	slice = 1000
 	// safety is how long Run waits at most before it looks by itself.
 	safety = 30 * time.Second
 )

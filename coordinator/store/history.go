@@ -16,25 +16,21 @@ type History struct {
 
 const historyColumns = "tenant, at, kind, system, person, account, job, text, body"
 
-// A historyInsert is an entry whose number the store will give.
-type historyInsert History
-
-func (h *historyInsert) fields() []any { return (*History)(h).fields()[1:] }
+// unnumbered are the fields of an entry whose number the store will give.
+func (h *History) unnumbered() []any { return h.fields()[1:] }
 
 func (h *History) fields() []any {
 	return []any{&h.Seq, &h.Tenant, &h.At, &h.Kind, &h.System, &h.Person, &h.Account, &h.Job, &h.Text, &h.Body}
 }
 
-// AddHistory appends entries to the log; At is set to now where it is none.
+// AddHistory appends entries to the log; At is set to now in rows where it is none.
 func (tx *Tx) AddHistory(rows []History) error {
-	inserts := make([]historyInsert, len(rows))
-	for i, h := range rows {
-		if h.At == 0 {
-			h.At = tx.Now
+	for i := range rows {
+		if rows[i].At == 0 {
+			rows[i].At = tx.Now
 		}
-		inserts[i] = historyInsert(h)
 	}
-	return insert(tx, "history", historyColumns, "", inserts)
+	return insertFields(tx, "history", historyColumns, "", rows, (*History).unnumbered)
 }
 
 // HistoryOf returns up to limit entries about a person before the given

@@ -48,18 +48,15 @@ const (
 	selectBare = "SELECT " + jobRow + ", x'', '[]' FROM job"                           // without work and reasons
 )
 
-func (j *Job) fields() []any { return append((*bareJob)(j).fields(), &j.Work, &j.Reasons) }
+func (j *Job) fields() []any { return append(j.row(), &j.Work, &j.Reasons) }
 
-type bareJob Job
+func (j *Job) work() []any { return []any{&j.ID, &j.Work, &j.Reasons} }
 
-func (j *bareJob) fields() []any {
-	return []any{&j.ID, &j.Tenant, &j.Site, &j.System, &j.Object, &j.Person, &j.Cycle, &j.Class, &j.State, &j.After, &j.Priority,
-		&j.NotBefore, &j.NotAfter, &j.Agent, &j.Made, &j.Sent, &j.Ended, &j.Outcome, &j.Fault, &j.Settles, &j.Fence}
+func (j *Job) row() []any {
+	return append(make([]any, 0, 23), // with room for what fields adds
+		&j.ID, &j.Tenant, &j.Site, &j.System, &j.Object, &j.Person, &j.Cycle, &j.Class, &j.State, &j.After, &j.Priority,
+		&j.NotBefore, &j.NotAfter, &j.Agent, &j.Made, &j.Sent, &j.Ended, &j.Outcome, &j.Fault, &j.Settles, &j.Fence)
 }
-
-type jobWork Job
-
-func (j *jobWork) fields() []any { return []any{&j.ID, &j.Work, &j.Reasons} }
 
 // ReserveJobs returns the first of n ids for new jobs; they are this transaction's.
 func (tx *Tx) ReserveJobs(n int) (first int64, err error) {
@@ -100,14 +97,10 @@ func (tx *Tx) AddJobs(rows []Job) error {
 			tx.raise(&tx.store.Jobs)
 		}
 	}
-	bare, work := make([]bareJob, len(rows)), make([]jobWork, len(rows))
-	for i, j := range rows {
-		bare[i], work[i] = bareJob(j), jobWork(j)
-	}
-	if err := insert(tx, "job", jobRow, "", bare); err != nil {
+	if err := insertFields(tx, "job", jobRow, "", rows, (*Job).row); err != nil {
 		return err
 	}
-	return insert(tx, "job_work", "id, work, reasons", "", work)
+	return insertFields(tx, "job_work", "id, work, reasons", "", rows, (*Job).work)
 }
 
 // Jobs returns those that are there of the jobs with the ids, without reasons, in the order of ids.

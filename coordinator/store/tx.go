@@ -86,6 +86,11 @@ func value[T any](tx *Tx, query string, args ...any) (T, error) {
 // (columns) VALUES …" with tail behind it. A constant set of sizes keeps the
 // number of statements to prepare small.
 func insert[T any, P row[T]](tx *Tx, table, columns, tail string, rows []T) error {
+	return insertFields(tx, table, columns, tail, rows, func(t *T) []any { return P(t).fields() })
+}
+
+// insertFields is insert for some of the fields of rows.
+func insertFields[T any](tx *Tx, table, columns, tail string, rows []T, fields func(*T) []any) error {
 	width := strings.Count(columns, ",") + 1
 	args := make([]any, 0, min(len(rows), 64)*width)
 	for len(rows) > 0 {
@@ -98,7 +103,7 @@ func insert[T any, P row[T]](tx *Tx, table, columns, tail string, rows []T) erro
 		}
 		args = args[:0]
 		for i := range rows[:n] {
-			args = append(args, P(&rows[i]).fields()...)
+			args = append(args, fields(&rows[i])...)
 		}
 		if _, err := tx.exec(insertSQL(table, columns, tail, width, n), args...); err != nil {
 			return err
