@@ -68,7 +68,8 @@ type Agent struct {
 	since time.Time
 	err   error // why the last connection ended
 
-	digest *string // of the guardrail last told; nil before
+	digest *string             // of the guardrail last told; nil before
+	rights map[string][]string // by system: what its account lacks, or has too much
 }
 
 // New opens everything the agent works with. version is SemVer. The caller
@@ -197,6 +198,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return a.identity.Run(ctx, a.config.Coordinator, a.log.With("part", "identity")) })
 	group.Go(func() error { return control.Serve(ctx, a.config.Data, a) })
 	group.Go(func() error { return a.guard.Run(ctx) })
+	group.Go(func() error { return a.compareRights(ctx) })
 	err = group.Wait()
 	a.flush(sending)
 	hangUp()
@@ -290,6 +292,9 @@ func (a *Agent) Status() control.Status {
 			Name: h.GetSystem(), Ready: h.GetReady(), Cause: h.GetFault().GetCause(), NextStep: h.GetFault().GetNextStep(),
 			Concurrency: int(h.GetConcurrency()), Waiting: int(h.GetWaiting()), Connector: a.runner.System(h.GetSystem()).GetConnector(),
 		}
+		a.mu.Lock()
+		system.Rights = a.rights[h.GetSystem()]
+		a.mu.Unlock()
 		if h.GetNextTry() != nil {
 			system.NextTry = h.GetNextTry().AsTime()
 		}

@@ -101,6 +101,7 @@ type System struct {
 	NextTry     time.Time `json:"next_try,omitzero"`
 	Concurrency int       `json:"concurrency"`
 	Waiting     int       `json:"waiting"`
+	Rights      []string  `json:"rights_warnings,omitempty"` // what its account lacks, or has too much
 }
 
 // Secrets are what a system takes, and the settings they are bound to.

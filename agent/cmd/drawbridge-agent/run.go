@@ -143,6 +143,11 @@ func (c *command) printStatus(s control.Status) error {
 			fmt.Fprintf(c.stdout, "\n%s: %s\n  %s\n  tried again %s\n", sys.Name, sys.Cause, sys.NextStep, local(sys.NextTry))
 		}
 	}
+	for _, sys := range s.Systems {
+		for _, warning := range sys.Rights {
+			fmt.Fprintf(c.stdout, "\n%s: %s\n  see `drawbridge-agent rights %s`\n", sys.Name, warning, sys.Name)
+		}
+	}
 	c.printWaiting(s.Guardrail.Waiting)
 	if !well {
 		return errUnwell
