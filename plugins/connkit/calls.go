@@ -50,7 +50,7 @@ func (k *kit) read(ctx context.Context, p *process, q *connectorv1.ReadRequest, 
 	defer cancel()
 	stream, err := p.Read(ctx, q)
 	if err != nil {
-		return nil, fmt.Errorf("Read: %w", err)
+		return nil, fmt.Errorf("call Read: %w", err)
 	}
 	r := &page{objects: map[string]*connectorv1.Object{}, encoded: map[string][]byte{}}
 	for {
@@ -61,7 +61,7 @@ func (k *kit) read(ctx context.Context, p *process, q *connectorv1.ReadRequest, 
 		case errors.Is(err, io.EOF):
 			return r, nil
 		case err != nil:
-			return nil, fmt.Errorf("Read: %w", err)
+			return nil, fmt.Errorf("call Read: %w", err)
 		case r.end != nil:
 			return nil, errors.New("a response came after the one that had the end")
 		}
@@ -107,11 +107,11 @@ func (k *kit) apply(ctx context.Context, p *process, op *connectorv1.Operation) 
 		err = stream.Send(&connectorv1.ApplyRequest{Tag: 7, Operation: op})
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("Apply: %w", err)
+		return nil, fmt.Errorf("call Apply: %w", err)
 	}
 	r, err := stream.Recv()
 	if err != nil {
-		return nil, fmt.Errorf("Apply: %w", err)
+		return nil, fmt.Errorf("call Apply: %w", err)
 	}
 	if r.GetTag() != 7 {
 		return nil, fmt.Errorf("an operation of tag 7 was answered with tag %d", r.GetTag())
@@ -239,16 +239,16 @@ func (k *kit) find(ctx context.Context, p *process, attribute, value string, att
 	defer cancel()
 	r, err := p.Find(ctx, &connectorv1.FindRequest{Class: k.Class, Attribute: attribute, Values: []string{value}, ReturnAttributes: attributes})
 	if err != nil {
-		return nil, fmt.Errorf("Find %s=%q: %w", attribute, value, err)
+		return nil, fmt.Errorf("find %s=%q: %w", attribute, value, err)
 	}
 	if r.GetOutcome() != sdk.OutcomeDone {
-		return nil, fmt.Errorf("Find %s=%q: %v: %s", attribute, value, r.GetOutcome(), r.GetFault().GetCause())
+		return nil, fmt.Errorf("find %s=%q: %v: %s", attribute, value, r.GetOutcome(), r.GetFault().GetCause())
 	}
 	var all []*connectorv1.Object
 	for _, record := range r.GetRecords() {
 		o := &connectorv1.Object{}
 		if err := proto.Unmarshal(record.GetObject(), o); err != nil || o.GetId() != record.GetId() {
-			return nil, fmt.Errorf("Find %s=%q: record %q holds object %q (%v)", attribute, value, record.GetId(), o.GetId(), err)
+			return nil, fmt.Errorf("find %s=%q: record %q holds object %q (%v)", attribute, value, record.GetId(), o.GetId(), err)
 		}
 		all = append(all, o)
 	}

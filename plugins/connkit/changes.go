@@ -274,7 +274,7 @@ func watches(ctx context.Context, k *kit) error {
 	defer cancel()
 	stream, err := k.p.Watch(ctx, &connectorv1.WatchRequest{})
 	if err != nil {
-		return fmt.Errorf("Watch: %w", err)
+		return fmt.Errorf("call Watch: %w", err)
 	}
 	noticed := make(chan error, 1)
 	go func() { noticed <- hear(stream) }()

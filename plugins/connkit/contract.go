@@ -64,7 +64,7 @@ func describes(ctx context.Context, k *kit) error {
 	for _, protocol := range []uint32{sdk.Protocol, sdk.Protocol + 1} {
 		d, err := p.Describe(ctx, &connectorv1.DescribeRequest{Protocol: protocol})
 		if err != nil {
-			return fmt.Errorf("Describe with protocol %d: %w", protocol, err)
+			return fmt.Errorf("call Describe with protocol %d: %w", protocol, err)
 		}
 		if d.GetProtocol() < 1 || d.GetProtocol() > sdk.Protocol {
 			faults = append(faults, fmt.Errorf("to an agent of contract %d it says %d; want at most %d", protocol, d.GetProtocol(), sdk.Protocol))
@@ -193,7 +193,7 @@ func probes(ctx context.Context, k *kit) error {
 	defer cancel()
 	r, err := k.p.Probe(ctx, &connectorv1.ProbeRequest{Classes: []string{k.Class}})
 	if err != nil {
-		return fmt.Errorf("Probe: %w", err)
+		return fmt.Errorf("call Probe: %w", err)
 	}
 	if len(r.GetSteps()) == 0 {
 		return errors.New("the probe has no steps")
@@ -215,7 +215,7 @@ func hasSchema(ctx context.Context, k *kit) error {
 	defer cancel()
 	r, err := k.p.Schema(ctx, &connectorv1.SchemaRequest{})
 	if err != nil || r.GetFault() != nil {
-		return fmt.Errorf("Schema: %s%s", r.GetFault().GetCause(), also(err))
+		return fmt.Errorf("call Schema: %s%s", r.GetFault().GetCause(), also(err))
 	}
 	var faults []error
 	lastClass := ""

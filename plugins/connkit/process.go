@@ -81,7 +81,7 @@ func (k *kit) openIn(ctx context.Context, p *process, instead map[string]any) er
 	defer cancel()
 	r, err := p.Open(ctx, &connectorv1.OpenRequest{Settings: k.settings(instead), Secrets: k.Secrets})
 	if err != nil {
-		return fmt.Errorf("Open: %w", err)
+		return fmt.Errorf("call Open: %w", err)
 	}
 	if f := r.GetFault(); f != nil {
 		return fmt.Errorf("the settings of the test do not serve: %s; %s", f.GetCause(), f.GetNextStep())

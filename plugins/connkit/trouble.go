@@ -24,7 +24,7 @@ func outlivesCancelledWrites(ctx context.Context, k *kit) error {
 		callCtx, cancel := context.WithTimeout(ctx, time.Duration(n*n)*time.Millisecond)
 		_, _ = k.apply(callCtx, k.p, op) // whatever comes of it
 		cancel()
-		r, err := k.apply(ctx, k.p, op)
+		r, err := k.applyAgain(ctx, op)
 		if err != nil || r.GetOutcome() != sdk.OutcomeDone {
 			faults = append(faults, fmt.Errorf("a create that was given up after %d ms, again: %s%s", n*n, said(r), also(err)))
 			continue
@@ -32,6 +32,21 @@ func outlivesCancelledWrites(ctx context.Context, k *kit) error {
 		faults = append(faults, k.madeOnce(ctx, anchor))
 	}
 	return errors.Join(faults...)
+}
+
+// applyAgain carries out an operation after one that was lost, as an agent
+// does: while it cannot be known, or not be done now, it is tried again.
+func (k *kit) applyAgain(ctx context.Context, op *connectorv1.Operation) (r *connectorv1.ApplyResponse, err error) {
+	for range 5 {
+		r, err = k.apply(ctx, k.p, op)
+		if err != nil || r.GetOutcome() != sdk.OutcomeUnknown && r.GetOutcome() != sdk.OutcomeUnavailable {
+			break
+		}
+		if err = pause(ctx, 200*time.Millisecond); err != nil {
+			break
+		}
+	}
+	return r, err
 }
 
 // madeOnce checks that there is one object with the anchor, and removes it.
@@ -59,7 +74,7 @@ func outlivesKills(ctx context.Context, k *kit) error {
 		if err := k.ready(ctx); err != nil {
 			return fmt.Errorf("after a kill %v into a create, the next process: %w", wait, err)
 		}
-		r, err := k.apply(ctx, k.p, op)
+		r, err := k.applyAgain(ctx, op)
 		if err != nil || r.GetOutcome() != sdk.OutcomeDone {
 			return fmt.Errorf("killed %v into a create; the next process, asked again: %s%s", wait, said(r), also(err))
 		}
@@ -142,7 +157,7 @@ func (k *kit) killDelete(ctx context.Context, id string) error {
 	if err := k.ready(ctx); err != nil {
 		return fmt.Errorf("after a kill in a delete, the next process: %w", err)
 	}
-	if r, err := k.apply(ctx, k.p, deletion(k.Class, id)); err != nil || r.GetOutcome() != sdk.OutcomeDone {
+	if r, err := k.applyAgain(ctx, deletion(k.Class, id)); err != nil || r.GetOutcome() != sdk.OutcomeDone {
 		return fmt.Errorf("killed in a delete; the next process, asked again: %s%s", said(r), also(err))
 	}
 	return nil
@@ -219,7 +234,7 @@ func boundsMemory(ctx context.Context, k *kit) error {
 	began := time.Now()
 	stream, err := p.Read(ctx, k.query())
 	if err != nil {
-		return fmt.Errorf("Read: %w", err)
+		return fmt.Errorf("call Read: %w", err)
 	}
 	objects := 0
 	for {

@@ -188,14 +188,14 @@ func answersEach(ctx context.Context, k *kit) error {
 	defer cancel()
 	stream, err := k.p.Apply(ctx)
 	if err != nil {
-		return fmt.Errorf("Apply: %w", err)
+		return fmt.Errorf("call Apply: %w", err)
 	}
 	for tag := range atATime {
 		i := items[tag%len(items)]
 		op := modification(k.Class, i.id, &connectorv1.Change{Name: name, Expect: []string{"never there"}, Want: values[1]})
 		op.ReturnAttributes = []string{k.Create.Anchor}
 		if err := stream.Send(&connectorv1.ApplyRequest{Tag: uint64(tag + 1), Operation: op}); err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("Apply: %w", err)
+			return fmt.Errorf("call Apply: %w", err)
 		}
 	}
 	if err := stream.CloseSend(); err != nil {

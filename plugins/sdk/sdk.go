@@ -16,6 +16,8 @@
 //     a write, which the engine looks at again before it does anything else.
 //   - A method panics: the call is UNKNOWN, the stack is logged, the process
 //     goes on. What the panic said is not logged: it may hold a value.
+//   - A method tells a secret, in its log or in an error: what Open was given
+//     is taken out of both, see [Redactor].
 //   - The agent is gone: the process ends by itself, see [Serve].
 //
 // It does not hold the conformance kit (plugins/connkit), nor how an agent

@@ -3,30 +3,11 @@ package sdk_test
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/drawbridge-id/drawbridge/plugins/connkit"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
-
-// The sample that authors start from is code that compiles.
-func TestREADME_showsTheExample(t *testing.T) {
-	t.Parallel()
-	example, err := os.ReadFile("example_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, found := strings.Cut(string(example), "// PasswdSettings are")
-	sample, _, ends := strings.Cut(rest, "// A connector's main function")
-	if !found || !ends || !strings.Contains(string(readme), "```go\n// PasswdSettings are"+sample+"```") {
-		t.Error("README.md does not show the connector of example_test.go as it is; copy it")
-	}
-}
 
 // The sample does what it says.
 func TestExample(t *testing.T) {
