@@ -56,6 +56,7 @@ const (
 	greetWait   = 30 * time.Second // for the agent's Hello
 	frameBytes  = 16 << 20         // largest frame taken
 	streamBytes = 1 << 20          // flow-control window
+	writeBytes  = 16 << 10         // one record of TLS
 )
 
 // systems gives the compiled document of a row.
@@ -91,6 +92,7 @@ type Gateway struct {
 	admitted   chan struct{}   // closed when nobody is let in any more
 	turnedAway atomic.Int64    // since all were let in last
 	cloneWait  time.Duration
+	known      known
 
 	mu      sync.Mutex
 	streams map[identity.Agent]*stream
@@ -121,6 +123,10 @@ func ServerOptions() []grpc.ServerOption {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 15 * time.Second, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.MaxRecvMsgSize(frameBytes),
+		// Most streams are idle most of the time: what they hold buffers for is theirs only while they use it.
+		grpc.SharedWriteBuffer(true),
+		grpc.ReadBufferSize(0), // TLS has one
+		grpc.WriteBufferSize(writeBytes),
 		grpc.InitialWindowSize(streamBytes),
 		grpc.InitialConnWindowSize(streamBytes),
 	}
@@ -208,8 +214,8 @@ func (s *stream) verdict(err error) error {
 	return status.Error(codes.Unavailable, "the coordinator cannot go on now; come back")
 }
 
-// systemsFrame gives the systems of the agent's site, and the sum of their revisions by name.
-func (s *stream) systemsFrame(ctx context.Context) (*linkv1.Systems, string, error) {
+// readSystems reads what [stream.systemsFrame] gives.
+func (s *stream) readSystems(ctx context.Context) (*linkv1.Systems, string, error) {
 	frame := &linkv1.Systems{}
 	version := ""
 	err := s.Store.Read(ctx, func(tx *store.Tx) error {

@@ -246,7 +246,7 @@ func (s *stream) round(ctx context.Context) (time.Duration, error) {
 		if room <= 0 {
 			return safety, nil
 		}
-		wait, err := s.Queue.Waiting(ctx, s.agent.Tenant, s.agent.Site, safety)
+		wait, err := s.waiting(ctx)
 		if err != nil || wait > 0 {
 			return wait, err
 		}

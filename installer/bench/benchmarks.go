@@ -12,5 +12,6 @@ var benchmarks = []benchmark{
 	{"openldap_read", "the same through connector ldap", ldapByLDAP},
 	{"scim_write", "creates at a SCIM server (scimmy on Node) through the connector against a bare HTTP client with as many connections", scimWrite},
 	{"self_tuning", "changes at the concurrency that the agent found against the best fixed one", selfTuning},
+	{"agents_idle", "10,000 idle agents on one coordinator against bare streams; all back after a cut against bare handshakes", agentsIdle},
 	{"agent_idle", "an agent with nothing to do", agentIdle},
 }

@@ -56,6 +56,13 @@ type benchmark struct {
 }
 
 func main() {
+	if kind := os.Getenv(serverKind); kind != "" { // see agentsIdle
+		if err := serveCrowd(kind); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	only := flag.String("run", "", "run the benchmarks whose name begins with this")
 	bin := flag.String("bin", "build/bin", "folder of the built programs")
 	out := flag.String("out", "build/bench.jsonl", "file that figures are appended to")
