@@ -48,7 +48,7 @@ func scimWrite(ctx context.Context, b *bench) ([]Figure, error) {
 }
 
 func onScimmy(ctx context.Context, do func(*scimmy.Server) (time.Duration, error)) (time.Duration, error) {
-	s, err := scimmy.Start(ctx)
+	s, err := scimmy.Start(ctx, scimmy.Options{})
 	if err != nil {
 		return 0, err
 	}

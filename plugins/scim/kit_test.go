@@ -20,7 +20,7 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	t.Run("scimmy", func(t *testing.T) {
 		t.Parallel()
-		s := scimmy.StartTest(t)
+		s := scimmy.StartTest(t, scimmy.Options{Versions: true})
 		conform(t, openPeer(t, s.URL, s.Token, nil), connkit.Config{})
 	})
 	t.Run("double", func(t *testing.T) {

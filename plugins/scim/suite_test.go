@@ -62,7 +62,7 @@ func peers(t *testing.T, test func(t *testing.T, p *peer)) {
 	})
 	t.Run("scimmy", func(t *testing.T) {
 		t.Parallel()
-		s := scimmy.StartTest(t)
+		s := scimmy.StartTest(t, scimmy.Options{})
 		test(t, openPeer(t, s.URL, s.Token, nil))
 	})
 }

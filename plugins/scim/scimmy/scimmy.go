@@ -27,6 +27,11 @@ import (
 // ErrNotInstalled says what the rig wants.
 var ErrNotInstalled = errors.New("node or the npm packages scimmy and scimmy-routers are not installed: make rigs")
 
+// Options say what server to run. The zero value is SCIMMY as it is.
+type Options struct {
+	Versions bool // objects have versions, which SCIMMY leaves to its users
+}
+
 // A Server is a running one.
 type Server struct {
 	URL   string // base address of the interface
@@ -39,7 +44,7 @@ type Server struct {
 
 // Start runs a server and returns when it answers; [Server.Stop] ends it. It
 // ends with this process, too.
-func Start(ctx context.Context) (*Server, error) {
+func Start(ctx context.Context, opt Options) (*Server, error) {
 	_, here, _, _ := runtime.Caller(0)
 	folder := filepath.Dir(here)
 	modules := filepath.Join(folder, "..", "..", "..", "build", "scimmy")
@@ -53,6 +58,9 @@ func Start(ctx context.Context) (*Server, error) {
 	s := &Server{Token: "scimmy-token-4711", said: &bytes.Buffer{}}
 	s.cmd = exec.Command(node, filepath.Join(folder, "server.mjs"))
 	s.cmd.Env = append(os.Environ(), "SCIMMY_MODULES="+modules, "SCIMMY_TOKEN="+s.Token, "NODE_ENV=production")
+	if opt.Versions {
+		s.cmd.Env = append(s.cmd.Env, "SCIMMY_VERSIONS=yes")
+	}
 	s.cmd.Stderr = s.said
 	stdin, err := s.cmd.StdinPipe()
 	if err != nil {
@@ -89,9 +97,9 @@ func Start(ctx context.Context) (*Server, error) {
 // StartTest is [Start] for a test: it stops the server when the test ends, and
 // skips where the rig is not installed unless TEST_REQUIRE names scimmy or CI is
 // set.
-func StartTest(t testing.TB) *Server {
+func StartTest(t testing.TB, opt Options) *Server {
 	t.Helper()
-	s, err := Start(t.Context())
+	s, err := Start(t.Context(), opt)
 	required := os.Getenv("CI") == "true" || strings.Contains(os.Getenv("TEST_REQUIRE"), "scimmy")
 	if errors.Is(err, ErrNotInstalled) && !required {
 		t.Skipf("LEFT OUT: scimmy: %v", err)

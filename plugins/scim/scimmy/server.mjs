@@ -13,7 +13,21 @@ const { SCIMMYRouters } = require("scimmy-routers");
 const token = process.env.SCIMMY_TOKEN;
 const users = new Map(), names = new Map(), groups = new Map(), memberships = new Map();
 
-const stamp = (old) => ({ created: old?.meta.created ?? new Date().toISOString(), lastModified: new Date().toISOString() });
+const versions = process.env.SCIMMY_VERSIONS === "yes";
+let changes = 0;
+
+function stamp(old) {
+    const now = new Date().toISOString();
+    return { created: old?.meta.created ?? now, lastModified: now, ...(versions ? { version: `W/"${++changes}"` } : {}) };
+}
+
+// SCIMMY leaves versions to who uses it: here what the request expects is
+// compared in the same moment in which the object is stored.
+function expects(request, old) {
+    const want = request?.header("If-Match");
+    if (versions && old && want && want !== old.meta.version) throw new SCIMMY.Types.Error(412, null, "it has another version");
+}
+
 const plain = (value) => JSON.parse(JSON.stringify(value));
 
 function shown(user) {
@@ -34,9 +48,10 @@ SCIMMY.Resources.declare(SCIMMY.Resources.User, {
         }
         return list(resource, [...users.values()].map(shown));
     },
-    ingress: (resource, data) => {
+    ingress: (resource, data, request) => {
         const old = resource.id && users.get(resource.id);
         if (resource.id && !old) throw new SCIMMY.Types.Error(404, null, `Resource ${resource.id} not found`);
+        expects(request, old);
         const name = data.userName.toLowerCase(), owner = names.get(name);
         if (owner && owner !== resource.id) throw new SCIMMY.Types.Error(409, "uniqueness", "userName is taken");
         const { password, groups: ignored, ...rest } = plain(data);
@@ -76,9 +91,10 @@ SCIMMY.Resources.declare(SCIMMY.Resources.Group, {
         }
         return list(resource, [...groups.values()]);
     },
-    ingress: (resource, data) => {
+    ingress: (resource, data, request) => {
         const old = resource.id && groups.get(resource.id);
         if (resource.id && !old) throw new SCIMMY.Types.Error(404, null, `Resource ${resource.id} not found`);
+        expects(request, old);
         const group = { ...plain(data), id: resource.id ?? randomUUID(), meta: stamp(old) };
         const seen = new Set();
         group.members = (group.members ?? []).filter((m) => !seen.has(m.value) && seen.add(m.value));
@@ -97,11 +113,13 @@ SCIMMY.Resources.declare(SCIMMY.Resources.Group, {
 const app = express();
 app.use("/scim/v2", new SCIMMYRouters({
     type: "bearer",
+    context: (request) => request,
     handler: (request) => {
         if (request.header("Authorization") !== `Bearer ${token}`) throw new Error("Unknown token");
         return "tests";
     },
 }));
+SCIMMY.Config.set({ etag: versions });
 const server = app.listen(0, "127.0.0.1", () => {
     console.log(JSON.stringify({ url: `http://127.0.0.1:${server.address().port}/scim/v2` }));
 });
