@@ -61,7 +61,7 @@ func (s *Service) carryOut(ctx context.Context, system System, op *connectorv1.O
 		Unchanged: result.Unchanged && err == nil, SealedPassword: result.SealedPassword, Server: text(result.Server),
 	}
 	if result.Object != nil {
-		record, cannot := encodeRecord(result.Object, op.GetReturnAttributes())
+		record, cannot := s.encoder.record(result.Object, op.GetReturnAttributes())
 		if err == nil {
 			err = cannot
 		}

@@ -26,6 +26,7 @@ type Service struct {
 	connector Connector
 	log       *slog.Logger
 	secrets   Redactor // of what is logged and of every fault
+	encoder   encoder  // of what operations bring back
 
 	mu     sync.Mutex
 	system System // nil until opened and after Close

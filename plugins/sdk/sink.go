@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -158,10 +159,24 @@ func placeOf(o *Object) string {
 	return o.Class + " " + o.ID
 }
 
-// encodeRecord returns one object as a record of its own, or a fault of the
+// An encoder makes records of single objects. Those that follow each other
+// mostly have the same attributes asked for, and so share a layout. It is safe
+// for concurrent use.
+type encoder struct {
+	mu     sync.Mutex
+	asked  []string
+	layout *layout
+}
+
+// record returns one object as a record of its own, or a fault of the
 // connector's author.
-func encodeRecord(o *Object, attributes []string) (*connectorv1.Record, error) {
-	order, twice := newLayout(attributes).of(o.Attributes)
+func (e *encoder) record(o *Object, attributes []string) (*connectorv1.Record, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.layout == nil || !slices.Equal(e.asked, attributes) {
+		e.asked, e.layout = slices.Clone(attributes), newLayout(attributes)
+	}
+	order, twice := e.layout.of(o.Attributes)
 	if fault := unfit(o, order, twice); fault != "" {
 		return nil, Unknown("the object read after the operation cannot be sent", fault).On(text(placeOf(o)))
 	}

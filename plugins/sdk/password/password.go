@@ -10,7 +10,6 @@ package password
 
 import (
 	"crypto/rand"
-	"math/big"
 
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
@@ -36,9 +35,7 @@ const longest = 127
 // before anything is written: one that cannot be sealed would be lost. Box is
 // nil where the rule names nobody.
 func Generate(rule *connectorv1.PasswordRule) (password sealed.Secret, box []byte, err error) {
-	if password, err = New(int(rule.GetLength())); err != nil {
-		return password, nil, sdk.Unavailable("no password could be generated: "+err.Error(), "It is tried again; look at the host's random number generator.")
-	}
+	password = New(int(rule.GetLength()))
 	if len(rule.GetRecipients()) == 0 {
 		return password, nil, nil
 	}
@@ -53,16 +50,10 @@ func Generate(rule *connectorv1.PasswordRule) (password sealed.Secret, box []byt
 // other: a domain refuses a password that holds three letters of the person's
 // name (MS-ADTS 3.1.1.7 and the password filter's rule of complexity), and by
 // chance one in thousands would.
-func New(length int) (sealed.Secret, error) {
+func New(length int) sealed.Secret {
 	n := min(max(length, Shortest), longest)
-	letters, err := draw(n-n/3, capitals, smalls)
-	if err != nil {
-		return sealed.Secret{}, err
-	}
-	others, err := draw(n/3, digits, signs)
-	if err != nil {
-		return sealed.Secret{}, err
-	}
+	var random chance
+	letters, others := random.draw(n-n/3, capitals, smalls), random.draw(n/3, digits, signs)
 	chars := make([]byte, 0, n)
 	for i := range n {
 		from := &letters
@@ -72,11 +63,18 @@ func New(length int) (sealed.Secret, error) {
 		chars = append(chars, (*from)[0])
 		*from = (*from)[1:]
 	}
-	return sealed.New(string(chars)), nil
+	return sealed.New(string(chars))
+}
+
+// chance hands out bytes of the system's generator, which it asks for many at
+// a time: a call to the system for each would be a tenth of an account's cost.
+type chance struct {
+	bytes [256]byte
+	left  []byte
 }
 
 // draw returns n characters of both kinds, at least one of each, in any order.
-func draw(n int, kind, other string) ([]byte, error) {
+func (c *chance) draw(n int, kind, other string) []byte {
 	chars := make([]byte, n)
 	for i := range chars {
 		from := kind + other
@@ -86,26 +84,27 @@ func draw(n int, kind, other string) ([]byte, error) {
 		case 1:
 			from = other
 		}
-		at, err := below(len(from))
-		if err != nil {
-			return nil, err
-		}
-		chars[i] = from[at]
+		chars[i] = from[c.below(len(from))]
 	}
 	for i := n - 1; i > 0; i-- { // so that nobody knows where each kind stands
-		j, err := below(i + 1)
-		if err != nil {
-			return nil, err
-		}
+		j := c.below(i + 1)
 		chars[i], chars[j] = chars[j], chars[i]
 	}
-	return chars, nil
+	return chars
 }
 
-func below(n int) (int, error) {
-	v, err := rand.Int(rand.Reader, big.NewInt(int64(n)))
-	if err != nil {
-		return 0, err
+// below returns a number from 0 to n-1, n being at most 256, each as likely:
+// bytes above the last whole multiple of n are passed over.
+func (c *chance) below(n int) int {
+	for {
+		if len(c.left) == 0 {
+			rand.Read(c.bytes[:]) // never fails: crypto/rand
+			c.left = c.bytes[:]
+		}
+		b := int(c.left[0])
+		c.left = c.left[1:]
+		if b < 256-256%n {
+			return b % n
+		}
 	}
-	return int(v.Int64()), nil
 }
