@@ -17,9 +17,13 @@ const (
 	// maxGroup is how many calls one transaction takes at most.
 	maxGroup = 1024
 	// linger is how long a transaction waits for as many calls as the one before
-	// it had: who was in that is likely to come again, and a transaction writes
-	// some ten pages whatever it holds. A lone call never waits.
-	linger = 4 * time.Millisecond
+	// it had, and for goodGroup where that had some: who was in it is likely to
+	// come again, and a transaction writes some ten pages and syncs twice
+	// whatever it holds. A lone call, or a few, never wait; nor does the system
+	// that is written to, whose next operation is begun before.
+	linger    = 10 * time.Millisecond
+	goodGroup = 64
+	fewCalls  = 4
 )
 
 // What a request is worth when the disk is full.
@@ -86,6 +90,9 @@ func (s *Spool) commitLoop() {
 			if len(s.queue) == 0 {
 				return
 			}
+		}
+		if last > fewCalls {
+			last = max(last, goodGroup)
 		}
 		group = s.gather(group, last)
 		s.commit(group)
