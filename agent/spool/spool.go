@@ -88,7 +88,7 @@ var (
 type Options struct {
 	MaxJobs      int           // held unfinished; 0 means 1,000,000
 	MaxRecords   int           // bytes of records that may wait while the link is down; 0 means 512 MiB
-	MaxInTransit int           // bytes of records that may wait while it is up; 0 means 8 MiB
+	MaxInTransit int           // bytes of records that may wait while it is up; 0 means 2 MiB
 	Reserve      int           // bytes of disk kept for results when it is full; 0 means 4 MiB
 	LockWait     time.Duration // for another process to let go of the file; 0 means 5 s
 }
@@ -125,7 +125,7 @@ type Spool struct {
 func Open(path string, opt Options) (*Spool, error) {
 	opt.MaxJobs = cmp.Or(opt.MaxJobs, 1_000_000)
 	opt.MaxRecords = cmp.Or(opt.MaxRecords, 512<<20)
-	opt.MaxInTransit = cmp.Or(opt.MaxInTransit, 8<<20)
+	opt.MaxInTransit = cmp.Or(opt.MaxInTransit, 2<<20) // the file is mapped: what it once held counts as memory
 	opt.Reserve = cmp.Or(opt.Reserve, 4<<20)
 	opt.LockWait = cmp.Or(opt.LockWait, 5*time.Second)
 

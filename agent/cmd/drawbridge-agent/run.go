@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"text/tabwriter"
 	"time"
 
@@ -45,6 +46,9 @@ func (c *command) runAgent(ctx context.Context) error {
 		to = file
 	}
 	log := logger(conf.Log, to)
+	if c.lookup("GOGC", "") == "" {
+		debug.SetGCPercent(50) // records pass through: a few MiB less for a twentieth more work
+	}
 	for err = agent.ErrRestart; errors.Is(err, agent.ErrRestart); {
 		var a *agent.Agent
 		if a, err = agent.New(conf, version(), log); err == nil {
