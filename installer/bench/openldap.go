@@ -135,6 +135,7 @@ func ldapRead(ctx context.Context, b *bench, name, connector, settings string) (
 	var peak int64
 	for _, pid := range append(stage.Children(s.Agent.PID()), s.Agent.PID()) {
 		_, p := stage.Memory(pid)
+		b.log("process %d: at most %.1f MiB while importing", pid, float64(p)/(1<<20))
 		peak += p
 	}
 	var read, search time.Duration

@@ -44,8 +44,12 @@ func adWrite(ctx context.Context, b *bench, name, domain string, count int) ([]F
 	if err != nil {
 		return nil, err
 	}
+	before := usedBy(s)
 	if err := waitForAccounts(ctx, s, count); err != nil {
 		return nil, err
+	}
+	for i, used := range usedBy(s) {
+		b.log("%s: %.0f µs of processor time an account", processes[i], float64((used-before[i]).Microseconds())/float64(count))
 	}
 	rate := float64(count) / time.Since(began).Seconds()
 	parallel := parallelOf(ctx, s)
@@ -177,6 +181,24 @@ func parallelOf(ctx context.Context, s *stage.Stage) int {
 		}
 	}
 	return 0
+}
+
+// processes names those of [usedBy].
+var processes = [3]string{"coordinator", "agent", "connectors"}
+
+// usedBy gives the processor time that each of the product's programs has used.
+func usedBy(s *stage.Stage) [3]time.Duration {
+	var used [3]time.Duration
+	add := func(i, pid int) {
+		took, _ := stage.ProcessorTime(pid) // where it cannot be told, none
+		used[i] += took
+	}
+	add(0, s.Coordinator.PID())
+	add(1, s.Agent.PID())
+	for _, pid := range stage.Children(s.Agent.PID()) {
+		add(2, pid)
+	}
+	return used
 }
 
 // memoryFigures gives the peak resident memory of each of the product's processes.
