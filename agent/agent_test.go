@@ -90,6 +90,7 @@ type coordinator struct {
 	accepted map[uint64]bool
 	results  map[uint64]*linkv1.Result
 	records  map[uint64]*linkv1.Records
+	guard    *linkv1.Guardrail
 	spool    string // of the last Hello
 	news     chan struct{}
 }
@@ -273,6 +274,9 @@ func (c *coordinator) take(frame *linkv1.ConnectRequest) *linkv1.Committed {
 	case *linkv1.ConnectRequest_Records:
 		c.records[f.Records.GetBatch()] = f.Records
 		committed.Batch = f.Records.GetBatch()
+	case *linkv1.ConnectRequest_Guardrail:
+		c.guard = f.Guardrail
+		return nil
 	default:
 		return nil
 	}
@@ -298,6 +302,22 @@ func (c *coordinator) wait(t testing.TB, n int, limit time.Duration) {
 	for deadline := time.Now().Add(limit); c.done() < n; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d results; want %d", c.done(), n)
+		}
+	}
+}
+
+// waitGuardrail waits until the agent has told of a guardrail that is as wanted.
+func (c *coordinator) waitGuardrail(t testing.TB, what string, wanted func(*linkv1.Guardrail) bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		c.mu.Lock()
+		g := c.guard
+		c.mu.Unlock()
+		if wanted(g) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: the agent tells %v", what, g)
 		}
 	}
 }

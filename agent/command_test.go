@@ -32,6 +32,16 @@ func (s *site) command(stdin string, status int, says []string, args ...string) 
 	}
 }
 
+// output runs the agent's command line, which must go well, and returns what it prints.
+func (s *site) output(args ...string) string {
+	s.t.Helper()
+	out, err := exec.Command(binary(s.t, "drawbridge-agent"), append([]string{"--config", s.config}, args...)...).Output()
+	if err != nil {
+		s.t.Fatalf("%v: %v", args, err)
+	}
+	return string(out)
+}
+
 // The way of an admin: join, give a secret, look; and what is said when a step goes wrong.
 func TestCommands(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ func (a *Agent) compareRights(ctx context.Context) error {
 		policy := a.guard.Policy()
 		for _, h := range a.runner.States() {
 			s := a.runner.System(h.GetSystem())
-			of := s.String() + policy.Digest
+			of := fmt.Sprint(s.GetRevision(), policy.Digest)
 			if !h.GetReady() || len(s.GetWrites()) == 0 || compared[h.GetSystem()] == of {
 				continue
 			}
