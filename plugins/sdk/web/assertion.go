@@ -91,17 +91,14 @@ func (a Auth) samlSigner(key crypto.Signer) (func(time.Time) (string, error), er
 	return func(now time.Time) (string, error) {
 		context := dsig.NewDefaultSigningContext(store)
 		context.Canonicalizer = dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("")
-		signed, err := context.SignEnveloped(a.samlAssertion(now))
+		root := a.samlAssertion(now)
+		signature, err := context.ConstructSignature(root, true)
 		if err != nil {
 			return "", errors.New("the SAML assertion cannot be signed: auth.certificate and the secret private_key do not fit together, or the key is not RSA")
 		}
-		// The signature stands after the issuer (saml-core 2.3.3).
-		children := signed.ChildElements()
-		signature := children[len(children)-1]
-		signed.RemoveChild(signature)
-		signed.InsertChildAt(1, signature)
+		root.InsertChildAt(1, signature) // after the issuer (saml-core 2.3.3)
 		document := etree.NewDocument()
-		document.SetRoot(signed)
+		document.SetRoot(root)
 		text, err := document.WriteToBytes()
 		return base64.RawURLEncoding.EncodeToString(text), err
 	}, nil
