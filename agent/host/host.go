@@ -17,6 +17,8 @@
 //   - The process freezes: while calls wait it is asked every 10 s for a sign
 //     of life, and killed when none comes within another 10 s. A call that takes
 //     too long although the process lives has it killed as well.
+//   - It takes too much memory: the system refuses it more, by which it ends
+//     (a resource limit on Linux, a job object on Windows).
 //   - The agent dies: the operating system kills the process (parent-death
 //     signal on Linux, a job object on Windows), and the connector ends by itself
 //     when its connection closes. A process is never attached to again.
@@ -78,6 +80,7 @@ type Options struct {
 	CallWait  time.Duration // for one operation or look-up; 0 means 2 min
 	ReadWait  time.Duration // for the next response of a read; 0 means 5 min
 	PingEvery time.Duration // between signs of life, and for one; 0 means 10 s
+	Memory    uint64        // bytes that a process may take; 0 means 2 GiB
 }
 
 // A Host starts connectors. It is safe for concurrent use.
@@ -98,6 +101,7 @@ func New(dir string, executables []Executable, opt Options, log *slog.Logger) (*
 	opt.CallWait = cmp.Or(opt.CallWait, 2*time.Minute)
 	opt.ReadWait = cmp.Or(opt.ReadWait, 5*time.Minute)
 	opt.PingEvery = cmp.Or(opt.PingEvery, 10*time.Second)
+	opt.Memory = cmp.Or(opt.Memory, 2<<30)
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
 		return nil, fmt.Errorf("prepare folder for connectors' sockets: %w", err)
 	}
@@ -184,9 +188,30 @@ func (h *Host) command(exe Executable, name string) (*exec.Cmd, string, error) {
 	}
 	cmd := exec.Command(exe.Path, name)
 	cmd.Dir = filepath.Dir(exe.Path)
-	cmd.Env = []string{"PLUGIN_UNIX_SOCKET_DIR=" + sockets}
+	cmd.Env = append(environment(os.Environ()), "PLUGIN_UNIX_SOCKET_DIR="+sockets)
 	isolate(cmd)
 	return cmd, sockets, nil
+}
+
+// passed are the variables that a connector gets of the agent's environment.
+var passed = []string{
+	"PATH", "TZ", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "KRB5_CONFIG",
+	"SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "TEMP", "TMP", "PROGRAMDATA",
+	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+}
+
+// environment leaves of the agent's what a connector may see: nothing that may
+// be a secret, and so no proxy that is given with a password.
+func environment(all []string) []string {
+	var left []string
+	for _, entry := range all {
+		name, value, _ := strings.Cut(entry, "=")
+		name = strings.ToUpper(name)
+		if slices.Contains(passed, name) && !(strings.HasSuffix(name, "_PROXY") && strings.Contains(value, "@")) {
+			left = append(left, entry)
+		}
+	}
+	return left
 }
 
 // Sum returns the SHA-256 of a file, in hexadecimal.

@@ -10,6 +10,9 @@ import (
 // contain does nothing here: a connector ends when its connection closes.
 func contain() error { return nil }
 
+// limit does nothing here.
+func limit(int, uint64) error { return nil }
+
 // isolate gives the process a group of its own.
 func isolate(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 

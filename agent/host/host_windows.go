@@ -32,6 +32,31 @@ var contain = sync.OnceValue(func() error {
 	return nil
 })
 
+// limit bounds what a process, and each that it starts, may take of memory. Its
+// job is inside the agent's and lives as long as the process.
+func limit(pid int, memory uint64) error {
+	job, err := windows.CreateJobObject(nil, nil)
+	if err != nil {
+		return fmt.Errorf("limit its memory: %w", err)
+	}
+	defer windows.CloseHandle(job)
+	info := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{ProcessMemoryLimit: uintptr(memory)}
+	info.BasicLimitInformation.LimitFlags = windows.JOB_OBJECT_LIMIT_PROCESS_MEMORY
+	_, err = windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation, uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
+	if err != nil {
+		return fmt.Errorf("limit its memory: %w", err)
+	}
+	process, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, uint32(pid))
+	if err != nil {
+		return fmt.Errorf("limit its memory: %w", err)
+	}
+	defer windows.CloseHandle(process)
+	if err := windows.AssignProcessToJobObject(job, process); err != nil {
+		return fmt.Errorf("limit its memory: %w", err)
+	}
+	return nil
+}
+
 // isolate keeps the console's Ctrl-C from the process: the agent ends it.
 func isolate(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &windows.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP, HideWindow: true}

@@ -59,6 +59,7 @@ func (h *Host) spawn(ctx context.Context, name string, exe Executable, pin []byt
 		HandshakeConfig:  sdk.Handshake(),
 		Plugins:          sdk.Plugins(),
 		Cmd:              cmd,
+		SkipHostEnv:      true, // the command's is all
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		AutoMTLS:         true,
 		SecureConfig:     &plugin.SecureConfig{Checksum: pin, Hash: sha256.New()},
@@ -109,6 +110,9 @@ func (p *Process) connect() error {
 		return err
 	}
 	p.pid, _ = strconv.Atoi(p.client.ID())
+	if err := limit(p.pid, p.host.opt.Memory); err != nil { // before it was told anything
+		return err
+	}
 	rpc, err := protocol.Dispense(sdk.PluginName)
 	if err != nil {
 		return err

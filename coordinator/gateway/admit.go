@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	admissions = 256              // of one transaction, and that may wait for it: more are told to come back
+	admissions = 256              // of one transaction
+	crowd      = 2048             // that may wait for it: more are told to come back
 	cloneWait  = 27 * time.Second // in which the stream of a host that is gone has ended: keep-alive takes 25 s
 	shutEvery  = 2 * time.Second  // how often it is looked for agents that another coordinator has shut out
 	shutAgain  = time.Minute      // how far back: an agent may have been let in meanwhile, and clocks differ

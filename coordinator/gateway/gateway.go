@@ -19,7 +19,7 @@
 //	an agent connects twice       the later stream stays, if it is of the same process or the earlier one proves dead
 //	two hosts use one identity    the later one is refused as a clone while the earlier one is alive
 //	a host was restored           its counter is behind: it is refused until an admin approves (enroll)
-//	all agents come at once       many Hellos are one transaction; those that would wait for a second one are told when to come back
+//	all agents come at once       many Hellos are one transaction; where too many wait, the rest are told when to come back
 //	a frame of an unknown kind    it is skipped
 package gateway
 
@@ -79,6 +79,7 @@ type Parts struct {
 	Version string // of the coordinator, SemVer
 	Log     *slog.Logger
 
+	Crowd     int           // Optional. Agents that may wait to be let in; 0 means 2048
 	CloneWait time.Duration // Optional. For the stream of another process to prove dead; 0 means 27 s
 }
 
@@ -102,7 +103,7 @@ type Gateway struct {
 // New makes a gateway.
 func New(parts Parts) *Gateway {
 	return &Gateway{
-		Parts: parts, parcels: make(chan parcel, 64), admissions: make(chan *admission, admissions), admitted: make(chan struct{}),
+		Parts: parts, parcels: make(chan parcel, 64), admissions: make(chan *admission, cmp.Or(parts.Crowd, crowd)), admitted: make(chan struct{}),
 		cloneWait: cmp.Or(parts.CloneWait, cloneWait), streams: map[identity.Agent]*stream{}, closing: make(chan struct{}),
 	}
 }

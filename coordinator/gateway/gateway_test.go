@@ -90,7 +90,7 @@ func (b *bench) start() {
 	b.gateway = gateway.New(gateway.Parts{
 		Store: st, Intake: in, Systems: systems, Version: "1.2.3", Log: log,
 		Queue:   &jobs.Queue{Store: st, Intake: in, Systems: systems, Log: log},
-		Changes: schedule.New(st, new(store.Signal), log), CloneWait: cloneWait,
+		Changes: schedule.New(st, new(store.Signal), log), CloneWait: cloneWait, Crowd: 256,
 	})
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

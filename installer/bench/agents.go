@@ -166,48 +166,57 @@ func (c *crowd) shake(ctx context.Context, address string) error {
 
 // join says Hello and waits for Welcome.
 func (c *crowd) join(ctx context.Context, address string) error {
-	return c.each(ctx, func(ctx context.Context, a *crowdAgent) error {
-		conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(credentials.NewTLS(a.tls(c.authority, true))),
-			grpc.WithSharedWriteBuffer(true), grpc.WithReadBufferSize(4<<10), grpc.WithWriteBufferSize(4<<10),
-			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 60 * time.Second, Timeout: 30 * time.Second}),
-			grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
-				raw, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-				a.raw = raw
-				return raw, err
-			}))
+	return c.each(ctx, func(ctx context.Context, a *crowdAgent) error { return c.welcome(ctx, a, address) })
+}
+
+func (c *crowd) welcome(ctx context.Context, a *crowdAgent, address string) error {
+	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(credentials.NewTLS(a.tls(c.authority, true))),
+		grpc.WithSharedWriteBuffer(true), grpc.WithReadBufferSize(4<<10), grpc.WithWriteBufferSize(4<<10),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 60 * time.Second, Timeout: 30 * time.Second}),
+		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+			raw, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+			a.raw = raw
+			return raw, err
+		}))
+	if err != nil {
+		return err
+	}
+	a.conn = conn
+	stream, err := linkv1.NewLinkServiceClient(conn).Connect(context.Background())
+	if err != nil {
+		return err
+	}
+	a.counter++
+	if err := stream.Send(&linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Hello{Hello: &linkv1.Hello{
+		Protocol: 1, Version: "1.0.0", Host: a.cert.Leaf.Subject.CommonName, Platform: "linux/amd64", Spool: "s", Window: 4096,
+		Clock: timestamppb.Now(), Counter: a.counter, Attempt: strconv.FormatUint(a.counter, 10), Instance: "p",
+	}}}); err != nil {
+		return err
+	}
+	for {
+		frame, err := stream.Recv()
 		if err != nil {
 			return err
 		}
-		a.conn = conn
-		stream, err := linkv1.NewLinkServiceClient(conn).Connect(context.Background())
-		if err != nil {
-			return err
+		if frame.GetWelcome() != nil {
+			go func() { // what follows is read, as an agent does
+				for err == nil {
+					_, err = stream.Recv()
+				}
+			}()
+			return nil
 		}
-		a.counter++
-		if err := stream.Send(&linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Hello{Hello: &linkv1.Hello{
-			Protocol: 1, Version: "1.0.0", Host: a.cert.Leaf.Subject.CommonName, Platform: "linux/amd64", Spool: "s", Window: 4096,
-			Clock: timestamppb.Now(), Counter: a.counter, Attempt: strconv.FormatUint(a.counter, 10), Instance: "p",
-		}}}); err != nil {
-			return err
-		}
-		for {
-			frame, err := stream.Recv()
-			if err != nil {
-				return err
-			}
-			if frame.GetWelcome() != nil {
-				go func() { // what follows is read, as an agent does
-					for err == nil {
-						_, err = stream.Recv()
-					}
-				}()
-				return nil
-			}
-			if d := frame.GetDepart(); d != nil {
-				return fmt.Errorf("told to come back in %s", d.GetComeBackAfter().AsDuration())
+		if d := frame.GetDepart(); d != nil { // the coordinator sheds load: an agent comes when it is told
+			a.conn.Close()
+			timer := time.NewTimer(d.GetComeBackAfter().AsDuration())
+			select {
+			case <-timer.C:
+				return c.welcome(ctx, a, address)
+			case <-ctx.Done():
+				return context.Cause(ctx)
 			}
 		}
-	})
+	}
 }
 
 func (a *crowdAgent) tls(authority *enroll.Authority, resume bool) *tls.Config {
