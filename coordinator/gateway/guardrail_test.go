@@ -41,10 +41,11 @@ func TestConnect_guardrail(t *testing.T) {
 	tell(&linkv1.Guardrail{Mode: "enforce", Digest: "0123456789abcdef", Signed: true, Summary: []string{"ad: all verbs"}})
 	tell(&linkv1.Guardrail{Mode: "enforce", Digest: "0123456789abcdef", Signed: true, Waiting: []*linkv1.WaitingJob{{Job: 7, System: "ad", Cause: "over budget"}}})
 	eventually(t, "the guardrail is kept", func() bool { g, _ := kept(); return len(g.GetWaiting()) == 1 && g.GetSigned() })
+	tell(&linkv1.Guardrail{Mode: "enforce", Digest: "fedcba9876543210"})
 	tell(&linkv1.Guardrail{Mode: "broken", Fault: &connectorv1.Fault{Cause: "line 3 is wrong"}})
 	eventually(t, "the broken one is kept", func() bool { g, _ := kept(); return g.GetMode() == "broken" })
 	_, entries := kept()
-	if len(entries) != 2 || !strings.Contains(entries[0], "now enforce, SHA-256 0123456789ab") || !strings.Contains(entries[1], "everything is denied: line 3 is wrong") {
-		t.Errorf("log = %q; want the new policy and the broken one", entries)
+	if len(entries) != 3 || !strings.Contains(entries[0], "now enforce, SHA-256 0123456789ab") || !strings.Contains(entries[2], "everything is denied: line 3 is wrong") {
+		t.Errorf("log = %q; want both policies and the broken one", entries)
 	}
 }
