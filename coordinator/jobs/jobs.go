@@ -56,30 +56,28 @@ type Queue struct {
 // Claim makes up to limit queued jobs of a site an agent's and returns them in
 // the order to be sent. They stay the agent's until their results come.
 func (q *Queue) Claim(ctx context.Context, tenant, site, agent string, limit int) ([]*linkv1.Job, error) {
-	var out []*linkv1.Job
-	err := q.Store.Write(ctx, func(tx *store.Tx) error {
-		rows, err := tx.ClaimJobs(tenant, site, agent, limit)
-		if err != nil {
-			return err
-		}
-		out, err = q.messages(tx, rows)
+	var rows []store.Job
+	err := q.Store.Write(ctx, func(tx *store.Tx) (err error) {
+		rows, err = tx.ClaimJobs(tenant, site, agent, limit)
 		return err
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return q.messages(ctx, rows)
 }
 
 // Resend returns up to limit jobs with ids above after that an agent was sent and has not ended, in the order to be sent.
 func (q *Queue) Resend(ctx context.Context, tenant, agent string, after uint64, limit int) ([]*linkv1.Job, error) {
-	var out []*linkv1.Job
-	err := q.Store.Write(ctx, func(tx *store.Tx) error {
-		rows, err := tx.SentJobs(tenant, agent, int64(after), limit)
-		if err != nil {
-			return err
-		}
-		out, err = q.messages(tx, rows)
+	var rows []store.Job
+	err := q.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		rows, err = tx.SentJobs(tenant, agent, int64(after), limit)
 		return err
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return q.messages(ctx, rows)
 }
 
 // Waiting tells how long there is nothing to claim for a site: 0 when there is
@@ -111,22 +109,25 @@ func (q *Queue) Refuse(ctx context.Context, tenant, agent string, ids []uint64) 
 	})
 }
 
-// messages makes rows into what is sent. A row whose work cannot be read fails and is left out.
-func (q *Queue) messages(tx *store.Tx, rows []store.Job) ([]*linkv1.Job, error) {
+// messages makes rows into what is sent, while others write. A row whose work
+// cannot be read fails and is left out.
+func (q *Queue) messages(ctx context.Context, rows []store.Job) ([]*linkv1.Job, error) {
 	out := make([]*linkv1.Job, 0, len(rows))
+	var unreadable []int64
 	for i := range rows {
 		m, err := message(&rows[i])
 		if err != nil {
-			q.Log.Error("Stored job cannot be read", "job", rows[i].ID, "err", err)
-			fault := faultText(&connectorv1.Fault{Cause: "the stored job cannot be read", NextStep: "report this; the person is planned anew"})
-			if err := tx.EndJobs([]int64{rows[i].ID}, store.JobFailed, "INVALID", fault); err != nil {
-				return nil, err
-			}
+			q.Log.ErrorContext(ctx, "Stored job cannot be read", "job", rows[i].ID, "err", err)
+			unreadable = append(unreadable, rows[i].ID)
 			continue
 		}
 		out = append(out, m)
 	}
-	return out, nil
+	if len(unreadable) == 0 {
+		return out, nil
+	}
+	fault := faultText(&connectorv1.Fault{Cause: "the stored job cannot be read", NextStep: "report this; the person is planned anew"})
+	return out, q.Store.Write(ctx, func(tx *store.Tx) error { return tx.EndJobs(unreadable, store.JobFailed, "INVALID", fault) })
 }
 
 // message is a row as it is sent: the row says more surely than the work what it knows as well.
