@@ -52,6 +52,7 @@ type reading struct {
 	found func(id string)  // told of what was given; may be nil
 	names *resolver        // nil until needed
 	table *membershipTable // of all groups; nil where memberOf is asked for object by object
+	told  map[string]bool  // URLs of references that were reported
 }
 
 // prepare makes ready for objects of sh; whole says that most of them follow.
@@ -151,11 +152,23 @@ func (r *reading) elsewhere(ctx context.Context, sh *shape, f filter.Filter, url
 			}
 			reason = "This part of the tree is on a server that is not in \"servers\": nobody signs in there. Add it, or set \"referrals\" to ignore."
 		}
-		if err := r.out.Reject(text, reason, ""); err != nil {
+		if err := r.reject(text, reason); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// reject reports a reference once, however many classes it hides objects of.
+func (r *reading) reject(text, reason string) error {
+	if r.told[text] {
+		return nil
+	}
+	if r.told == nil {
+		r.told = map[string]bool{}
+	}
+	r.told[text] = true
+	return r.out.Reject(text, reason, "")
 }
 
 func (r *reading) follow(ctx context.Context, sh *shape, f filter.Filter, server dc.Server, base string) error {
@@ -171,7 +184,7 @@ func (r *reading) follow(ctx context.Context, sh *shape, f filter.Filter, server
 		return err
 	}
 	for _, text := range further {
-		if err := r.out.Reject(text, fmt.Sprintf("A reference from %s, itself referred to, is not followed. Configure that server as a system of its own.", server.URL), ""); err != nil {
+		if err := r.reject(text, fmt.Sprintf("A reference from %s, itself referred to, is not followed. Configure that server as a system of its own.", server.URL)); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/samba"
 	"github.com/drawbridge-id/drawbridge/plugins/connkit"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/openldap"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
@@ -182,5 +184,25 @@ func TestReadChanges_ofAGroup(t *testing.T) {
 	}
 	if r := connkit.Read(t, c, &connectorv1.ReadRequest{Classes: []string{"user"}, Attributes: q.Attributes}); len(r.End.GetCookie()) != 0 {
 		t.Errorf("a read of memberOf without groups ends %v; want no cookie", r.End)
+	}
+}
+
+// Another server, with another schema and without entryUUID, can be read. It
+// refers to its other naming contexts, each of which is told of once.
+func TestRead_samba(t *testing.T) {
+	t.Parallel()
+	d := samba.StartTest(t, samba.Options{})
+	c := connkit.Open(t, ldap.Connector(), map[string]any{
+		"servers": []string{d.LDAPS}, "ca": d.CAFile, "bind": d.AdminDN,
+		"classes": map[string]any{"user": map[string]any{"object_classes": []string{"user"}, "naming": "cn", "filter": "(!(objectClass=computer))"},
+			"group": map[string]any{"object_classes": []string{"group"}, "naming": "cn", "member": "member"}},
+	}, map[string]string{"password": d.AdminPassword})
+	r := connkit.Read(t, c, &connectorv1.ReadRequest{Classes: []string{"user", "group"}, Attributes: []string{"sAMAccountName", "memberOf", "name", "whenCreated"}})
+	if r.End.GetOutcome() != done || len(r.Rejects) != 3 || !strings.HasPrefix(r.Rejects[0].GetPlace(), "ldaps://") {
+		t.Fatalf("read ends %v with %v; want DONE and three references", r.End, r.Rejects)
+	}
+	admin, admins := byName(t, r, "sAMAccountName", "Administrator"), byName(t, r, "sAMAccountName", "Domain Admins")
+	if admin.GetId() != admin.GetAddress() || !strings.Contains(value(admin, "memberOf"), admins.GetId()) {
+		t.Errorf("Administrator = %v; want the DN as its id, in %s", admin, admins.GetId())
 	}
 }

@@ -68,6 +68,9 @@ func TestEqual(t *testing.T) {
 		if got := dn.Equal(tt.a, tt.b); got != tt.want {
 			t.Errorf("Equal(%q, %q) = %v; want %v", tt.a, tt.b, got, tt.want)
 		}
+		if got := dn.Key(tt.a) == dn.Key(tt.b); got != tt.want {
+			t.Errorf("Key(%q) is %q, Key(%q) is %q; want them the same: %v", tt.a, dn.Key(tt.a), tt.b, dn.Key(tt.b), tt.want)
+		}
 	}
 }
 
