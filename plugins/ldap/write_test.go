@@ -76,6 +76,11 @@ func TestCreate_repeatedTakenRefused(t *testing.T) {
 	if again := c.done(person("ann", true)); !again.GetUnchanged() || c.object(again).GetId() != c.object(first).GetId() {
 		t.Errorf("create again = %v; want the same object, unchanged", again)
 	}
+	renamed := person("ann2", true)
+	renamed.GetCreate().Anchor, renamed.GetCreate().Attributes[2] = attribute("employeeNumber", "Eann"), attribute("employeeNumber", "Eann")
+	if again := c.done(renamed); !again.GetUnchanged() || c.object(again).GetId() != c.object(first).GetId() {
+		t.Errorf("create under another name = %v; want the object that has the anchor", again)
+	}
 	other := person("ann", true)
 	other.GetCreate().Anchor = attribute("employeeNumber", "other")
 	other.GetCreate().Attributes[2] = attribute("employeeNumber", "other")
