@@ -125,7 +125,6 @@ func ServerOptions() []grpc.ServerOption {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.MaxRecvMsgSize(frameBytes),
 		// Most streams are idle most of the time: what they hold buffers for is theirs only while they use it.
-		grpc.SharedWriteBuffer(true),
 		grpc.ReadBufferSize(0), // TLS has one
 		grpc.WriteBufferSize(writeBytes),
 		grpc.InitialWindowSize(streamBytes),

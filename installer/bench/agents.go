@@ -171,7 +171,7 @@ func (c *crowd) join(ctx context.Context, address string) error {
 
 func (c *crowd) welcome(ctx context.Context, a *crowdAgent, address string) error {
 	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(credentials.NewTLS(a.tls(c.authority, true))),
-		grpc.WithSharedWriteBuffer(true), grpc.WithReadBufferSize(4<<10), grpc.WithWriteBufferSize(4<<10),
+		grpc.WithReadBufferSize(4<<10), grpc.WithWriteBufferSize(4<<10),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 60 * time.Second, Timeout: 30 * time.Second}),
 		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
 			raw, err := new(net.Dialer).DialContext(ctx, "tcp", address)

@@ -143,7 +143,7 @@ func (bareLink) Connect(stream grpc.BidiStreamingServer[linkv1.ConnectRequest, l
 
 // serveBare is gRPC tuned for many streams that are idle.
 func serveBare(listener net.Listener, cfg *tls.Config) {
-	s := grpc.NewServer(grpc.Creds(credentials.NewTLS(cfg)), grpc.SharedWriteBuffer(true), grpc.ReadBufferSize(0), grpc.WriteBufferSize(16<<10),
+	s := grpc.NewServer(grpc.Creds(credentials.NewTLS(cfg)), grpc.ReadBufferSize(0), grpc.WriteBufferSize(16<<10),
 		grpc.InitialWindowSize(64<<10), grpc.InitialConnWindowSize(64<<10), grpc.MaxConcurrentStreams(16),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}))

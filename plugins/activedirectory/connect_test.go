@@ -107,7 +107,7 @@ func TestProbe_bindRefused(t *testing.T) {
 	off := c.find("user", "sAMAccountName", []string{"svc.off"})[0].GetId()
 	c.done(enable(off, false))
 	for bind, word := range map[string]string{d.adminUPN: "wrong password", "nobody@corp.example.test": "does not exist"} {
-		step, text := probeFault(t, d.settings(map[string]any{"bind": bind}), map[string]string{"password": "wrong"})
+		step, text := probeFault(t, d.settings(map[string]any{"bind": bind}), map[string]string{"password": "Not-The-One-7"})
 		if step.GetOutcome() != denied || !strings.Contains(text, word) || !strings.Contains(text, bind) {
 			t.Errorf("bind as %s: %v, %q; want DENIED that says %q", bind, step.GetOutcome(), text, word)
 		}
@@ -156,7 +156,7 @@ func TestKerberos(t *testing.T) {
 		})
 	}
 	step, text := probeFault(t, d.settings(map[string]any{"auth": "kerberos", "bind": "Administrator",
-		"kerberos": map[string]any{"kdc": d.samba.Address, "spn": d.samba.SPN, "realm": d.samba.Realm}}), map[string]string{"password": "wrong"})
+		"kerberos": map[string]any{"kdc": d.samba.Address, "spn": d.samba.SPN, "realm": d.samba.Realm}}), map[string]string{"password": "Not-The-One-7"})
 	if step.GetOutcome() != denied || !strings.Contains(text, "Kerberos sign-in") {
 		t.Errorf("wrong password: %v, %q; want DENIED", step.GetOutcome(), text)
 	}

@@ -365,6 +365,6 @@ func TestWrite_withoutRights(t *testing.T) {
 	wantFault(t, "create", w.apply(create(ou, "Ann", "ann")), denied, "svc@corp.example.test", `"Create user objects"`, ou)
 	id := c.object(c.done(create(ou, "Ann", "ann"))).GetId()
 	wantFault(t, "modify", w.apply(modify("user", id, change("title", nil, []string{"x"}))), denied, "title")
-	weak.password = "wrong"
+	weak.password = "Not-The-One-7"
 	wantFault(t, "wrong password", weak.open(t).apply(modify("user", id, change("title", nil, []string{"x"}))), denied, "wrong password")
 }
