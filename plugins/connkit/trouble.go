@@ -62,7 +62,7 @@ func (k *kit) madeOnce(ctx context.Context, anchor string) error {
 }
 
 // outlivesKills kills the process ever later in a create, until a create is
-// through before it; then also in a change and a delete.
+// through before it; then once in each other call there is.
 func outlivesKills(ctx context.Context, k *kit) error {
 	var faults []error
 	for n, wait := 0, time.Duration(0); n < 12; n, wait = n+1, wait*2+200*time.Microsecond {
@@ -78,12 +78,11 @@ func outlivesKills(ctx context.Context, k *kit) error {
 		if err != nil || r.GetOutcome() != sdk.OutcomeDone {
 			return fmt.Errorf("killed %v into a create; the next process, asked again: %s%s", wait, said(r), also(err))
 		}
-		id := r.GetObject().GetId()
 		if answered && !r.GetUnchanged() {
 			faults = append(faults, errors.New("a create was answered, the process killed, and the next made the object once more"))
 		}
 		if answered {
-			faults = append(faults, k.killChange(ctx, id), k.killDelete(ctx, id))
+			faults = append(faults, k.killEach(ctx, r.GetObject().GetId()))
 		}
 		faults = append(faults, k.madeAtMostOnce(ctx, anchor))
 		if answered {
@@ -91,6 +90,71 @@ func outlivesKills(ctx context.Context, k *kit) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// killEach kills the process in each call that the object can be asked for;
+// the next process, asked the same, must bring it to its end.
+func (k *kit) killEach(ctx context.Context, id string) error {
+	var faults []error
+	try := func(what string, op *connectorv1.Operation) {
+		op.Class, op.Id = k.Class, id
+		if _, err := k.killAt(ctx, time.Millisecond, op); err != nil {
+			faults = append(faults, err)
+			return
+		}
+		if err := k.ready(ctx); err != nil {
+			faults = append(faults, fmt.Errorf("after a kill in %s, the next process: %w", what, err))
+			return
+		}
+		// A change may be in conflict with what the first attempt has written.
+		r, err := k.applyAgain(ctx, op)
+		if err != nil || r.GetOutcome() != sdk.OutcomeDone && (op.GetModify() == nil || r.GetOutcome() != sdk.OutcomeConflict) {
+			faults = append(faults, fmt.Errorf("killed in %s; the next process, asked again: %s%s", what, said(r), also(err)))
+		}
+	}
+	if name, values, ok := k.sample(); ok && k.can(sdk.CanModify) {
+		try("a change of "+name, modification("", "", &connectorv1.Change{Name: name, Want: values[0]}))
+	}
+	if k.can(sdk.CanSetPassword) {
+		try("a set password", &connectorv1.Operation{Verb: &connectorv1.Operation_SetPassword{SetPassword: &connectorv1.SetPassword{Rule: &connectorv1.PasswordRule{Length: 24}}}})
+	}
+	if k.can(sdk.CanSetEnabled) {
+		try("a disable", &connectorv1.Operation{Verb: &connectorv1.Operation_SetEnabled{SetEnabled: &connectorv1.SetEnabled{Enabled: false}}})
+	}
+	if k.can(sdk.CanRead) {
+		faults = append(faults, k.killRead(ctx))
+	}
+	if k.can(sdk.CanDelete) {
+		try("a delete", deletion("", ""))
+	}
+	return errors.Join(faults...)
+}
+
+// killRead kills the process in a read; the next reads everything.
+func (k *kit) killRead(ctx context.Context) error {
+	if err := k.ready(ctx); err != nil {
+		return err
+	}
+	p := k.p
+	k.p = nil
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = k.read(ctx, p, k.query(), nil) // it is killed
+	}()
+	err := pause(ctx, time.Millisecond)
+	p.kill()
+	<-done
+	if err == nil {
+		err = k.ready(ctx)
+	}
+	if err == nil {
+		_, err = k.readAll(ctx, k.p, k.query(), nil)
+	}
+	if err != nil {
+		return fmt.Errorf("after a kill in a read, the next process: %w", err)
+	}
+	return nil
 }
 
 func (k *kit) madeAtMostOnce(ctx context.Context, anchor string) error {
@@ -127,40 +191,6 @@ func (k *kit) killAt(ctx context.Context, wait time.Duration, op *connectorv1.Op
 		answered = <-done
 	}
 	return answered, nil
-}
-
-func (k *kit) killChange(ctx context.Context, id string) error {
-	name, values, ok := k.sample()
-	if !ok || !k.can(sdk.CanModify) {
-		return nil
-	}
-	op := modification(k.Class, id, &connectorv1.Change{Name: name, Want: values[0]})
-	if _, err := k.killAt(ctx, time.Millisecond, op); err != nil {
-		return err
-	}
-	if err := k.ready(ctx); err != nil {
-		return fmt.Errorf("after a kill in a change, the next process: %w", err)
-	}
-	if r, err := k.apply(ctx, k.p, op); err != nil || r.GetOutcome() != sdk.OutcomeDone && r.GetOutcome() != sdk.OutcomeConflict {
-		return fmt.Errorf("killed in a change of %s; the next process, asked again: %s%s", name, said(r), also(err))
-	}
-	return nil
-}
-
-func (k *kit) killDelete(ctx context.Context, id string) error {
-	if !k.can(sdk.CanDelete) {
-		return nil
-	}
-	if _, err := k.killAt(ctx, time.Millisecond, deletion(k.Class, id)); err != nil {
-		return err
-	}
-	if err := k.ready(ctx); err != nil {
-		return fmt.Errorf("after a kill in a delete, the next process: %w", err)
-	}
-	if r, err := k.applyAgain(ctx, deletion(k.Class, id)); err != nil || r.GetOutcome() != sdk.OutcomeDone {
-		return fmt.Errorf("killed in a delete; the next process, asked again: %s%s", said(r), also(err))
-	}
-	return nil
 }
 
 func slowsDown(ctx context.Context, k *kit) error {

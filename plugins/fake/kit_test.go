@@ -54,6 +54,35 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+// What is not tried is never left out in silence.
+func TestRules_thatDoNotApplySayWhy(t *testing.T) {
+	t.Parallel()
+	c := sound(t)
+	c.Rules = []string{"create", "delta", "move", "membership", "memory", "slow down", "watch"}
+	c.Create, c.Group, c.Large, c.Limited = nil, nil, nil, nil
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Executable = self
+	report, err := connkit.Run(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := report.Count(connkit.NotApplicable); n != len(c.Rules) || !report.Passes {
+		t.Errorf("%d rules do not apply, passes = %v; want %d, true: %+v", n, report.Passes, len(c.Rules), report.Results)
+	}
+	var text strings.Builder
+	if err := report.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, why := range []string{"test.yaml has no create", "test.yaml has no large", "test.yaml has no limited", "the kit cannot change anything in the system"} {
+		if !strings.Contains(text.String(), "does not apply: "+why) {
+			t.Errorf("the report does not say %q:\n%s", why, text.String())
+		}
+	}
+}
+
 // noticed fails unless the kit finds the rule broken by its rogue.
 func noticed(t *testing.T, rule string) {
 	c := sound(t)
