@@ -1,7 +1,6 @@
 package ldap
 
 import (
-	"hash/fnv"
 	"slices"
 	"strings"
 )
@@ -14,10 +13,11 @@ type census struct {
 }
 
 func weigh(id string) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(fold(id))) // it never fails
-	// FNV's upper bits are weak; the finalizer of SplitMix64 spreads them.
-	x := h.Sum64()
+	x := uint64(0xcbf29ce484222325) // FNV-1a
+	for _, c := range []byte(fold(id)) {
+		x = (x ^ uint64(c)) * 0x100000001b3
+	}
+	// Its upper bits are weak; the finalizer of SplitMix64 spreads them.
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31

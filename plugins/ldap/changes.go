@@ -37,7 +37,7 @@ type position struct {
 	Question []byte `json:"question"`
 	Cookie   []byte `json:"cookie,omitempty"` // of syncrepl
 	Server   string `json:"server,omitempty"` // whose clock Time is
-	Time     string `json:"time,omitempty"`   // greatest modifyTimestamp before the read
+	Time     string `json:"time,omitempty"`   // no change before it is missing
 	Census   census `json:"census"`
 }
 
@@ -77,15 +77,36 @@ func (s *System) begin(ctx context.Context, c *dc.Conn, q sdk.Query) (*position,
 		}
 	}
 	p.Way, p.Server = byTime, c.Root.Server.URL
-	var untimed bool
-	_, err = s.takeCensus(ctx, c, d, q, func(e *wire.Entry, m mark) {
-		untimed = untimed || m.modified == ""
-		p.Time = max(p.Time, m.modified)
-	})
-	if untimed { // the times mean nothing here
-		p.Way = byNone
+	return p, nil
+}
+
+// times notes the times of what a full read gives.
+type times struct {
+	began   time.Time
+	last    string // greatest modifyTimestamp
+	untimed bool   // an entry has none
+}
+
+func (t *times) note(e *wire.Entry) {
+	at := valuesOf(e, modifyTimestamp)
+	if len(at) == 0 {
+		t.untimed = true
+	} else if at[0] > t.last {
+		t.last = strings.Clone(at[0])
 	}
-	return p, err
+}
+
+// end puts into p the time from which on changes may be missing from the read.
+// The server's clock at its end was the greatest time or later, so at its
+// beginning it was that much earlier as the read took. No clock but the
+// server's own is asked.
+func (t *times) end(p *position) {
+	at, err := time.Parse(timestamp, t.last)
+	if t.untimed || err != nil && t.last != "" {
+		p.Way = byNone // the times mean nothing here
+	} else if t.last != "" {
+		p.Time = at.Add(-time.Since(t.began)).Format(timestamp)
+	}
 }
 
 func denies(e *wire.ResultError) bool {
@@ -238,7 +259,7 @@ type mark struct {
 // takeCensus reads the ids and the times of all objects, and gives each to see.
 func (s *System) takeCensus(ctx context.Context, c *dc.Conn, d *directory, q sdk.Query, see func(*wire.Entry, mark)) (all census, err error) {
 	request := wire.Search{
-		Base: s.base(c.Root), Scope: wire.ScopeSubtree, Filter: s.filterOfAll(q).Bytes(), Attributes: []string{"createTimestamp", "modifyTimestamp"},
+		Base: s.base(c.Root), Scope: wire.ScopeSubtree, Filter: s.filterOfAll(q).Bytes(), Attributes: []string{"createTimestamp", modifyTimestamp},
 	}
 	if d.id != byDN {
 		request.Attributes = append(request.Attributes, d.id)
@@ -266,7 +287,7 @@ func (s *System) markOf(d *directory, e *wire.Entry) mark {
 		case len(a.Values) == 0:
 		case strings.EqualFold(a.Name, "createTimestamp"):
 			m.created = a.Values[0]
-		case strings.EqualFold(a.Name, "modifyTimestamp"):
+		case strings.EqualFold(a.Name, modifyTimestamp):
 			m.modified = a.Values[0]
 		case strings.EqualFold(a.Name, "objectClass"):
 			_, m.group = s.kindOf(d, place{classes: a.Values})
@@ -303,6 +324,8 @@ func (s *System) timesSince(ctx context.Context, c *dc.Conn, d *directory, q sdk
 	})
 	return seen, err
 }
+
+const modifyTimestamp = "modifyTimestamp"
 
 // timestamp is how servers write times without fractions.
 const timestamp = "20060102150405Z"

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
@@ -27,7 +29,13 @@ func (s *System) Read(ctx context.Context, q sdk.Query, out *sdk.Sink) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	r := &reading{s: s, c: c, out: out, given: &next.Census}
+	r := &reading{s: s, c: c, out: out}
+	if next.Way != byNone {
+		r.given = &next.Census
+	}
+	if next.Way == byTime {
+		r.times = &times{began: time.Now()}
+	}
 	for _, name := range q.Classes {
 		sh, err := s.shapeOf(ctx, c, s.classOf(name), q.Attributes)
 		if err != nil {
@@ -39,6 +47,9 @@ func (s *System) Read(ctx context.Context, q sdk.Query, out *sdk.Sink) ([]byte, 
 		if err := r.give(ctx, sh, filterOf(sh.class)); err != nil {
 			return nil, err
 		}
+	}
+	if r.times != nil {
+		r.times.end(next)
 	}
 	return next.marshal()
 }
@@ -52,6 +63,7 @@ type reading struct {
 	found func(id string)  // told of what was given; may be nil
 	names *resolver        // nil until needed
 	table *membershipTable // of all groups; nil where memberOf is asked for object by object
+	times *times           // nil where nobody wants to know
 	told  map[string]bool  // URLs of references that were reported
 }
 
@@ -81,9 +93,16 @@ func (r *reading) give(ctx context.Context, sh *shape, f filter.Filter) error {
 func (r *reading) search(ctx context.Context, on *session.Session, c *dc.Conn, sh *shape, base string, f filter.Filter) error {
 	w := &window{s: r.s, sh: sh, names: r.names, table: r.table}
 	o := &decoded{}
+	attributes := sh.request
+	if r.times != nil && !slices.ContainsFunc(attributes, func(name string) bool { return strings.EqualFold(name, modifyTimestamp) }) {
+		attributes = append(slices.Clip(attributes), modifyTimestamp)
+	}
 	err := on.Search(ctx, c, wire.Search{
-		Base: base, Scope: wire.ScopeSubtree, Filter: f.Bytes(), Attributes: sh.request,
+		Base: base, Scope: wire.ScopeSubtree, Filter: f.Bytes(), Attributes: attributes,
 	}, func(e *wire.Entry) error {
+		if r.times != nil {
+			r.times.note(e)
+		}
 		if len(sh.references) == 0 {
 			sh.decode(e, o)
 			return r.pass(&o.Object)
