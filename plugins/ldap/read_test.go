@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/samba"
 	"github.com/drawbridge-id/drawbridge/plugins/connkit"
@@ -123,6 +124,7 @@ func TestReadChanges(t *testing.T) {
 					t.Errorf("nothing changed, and %d objects came, %d went", len(r.Objects), len(r.Gone))
 				}
 			}
+			time.Sleep(1100 * time.Millisecond) // what is made in one second is not told apart, and everything read
 			s.replace(t, "uid=p5,"+people, "title", "Head")
 			s.add(t, "uid=new,"+people, "objectClass", "inetOrgPerson", "uid", "new", "cn", "New", "sn", "New")
 			r := next("a change and a new one")
