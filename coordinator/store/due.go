@@ -130,7 +130,9 @@ func (tx *Tx) ReplaceWaiting(tenant string, people []string, rows []Waiting) err
 // WaitingFor returns who waits in a system for the people with the ids.
 func (tx *Tx) WaitingFor(tenant, system string, people []string) ([]Waiting, error) {
 	return query[Waiting](tx, `SELECT w.tenant, w.system, w.key, w.person FROM json_each(?) i JOIN person p ON p.tenant = ? AND p.id = i.value
-		JOIN waiting w ON w.tenant = p.tenant AND w.system = ? AND w.key = p.key`, list(people), tenant, system)
+		JOIN waiting w ON w.tenant = p.tenant AND w.system = ? AND w.key = p.key
+		UNION SELECT w.tenant, w.system, w.key, w.person FROM json_each(?) i JOIN known n ON n.tenant = ? AND n.person = i.value AND n.path = ''
+		JOIN waiting w ON w.tenant = n.tenant AND w.system = ? AND w.key = n.value`, list(people), tenant, system, list(people), tenant, system)
 }
 
 // RemoveWaitingFor forgets who waited in a system for the people with the keys.

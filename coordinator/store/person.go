@@ -1,5 +1,7 @@
 package store
 
+import "cmp"
+
 // A Person of the directory.
 type Person struct {
 	Tenant     string
@@ -9,12 +11,16 @@ type Person struct {
 	Attributes string // JSON of directory.Attributes
 	Made       Instant
 	Changed    Instant
+	Spelled    string // the key as the source writes it; empty while it is not known
 }
 
-const personColumns = "tenant, id, key, display, attributes, made, changed"
+// Shown is the key for people's eyes.
+func (p Person) Shown() string { return cmp.Or(p.Spelled, p.Key) }
+
+const personColumns = "tenant, id, key, display, attributes, made, changed, spelled"
 
 func (p *Person) fields() []any {
-	return []any{&p.Tenant, &p.ID, &p.Key, &p.Display, &p.Attributes, &p.Made, &p.Changed}
+	return []any{&p.Tenant, &p.ID, &p.Key, &p.Display, &p.Attributes, &p.Made, &p.Changed, &p.Spelled}
 }
 
 // People returns those that are there of the people with the ids, in no order.
@@ -35,7 +41,7 @@ func (tx *Tx) PeopleAfter(tenant, id string, limit int) ([]Person, error) {
 // PutPeople stores people, new or changed; key and Made of one that is there stay.
 func (tx *Tx) PutPeople(rows []Person) error {
 	return insert(tx, "person", personColumns, `ON CONFLICT (tenant, id) DO UPDATE SET display = excluded.display,
-		attributes = excluded.attributes, changed = excluded.changed`, rows)
+		attributes = excluded.attributes, changed = excluded.changed, spelled = excluded.spelled`, rows)
 }
 
 // CountPeople returns how many people a tenant has.

@@ -34,7 +34,10 @@ func (tx *Tx) AccountIDs(tenant, system, class string, keys []string) (map[strin
 	pairs, err := queryAny(tx, func(scan scan, p *pair) error { return scan(&p.key, &p.id) },
 		`SELECT p.key, a.id FROM json_each(?) k JOIN person p ON p.tenant = ? AND p.key = k.value
 		JOIN account a ON a.tenant = p.tenant AND a.person <> '' AND a.person = p.id
-		WHERE a.system = ? AND a.class = ? AND a.gone = 0 ORDER BY a.id DESC`, list(keys), tenant, system, class)
+		WHERE a.system = ? AND a.class = ? AND a.gone = 0
+		UNION ALL SELECT n.value, a.id FROM json_each(?) k JOIN known n ON n.tenant = ? AND n.path = '' AND n.value = k.value
+		JOIN account a ON a.tenant = n.tenant AND a.person <> '' AND a.person = n.person
+		WHERE a.system = ? AND a.class = ? AND a.gone = 0 ORDER BY 2 DESC`, list(keys), tenant, system, class, list(keys), tenant, system, class)
 	ids := make(map[string]string, len(pairs))
 	for _, p := range pairs {
 		ids[p.key] = p.id // the lowest id is last
