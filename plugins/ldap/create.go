@@ -42,6 +42,10 @@ func (s *System) Create(ctx context.Context, t sdk.Target, create *connectorv1.C
 	if err != nil {
 		return sdk.Result{}, err
 	}
+	// What is begun is brought to its end, though the asker has gone: half an
+	// account, or its removal after somebody has asked again, would be worse.
+	// The time that a server may be silent for bounds it.
+	ctx = context.WithoutCancel(ctx)
 	result, c, err := s.Write(ctx, n.add)
 	if err == nil && result.Code == wire.NoSuchObject {
 		var missing bool
