@@ -86,6 +86,7 @@ func (s *Server) build() (http.Handler, *huma.OpenAPI) {
 	s.jobs(doc)
 	s.log(doc)
 	s.problems(doc)
+	s.passwords(doc)
 	s.status(doc)
 	return s.authenticate(mux), doc.OpenAPI()
 }

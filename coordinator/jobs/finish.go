@@ -43,6 +43,7 @@ type finish struct {
 	problems []failure
 	history  []store.History
 	find     []store.Job
+	sealed   []store.Password
 }
 
 // findings are what results tell of a system's objects.
@@ -148,6 +149,7 @@ func (f *finish) applied(j store.Job, r *linkv1.Result) error {
 	f.tell(j, r, &work)
 	if r.GetOutcome() == connectorv1.Outcome_OUTCOME_DONE {
 		f.done = append(f.done, j.ID)
+		f.password(j, r, op)
 		switch {
 		case j.Class == "delete":
 			f.of(j.System).gone[op.GetId()] = true
@@ -373,8 +375,7 @@ func (f *finish) tell(j store.Job, r *linkv1.Result, work *linkv1.Job) {
 		Server   string `json:"server,omitempty"`
 		Began    string `json:"began,omitempty"`
 		Finished string `json:"finished,omitempty"`
-		Password []byte `json:"sealed_password,omitempty"`
-	}{r.GetServer(), instant(r.GetBegan().AsTime()), instant(r.GetFinished().AsTime()), r.GetSealedPassword()})
+	}{r.GetServer(), instant(r.GetBegan().AsTime()), instant(r.GetFinished().AsTime())})
 	if err == nil {
 		h.Body = body
 	}
@@ -411,6 +412,9 @@ func (f *finish) save() error {
 		return err
 	}
 	if err := f.tx.AddJobs(f.find); err != nil {
+		return err
+	}
+	if err := f.tx.AddPasswords(f.sealed); err != nil {
 		return err
 	}
 	if err := f.tx.AddHistory(f.history); err != nil {

@@ -152,13 +152,17 @@ func stamp(i store.Instant) *timestamppb.Timestamp {
 // look is how often Run looks for jobs that went stale.
 const look = 30 * time.Second
 
-// Run drops jobs that went stale before an agent had them, until ctx ends, and returns its cause.
+// Run drops jobs that went stale before an agent had them, and passwords that
+// nobody wants, until ctx ends, and returns its cause.
 func (q *Queue) Run(ctx context.Context) error {
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	for {
 		if err := q.Expire(ctx); err != nil && ctx.Err() == nil {
 			q.Log.ErrorContext(ctx, "Stale jobs not dropped", "err", err)
+		}
+		if err := q.Forget(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			q.Log.ErrorContext(ctx, "Old passwords not forgotten", "err", err)
 		}
 		select {
 		case <-ctx.Done():

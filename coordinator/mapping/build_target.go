@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/proto/sealed"
 )
 
 // knownLimits are those of Active Directory where its schema is wider than what
@@ -269,14 +271,27 @@ func (b *builder) attribute(attribute string, n ast.Node) *Rule {
 	return r
 }
 
+// recipientName is how a recipient may be called.
+var recipientName = regexp.MustCompile(`^[\pL\pN][\pL\pN ._@-]{0,99}$`)
+
+// IsRecipientName tells whether a recipient can be registered by a name.
+func IsRecipientName(name string) bool {
+	return recipientName.MatchString(name) && !strings.HasPrefix(strings.ToLower(name), "age1")
+}
+
 func (b *builder) password(t *Target, n ast.Node) {
 	t.Password = &Password{Length: 20, ChangeAtSignIn: true}
 	b.mapping(n, "password", map[string]key{
 		"length": {false, b.integer("length", 12, &t.Password.Length)},
 		"recipients": {false, b.list("recipients", func(n ast.Node) {
 			if s, ok := b.scalar(n, "a recipient"); ok {
-				if !strings.HasPrefix(s, "age1") {
-					b.fault(n, "make one with age-keygen", "a recipient begins with age1")
+				switch {
+				case strings.HasPrefix(strings.ToUpper(s), "AGE-SECRET") || strings.HasPrefix(s, "age1"):
+					if err := sealed.CheckRecipient(s); err != nil {
+						b.fault(n, "make one with drawbridge recipient keygen FILE", "recipients: %v", err)
+					}
+				case !recipientName.MatchString(s):
+					b.fault(n, "manager, a name given with drawbridge recipient add NAME KEY, or a key (age1…)", "a recipient cannot be named so")
 				}
 				t.Password.Recipients = append(t.Password.Recipients, s)
 			}

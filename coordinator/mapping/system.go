@@ -77,9 +77,13 @@ func (l Limit) Holds(n, known int) bool {
 	return n > l.Count
 }
 
+// Manager as a recipient stands for the one that is registered under the key of
+// the person's manager.
+const Manager = "manager"
+
 // A Password rule is handed to the connector with a create.
 type Password struct {
-	Length         int // characters
-	Recipients     []string
+	Length         int      // characters
+	Recipients     []string // who may open it: keys (age1…), names of recipients, or [Manager]
 	ChangeAtSignIn bool
 }

@@ -44,7 +44,7 @@ func (b *batch) plan(t target) error {
 		}
 		in := reconcile.Input{
 			Now: b.tx.Now.Time(), Person: p.person, Target: t.system.Target,
-			Refs: refs, Names: names.of(p, ""), ByHand: func() bool { return p.letIn(t.row.Name) },
+			Refs: refs, Names: names.of(p, ""), Recipient: refs.Recipient, ByHand: func() bool { return p.letIn(t.row.Name) },
 		}
 		if a := p.account(t); a != nil {
 			account := accountOf(*a)
@@ -71,7 +71,7 @@ func (b *batch) scout(t target, refs *refs, names *names, candidates map[string]
 	for _, p := range b.people {
 		if p.account(t) == nil && len(p.open(t.row.Name)) == 0 {
 			reconcile.Ask(reconcile.Input{Now: b.tx.Now.Time(), Person: p.person, Target: t.system.Target, Candidates: candidates[p.row.ID],
-				Refs: refs, Names: wanted, ByHand: func() bool { return false }})
+				Refs: refs, Names: wanted, Recipient: refs.Recipient, ByHand: func() bool { return false }})
 		}
 	}
 	for attribute, values := range wanted {

@@ -17,6 +17,7 @@ type refs struct {
 	batch    *batch
 	target   target
 	accounts map[string]string // native id by key of the person; nil until asked for
+	readers  map[string]string // keys of recipients of passwords by folded name; nil until asked for
 	err      error             // of the store; every answer after it is ""
 }
 
@@ -62,6 +63,35 @@ func (r *refs) Group(name string) string {
 	id, err := r.batch.planner.groups.find(r.batch.tx, r.target, name)
 	r.err = err
 	return id
+}
+
+// Recipient gives the key of a recipient of passwords. The first question loads
+// those that the document names, and the managers of the whole batch.
+func (r *refs) Recipient(name string) string {
+	if r.err != nil {
+		return ""
+	}
+	if r.readers == nil {
+		r.readers = map[string]string{}
+		names := []string{name}
+		for _, p := range r.batch.people {
+			if m := p.person.Attributes.Text("manager"); m != "" {
+				names = append(names, directory.Fold(m))
+			}
+		}
+		for _, n := range r.target.system.Target.Password.Recipients {
+			names = append(names, directory.Fold(n))
+		}
+		rows, err := r.batch.tx.RecipientsNamed(r.batch.tenant, names)
+		if err != nil {
+			r.err = err
+			return ""
+		}
+		for _, row := range rows {
+			r.readers[row.Name] = row.Public
+		}
+	}
+	return r.readers[name]
 }
 
 // A groupCache knows the groups of targets by name. What it does not know it

@@ -35,7 +35,11 @@ func (p *planner) create(enabled bool) {
 	slices.SortFunc(c.Attributes, func(a, b *connectorv1.Attribute) int { return strings.Compare(a.Name, b.Name) })
 	c.Anchor = p.anchor(c)
 	if w := p.t.Password; w != nil {
-		c.Password = &connectorv1.PasswordRule{Length: uint32(w.Length), Recipients: w.Recipients, ChangeAtSignIn: w.ChangeAtSignIn}
+		to, ok := p.recipients(w.Recipients)
+		if !ok {
+			return
+		}
+		c.Password = &connectorv1.PasswordRule{Length: uint32(w.Length), Recipients: to, ChangeAtSignIn: w.ChangeAtSignIn}
 	}
 	reasons = append(reasons, p.reason(p.t.Name, nil, []string{name}, ""))
 	if p.t.Container != nil {

@@ -37,6 +37,9 @@ type Input struct {
 	Candidates []Account
 	Names      Names
 	Refs       Refs
+	// Recipient gives the public key of a recipient of passwords by folded name, ""
+	// where there is none. nil means that there are none.
+	Recipient func(name string) (key string)
 	// ByHand tells whether an account that is found disabled was disabled by
 	// somebody else: the last word of ours that it heard was enabled. It is asked
 	// only where it matters; nil means no.
@@ -113,7 +116,7 @@ type Alarm struct {
 
 // A Problem is what somebody must see to.
 type Problem struct {
-	// Kind is ambiguous, invalid, taken, expression, missing reference, rehire or by hand.
+	// Kind is ambiguous, invalid, taken, expression, missing reference, no recipient, rehire or by hand.
 	Kind  string
 	Fault *connectorv1.Fault
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+	"github.com/drawbridge-id/drawbridge/proto/sealed"
 )
 
 // Tenant is whose everything is, Site where the systems are, Agent who serves it.
@@ -34,6 +35,9 @@ const (
 	Site   = "hq"
 	Agent  = "agent-1"
 )
+
+// Password is what every new account gets where somebody may open it.
+const Password = "First-Word-4711"
 
 // A World is a coordinator without link, and systems in memory. It is for one goroutine.
 type World struct {
@@ -221,6 +225,13 @@ func (w *World) result(j *linkv1.Job) *linkv1.Result {
 	}
 	if o := w.apply(op); o != nil {
 		r.Object = record(o)
+	}
+	if to := op.GetCreate().GetPassword().GetRecipients(); len(to) > 0 {
+		box, err := sealed.Seal(sealed.New(Password), to)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		r.SealedPassword = box
 	}
 	return r
 }

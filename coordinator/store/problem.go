@@ -66,3 +66,12 @@ func (tx *Tx) MarkProblemsDue(tenant, system, kind, why string) error {
 func (tx *Tx) NextRetry() (Instant, error) {
 	return value[Instant](tx, "SELECT coalesce(min(retry), 0) FROM problem WHERE retry <> 0")
 }
+
+// MarkKindDue makes the people of a tenant due who have a problem of a kind, in whatever system.
+func (tx *Tx) MarkKindDue(tenant, kind, why string) error {
+	people, err := column[string](tx, "SELECT person FROM problem WHERE tenant = ? AND kind = ? AND person <> ''", tenant, kind)
+	if err != nil {
+		return err
+	}
+	return tx.MarkDue(tenant, tx.Now, why, people)
+}

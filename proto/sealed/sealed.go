@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"filippo.io/age"
 )
@@ -52,6 +53,18 @@ func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + hidden + `"`),
 // MarshalText hides the text.
 func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
+// CheckRecipient says what is wrong with text as a recipient, or nil. It never
+// repeats a key that opens something.
+func CheckRecipient(text string) error {
+	if strings.HasPrefix(strings.ToUpper(text), "AGE-SECRET-KEY-") {
+		return errors.New("this is a secret key, not a recipient: give the line that begins with age1, and make another key: this one was shown")
+	}
+	if _, err := age.ParseX25519Recipient(text); err != nil {
+		return fmt.Errorf("%q is no age X25519 recipient (age1…): %w", text, err)
+	}
+	return nil
+}
+
 // Seal encrypts s so that each holder of the identity of one of recipients
 // ("age1…", X25519) can read it. It returns [ErrNoRecipient] if there is none,
 // and names the recipient that is not one.
@@ -61,9 +74,12 @@ func Seal(s Secret, recipients []string) ([]byte, error) {
 	}
 	to := make([]age.Recipient, len(recipients))
 	for i, text := range recipients {
+		if err := CheckRecipient(text); err != nil {
+			return nil, fmt.Errorf("recipient %d: %w", i+1, err)
+		}
 		r, err := age.ParseX25519Recipient(text)
 		if err != nil {
-			return nil, fmt.Errorf("recipient %q is no age X25519 recipient (age1…): %w", text, err)
+			return nil, err
 		}
 		to[i] = r
 	}

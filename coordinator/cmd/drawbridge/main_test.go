@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -49,6 +50,17 @@ func TestScripts(t *testing.T) {
 				if len(args) > 0 {
 					w.Settle()
 				}
+			},
+			// readers NAME...: who may open the passwords of new accounts.
+			"readers": func(ts *testscript.TestScript, _ bool, args []string) {
+				worldOf(ts).Apply(strings.Replace(rehearsal.Documents, "  lifecycle:",
+					"  password: {recipients: ["+strings.Join(args, ", ")+"]}\n  lifecycle:", 1))
+				worldOf(ts).Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace", "manager_id", "E1002"))
+				worldOf(ts).Settle()
+			},
+			// grant NAME FILE: a recipient whose public key is in a file.
+			"grant": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(ts.Exec("drawbridge", "recipient", "add", args[0], strings.TrimSpace(ts.ReadFile(args[1]))))
 			},
 			// refuse: the directory takes no change of a title.
 			"refuse": func(ts *testscript.TestScript, _ bool, _ []string) {

@@ -55,6 +55,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 coordinator not reached, 4 not pe
 	root.AddCommand(
 		statusCommand(s), runCommand(s), systemCommand(s), cycleCommand(s), heldCommand(s), personCommand(s),
 		jobCommand(s), logCommand(s), problemCommand(s), tokenCommand(s), agentCommand(s),
+		recipientCommand(s), passwordCommand(s),
 		importCommand(s), testCommand(s),
 	)
 	wrongUsage(root)
@@ -133,7 +134,7 @@ func (s *session) trust(path string) error {
 // needsCoordinator tells whether the command asks the API anything.
 func needsCoordinator(cmd *cobra.Command) bool {
 	for c := cmd; c != nil; c = c.Parent() {
-		if c.Name() == "completion" || c.Name() == "help" || c.Name() == "import" || c.Name() == "test" {
+		if c.Name() == "completion" || c.Name() == "help" || c.Name() == "import" || c.Name() == "test" || c.Name() == "keygen" {
 			return false
 		}
 	}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"filippo.io/age"
+	"github.com/spf13/cobra"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+	"github.com/drawbridge-id/drawbridge/proto/sealed"
+)
+
+func passwordCommand(s *session) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "password",
+		Short: "Pick up the passwords of new accounts",
+		Long: `Passwords of new accounts are kept sealed until a recipient picks them up, a week at most. They are
+opened here, on this machine, with the recipient's secret key; the key goes nowhere.`,
+	}
+	c.AddCommand(passwordList(s), passwordShow(s))
+	return c
+}
+
+func passwordList(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list [PERSON]",
+		Short: "List passwords that nobody has picked up, the newest first",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			list, err := s.passwords(cmd, append(args, "")[0])
+			if err != nil {
+				return err
+			}
+			return s.show(list, func() {
+				t := newTable("PERSON", "SYSTEM", "MADE", "FORGOTTEN", "RECIPIENTS", "ACCOUNT")
+				for _, p := range list {
+					t.row(strings.TrimSpace(p.Person+" "+p.Display), p.System, stamp(p.Made), stamp(p.Forgotten), strings.Join(p.Recipients, ", "), p.Account)
+				}
+				t.print(s, "No passwords wait to be picked up.")
+			})
+		},
+	}
+}
+
+func (s *session) passwords(cmd *cobra.Command, person string) ([]client.Password, error) {
+	query := url.Values{}
+	if person != "" {
+		query.Set("person", person)
+	}
+	list := []client.Password{}
+	err := s.api.Items(cmd.Context(), "/v1/passwords", query, &list)
+	return list, err
+}
+
+// An openedPassword is what a recipient asked for; only here is it in the clear.
+type openedPassword struct {
+	client.Password
+	Text string `json:"password"`
+}
+
+func passwordShow(s *session) *cobra.Command {
+	var identity, system string
+	var keep bool
+	c := &cobra.Command{
+		Use:   "show PERSON --identity FILE",
+		Short: "Open the passwords of a person and print them; the coordinator then forgets them",
+		Long: `Opens what is sealed for a person with the secret key in FILE, as made by drawbridge recipient keygen
+or age-keygen, and has the coordinator forget what was opened. Who asked, and that it was picked up,
+stands in the log. With --keep it can be opened again.`,
+		Example: "  drawbridge password show E1001 --identity ~/desk.key",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			keys, err := readIdentities(identity)
+			if err != nil {
+				return err
+			}
+			list, err := s.passwords(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			opened := []openedPassword{}
+			var refused []error
+			for _, p := range list {
+				if system != "" && p.System != system {
+					continue
+				}
+				var box client.SealedPassword
+				if err := s.api.Post(cmd.Context(), fmt.Sprintf("/v1/passwords/%d/open", p.ID), nil, &box); err != nil {
+					return err
+				}
+				text, err := unseal(box.Box, keys)
+				if err != nil {
+					refused = append(refused, fmt.Errorf("password of %s in %s, sealed to %s: %w", p.Person, p.System, strings.Join(p.Recipients, ", "), err))
+					continue
+				}
+				opened = append(opened, openedPassword{p, text.Reveal()})
+			}
+			if len(opened) == 0 && len(refused) == 0 {
+				return &adviceError{fmt.Errorf("no password of %s waits to be picked up", args[0]),
+					"drawbridge log --person " + args[0] + " tells whether it was picked up or forgotten"}
+			}
+			if len(opened) > 0 {
+				if err := s.show(opened, func() { s.opened(opened) }); err != nil {
+					return err
+				}
+			}
+			for _, p := range opened { // printed first: what is forgotten is gone
+				if keep {
+					break
+				}
+				if err := s.api.Post(cmd.Context(), fmt.Sprintf("/v1/passwords/%d/forget", p.ID), nil, nil); err != nil {
+					return err
+				}
+			}
+			return errors.Join(refused...)
+		},
+	}
+	c.Flags().StringVarP(&identity, "identity", "i", "", "file with the recipient's secret key")
+	c.Flags().StringVar(&system, "system", "", "only of this system")
+	c.Flags().BoolVar(&keep, "keep", false, "leave it to be picked up again")
+	must(c.MarkFlagRequired("identity"))
+	return c
+}
+
+func (s *session) opened(list []openedPassword) {
+	t := newTable("PERSON", "SYSTEM", "PASSWORD", "ACCOUNT")
+	for _, p := range list {
+		t.row(p.Person, p.System, p.Text, p.Account)
+	}
+	t.print(s, "")
+}
+
+func readIdentities(path string) ([]age.Identity, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("secret key: %w", err)
+	}
+	keys, err := age.ParseIdentities(bytes.NewReader(text))
+	if err != nil { // it may quote the file
+		return nil, &adviceError{fmt.Errorf("secret key: %s holds no age identity", path), "give the file that drawbridge recipient keygen made"}
+	}
+	return keys, nil
+}
+
+// unseal tries every key.
+func unseal(box []byte, keys []age.Identity) (text sealed.Secret, err error) {
+	for _, key := range keys {
+		if text, err = sealed.Unseal(box, key); err == nil {
+			return text, nil
+		}
+	}
+	return text, err
+}
