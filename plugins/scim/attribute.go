@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/drawbridge-id/drawbridge/plugins/scim/path"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 )
 
 // Attributes that no schema has.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/drawbridge-id/drawbridge/plugins/scim/path"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
+	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 )
 
 // ReadChanges gives what meta.lastModified says has changed. SCIM does not tell

@@ -9,11 +9,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/drawbridge-id/drawbridge/plugins/scim/path"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk/password"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk/web"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 )
 
 // Create makes the object with one POST, and asks nothing after it where the

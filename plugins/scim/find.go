@@ -10,9 +10,9 @@ import (
 
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 
-	"github.com/drawbridge-id/drawbridge/plugins/scim/path"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk/web"
+	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 )
 
 // Find looks values up by filters.

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/drawbridge-id/drawbridge/plugins/scim/path"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk/web"
+	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 )
 
 // ChangeMembership puts the object into groups and takes it out of others. What

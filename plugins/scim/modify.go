@@ -9,11 +9,11 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/drawbridge-id/drawbridge/plugins/scim/path"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk/password"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk/web"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 )
 
 // Modify reads the object, compares, and writes what differs: all of it in one

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/drawbridge-id/drawbridge/plugins/scim/path"
+	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 )
 
 // A change of one attribute, checked.

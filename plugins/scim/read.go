@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"hash/maphash"
 
-	"github.com/drawbridge-id/drawbridge/plugins/scim/path"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk/web"
+	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 )
 
 // Read gives every object of the classes.

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/drawbridge-id/drawbridge/plugins/scim/path"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk/web"
+	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 )
 
 // A resource is what a server gave for one object. One without values is the

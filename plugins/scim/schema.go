@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/drawbridge-id/drawbridge/plugins/scim/path"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 )
 
 // A definition is an attribute as a schema describes it (RFC 7643, 7).

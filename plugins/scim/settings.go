@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/drawbridge-id/drawbridge/plugins/scim/path"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk/web"
+	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 	"github.com/drawbridge-id/drawbridge/proto/sealed"
 )
 

@@ -22,7 +22,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/drawbridge-id/drawbridge/plugins/scim/path"
+	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 )
 
 // Options say how a server deviates. The zero value is a plain one.

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/drawbridge-id/drawbridge/plugins/scim/path"
+	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 )
 
 const listSchema = "urn:ietf:params:scim:api:messages:2.0:ListResponse"

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/drawbridge-id/drawbridge/plugins/scim/path"
+	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 )
 
 // patch changes o as the body says, or says what is wrong with it.

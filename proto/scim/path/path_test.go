@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/drawbridge-id/drawbridge/plugins/scim/path"
+	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 )
 
 const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
