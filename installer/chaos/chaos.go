@@ -35,6 +35,7 @@ type Options struct {
 	Domain string        // "double" (the default) or "samba"
 	Seed   uint64        // the same seed, the same changes and faults
 	Kills  int           // Required. So many kills, and what else happens meanwhile
+	Until  time.Time     // Optional. No round begins after it, whatever the kills
 	People int           // Required. Workers at the start
 	Log    func(string)  // Required. Told what happens, a line each
 	Settle time.Duration // Required. Patience for a round to come to rest
@@ -53,7 +54,7 @@ type Report struct {
 	Refused  int            `json:"refused"`  // jobs that ended otherwise than done
 	Mute     int            `json:"mute"`     // of them, those that do not say why and what to do
 	Faults   map[string]int `json:"faults"`   // by name
-	Points   map[string]int `json:"points"`   // kills by what was under way
+	Points   map[string]int `json:"points"`   // kills by whom they hit and what was under way
 	Weather  map[string]int `json:"weather"`  // by place and kind
 	Seconds  float64        `json:"seconds"`  // in all
 	Slowest  float64        `json:"slowest"`  // seconds that the slowest round took to come to rest
@@ -93,7 +94,7 @@ func (r *rig) run(ctx context.Context) error {
 	defer r.stage.Close()
 	defer r.link.close()
 	defer r.directory.close()
-	for r.report.Kills < r.Kills {
+	for r.report.Kills < r.Kills && (r.Until.IsZero() || time.Now().Before(r.Until)) {
 		if err := r.round(ctx); err != nil {
 			return fmt.Errorf("round %d: %w", r.report.Rounds, err)
 		}
@@ -146,7 +147,10 @@ func (r *rig) round(ctx context.Context) error {
 		}
 		r.wait(0, 250*time.Millisecond)
 		f := r.pick()
-		point := r.point(ctx)
+		point := ""
+		if f.kill {
+			point = r.await(ctx)
+		}
 		switch err := f.do(r); {
 		case errors.Is(err, errNotNow):
 			continue
@@ -156,7 +160,8 @@ func (r *rig) round(ctx context.Context) error {
 		r.report.Faults[f.name]++
 		if f.kill {
 			r.report.Kills++
-			r.report.Points[point]++
+			who, _, _ := strings.Cut(f.name, " ")
+			r.report.Points[who+": "+point]++
 		}
 	}
 	began := time.Now()

@@ -22,6 +22,7 @@ var (
 	kills  = flag.Int("chaos.kills", 50, "kill processes so many times")
 	people = flag.Int("chaos.people", 120, "workers at the start")
 	seed   = flag.Uint64("chaos.seed", 0, "play what the run with this seed played; 0 for a new one")
+	atMost = flag.Duration("chaos.time", 0, "begin no round after so long, whatever the kills; 0 for no limit")
 	domain = flag.String("chaos.domain", "double", "double or samba")
 	out    = flag.String("chaos.out", "", "append the report to this file as a line of JSON")
 )
@@ -36,6 +37,9 @@ func TestChaos(t *testing.T) {
 	opt := chaos.Options{
 		Bin: filepath.Join(dir, "bin"), Dir: filepath.Join(dir, "stage"), Domain: *domain, Seed: *seed, Kills: *kills, People: *people,
 		Log: func(line string) { t.Log(line) }, Settle: 4 * time.Minute,
+	}
+	if *atMost > 0 {
+		opt.Until = time.Now().Add(*atMost)
 	}
 	if opt.Seed == 0 {
 		opt.Seed = rand.Uint64N(1 << 32)

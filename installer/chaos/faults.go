@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -21,17 +22,36 @@ type fault struct {
 
 // faults are what may happen, the likelier the heavier.
 var faults = []fault{
-	{"coordinator killed", 6, true, func(r *rig) error { return r.again(r.stage.Coordinator, r.stage.Coordinator.Kill) }},
+	{"coordinator killed", 12, true, func(r *rig) error { return r.again(r.stage.Coordinator, r.stage.Coordinator.Kill) }},
 	{"coordinator stopped", 1, false, func(r *rig) error { return r.again(r.stage.Coordinator, r.stage.Coordinator.Stop) }},
-	{"agent killed", 6, true, func(r *rig) error { return r.again(r.stage.Agent, r.stage.Agent.Kill) }},
+	{"agent killed", 12, true, func(r *rig) error { return r.again(r.stage.Agent, r.stage.Agent.Kill) }},
 	{"agent stopped", 1, false, func(r *rig) error { return r.again(r.stage.Agent, r.stage.Agent.Stop) }},
-	{"connector killed", 6, true, (*rig).killConnector},
+	{"connector killed", 12, true, (*rig).killConnector},
 	{"link: bad weather", 5, false, func(r *rig) error { return r.storm("link", r.link) }},
 	{"domain: bad weather", 3, false, func(r *rig) error { return r.storm("domain", r.directory) }},
 	{"changes by hand", 2, false, func(r *rig) error { return r.model.meddle(r.stage.Domain, 2) }},
 	{"spool bit-flipped", 1, false, func(r *rig) error { return r.damage(flip) }},
 	{"spool truncated", 1, false, func(r *rig) error { return r.damage(truncate) }},
 	{"disk full", 1, false, (*rig).fillDisk},
+	{"agent frozen", 2, false, func(r *rig) error { return r.freeze(r.stage.Agent.PID()) }},
+	{"coordinator frozen", 2, false, func(r *rig) error { return r.freeze(r.stage.Coordinator.PID()) }},
+	{"connector frozen", 2, false, (*rig).freezeConnector},
+	{"agent killed frozen", 1, true, (*rig).killFrozen},
+}
+
+// phases are what a kill waits for: for half a second, then it comes whatever
+// is under way. An idle process is killed as well, but seldom.
+var phases = []string{"reading", "reading", "planning", "queueing", "writing", "writing", "writing", "idle"}
+
+// await waits until what the next kill is meant for is under way.
+func (r *rig) await(ctx context.Context) string {
+	want := phases[r.rnd.IntN(len(phases))]
+	for until := time.Now().Add(500 * time.Millisecond); ; {
+		if now := r.point(ctx); now == want || time.Now().After(until) {
+			return now
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 // again ends a process and starts it a little later.
@@ -49,6 +69,49 @@ func (r *rig) killConnector() error {
 	}
 	stage.KillPID(pids[r.rnd.IntN(len(pids))])
 	return nil
+}
+
+// freeze stops a process for a while; then it goes on as if nothing had been.
+func (r *rig) freeze(pid int) error {
+	if pid == 0 {
+		return errNotNow
+	}
+	if err := stage.Freeze(pid, true); err != nil {
+		return errNotNow // it has just ended
+	}
+	r.wait(200*time.Millisecond, 3*time.Second)
+	if err := stage.Freeze(pid, false); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return errNotNow // it was ended while it was frozen, as a connector is by its agent
+	}
+	return nil
+}
+
+// freezeConnector stops one connector; one in twelve times for good, so that the
+// agent must find out and put another in its place.
+func (r *rig) freezeConnector() error {
+	pids := stage.Children(r.stage.Agent.PID())
+	if len(pids) == 0 {
+		return errNotNow
+	}
+	pid := pids[r.rnd.IntN(len(pids))]
+	if r.rnd.IntN(12) > 0 {
+		return r.freeze(pid)
+	}
+	if err := stage.Freeze(pid, true); err != nil {
+		return errNotNow
+	}
+	r.report.Faults["connector frozen for good"]++
+	return nil
+}
+
+// killFrozen freezes the agent in the middle of anything, and then it never
+// comes back: what it had not stored is not there, and its connectors end with it.
+func (r *rig) killFrozen() error {
+	if err := stage.Freeze(r.stage.Agent.PID(), true); err != nil {
+		return errNotNow
+	}
+	r.wait(100*time.Millisecond, time.Second)
+	return r.again(r.stage.Agent, r.stage.Agent.Kill)
 }
 
 // errNotNow is given where there is nothing that the fault could hit.

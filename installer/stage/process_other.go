@@ -2,6 +2,12 @@
 
 package stage
 
-import "os/exec"
+import (
+	"errors"
+	"os/exec"
+)
 
 func dieWithParent(*exec.Cmd) {}
+
+// Freeze is there on Linux only.
+func Freeze(int, bool) error { return errors.ErrUnsupported }
