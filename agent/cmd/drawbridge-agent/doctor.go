@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"path/filepath"
 
@@ -61,26 +60,22 @@ type systems struct {
 
 // newSystems returns nil where the systems cannot be known; why, another step says.
 func newSystems(ctx context.Context, conf *config.Config) *systems {
-	client := control.NewClient(conf.Data)
-	status, err := client.Status(ctx)
-	if err == nil {
-		s := &systems{running: client}
-		for _, system := range status.Systems {
-			s.names = append(s.names, system.Name)
-		}
-		return s
-	}
-	path := filepath.Join(conf.Data, "spool.db")
-	if !errors.Is(err, control.ErrNotRunning) || !exists(path) {
+	if !exists(filepath.Join(conf.Data, "spool.db")) { // which asking without an agent would make
 		return nil
 	}
-	journal, err := spool.Open(path, spool.Options{})
+	var names []string
+	remembered, running, err := orAlone(ctx, conf, func(running *control.Client) (*linkv1.Systems, error) {
+		status, err := running.Status(ctx)
+		for _, system := range status.Systems {
+			names = append(names, system.Name)
+		}
+		return nil, err
+	}, (*spool.Spool).Systems)
 	if err != nil {
 		return nil
 	}
-	remembered, err := journal.Systems()
-	if err = errors.Join(err, journal.Close()); err != nil {
-		return nil
+	if running != nil {
+		return &systems{running: running, names: names}
 	}
 	log := slog.New(slog.DiscardHandler)
 	h, err := agent.NewHost(conf, log)

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -96,14 +95,8 @@ func (c *command) printRights(s *linkv1.System, policy *guard.Policy, account, f
 
 // knownSystems asks the running agent, or reads what it remembered.
 func knownSystems(cmd *cobra.Command, conf *config.Config) ([]*linkv1.System, error) {
-	systems, err := control.NewClient(conf.Data).Systems(cmd.Context())
-	if !errors.Is(err, control.ErrNotRunning) {
-		return systems.GetSystems(), err
-	}
-	journal, err := spool.Open(filepath.Join(conf.Data, "spool.db"), spool.Options{})
-	if err != nil {
-		return nil, privileged(err)
-	}
-	remembered, err := journal.Systems()
-	return remembered.GetSystems(), errors.Join(err, journal.Close())
+	systems, _, err := orAlone(cmd.Context(), conf,
+		func(running *control.Client) (*linkv1.Systems, error) { return running.Systems(cmd.Context()) },
+		(*spool.Spool).Systems)
+	return systems.GetSystems(), err
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -49,12 +48,9 @@ func (c *command) setSecret(ctx context.Context, system, name string) error {
 	if system == "proxy" && conf.Proxy.User != "" {
 		return c.setProxySecret(conf, name)
 	}
-	running := control.NewClient(conf.Data)
-	takes, err := running.Secrets(ctx, system)
-	alone := errors.Is(err, control.ErrNotRunning)
-	if alone {
-		takes, err = secretsWithout(ctx, conf, system)
-	}
+	takes, running, err := orAlone(ctx, conf,
+		func(running *control.Client) (control.Secrets, error) { return running.Secrets(ctx, system) },
+		func(journal *spool.Spool) (control.Secrets, error) { return secretsWithout(ctx, conf, journal, system) })
 	if err != nil {
 		return err
 	}
@@ -73,7 +69,7 @@ func (c *command) setSecret(ctx context.Context, system, name string) error {
 		return privileged(err)
 	}
 	fmt.Fprintf(c.stdout, "secret %s of system %s is sealed on this host\n", name, system)
-	if alone {
+	if running == nil {
 		return nil
 	}
 	return running.Retry(ctx, system)
@@ -104,19 +100,14 @@ func (c *command) setProxySecret(conf *config.Config, name string) error {
 }
 
 // secretsWithout asks the spool and the connector while no agent runs.
-func secretsWithout(ctx context.Context, conf *config.Config, system string) (control.Secrets, error) {
-	var none control.Secrets
-	s, err := spool.Open(filepath.Join(conf.Data, "spool.db"), spool.Options{})
+func secretsWithout(ctx context.Context, conf *config.Config, journal *spool.Spool, system string) (control.Secrets, error) {
+	systems, err := journal.Systems()
 	if err != nil {
-		return none, privileged(err)
-	}
-	systems, err := s.Systems()
-	if err = errors.Join(err, s.Close()); err != nil {
-		return none, err
+		return control.Secrets{}, err
 	}
 	h, err := agent.NewHost(conf, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return none, err
+		return control.Secrets{}, err
 	}
 	var of *linkv1.System
 	for _, candidate := range systems.GetSystems() {
