@@ -1,0 +1,119 @@
+package sql
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-id/drawbridge/plugins/sdk"
+)
+
+// A class is what the settings call one, with the columns that the database
+// says it has now.
+type class struct {
+	ClassSettings
+	name    string
+	dialect dialect
+	columns []*column // in ascending order of name
+	key     *column
+}
+
+// A column is one of a table or query, or a list.
+type column struct {
+	name    string
+	kind    kind
+	native  string // type, as the database calls it
+	length  uint32
+	zone    *time.Location
+	dialect string
+	list    *ListSettings
+}
+
+// source is what is selected from.
+func (c *class) source() string {
+	from := c.dialect.path(c.Table) + " t"
+	if c.Query != "" {
+		from = "(" + c.Query + ") t"
+	}
+	return from
+}
+
+func (c *class) column(name string) *column {
+	for _, col := range c.columns {
+		if strings.EqualFold(col.name, name) {
+			return col
+		}
+	}
+	return nil
+}
+
+// describe asks the database which columns a class has: every name that is
+// later part of a statement comes from its answer.
+func (s *System) describe(ctx context.Context, name string) (*class, error) {
+	settings, err := s.class(name)
+	if err != nil {
+		return nil, err
+	}
+	c := &class{ClassSettings: settings, name: name, dialect: s.dialect}
+	if c.columns, err = s.columns(ctx, c, c.source()); err != nil {
+		return nil, err
+	}
+	for name, l := range settings.Lists {
+		col := &column{name: name, kind: text, native: "list", dialect: s.dialect.name, list: &l}
+		if l.Reference {
+			col.kind = reference
+		}
+		c.columns = append(c.columns, col)
+	}
+	slices.SortFunc(c.columns, func(a, b *column) int { return cmp.Compare(a.name, b.name) })
+	for setting, name := range map[string]string{"key": c.Key, "effective.from": c.Effective.From, "effective.to": c.Effective.To, "effective.sequence": c.Effective.Sequence} {
+		if name != "" && c.column(name) == nil {
+			return nil, c.missing(name, setting)
+		}
+	}
+	for name, word := range c.Types {
+		col := c.column(name)
+		if col == nil {
+			return nil, c.missing(name, "types")
+		}
+		col.kind = declared(word, col.kind)
+	}
+	c.key = c.column(c.Key)
+	return c, nil
+}
+
+func (c *class) missing(name, setting string) error {
+	var names []string
+	for _, col := range c.columns {
+		names = append(names, col.name)
+	}
+	return sdk.Invalid(fmt.Sprintf("class %s has no column %q; it has %s", c.name, name, strings.Join(names, ", ")),
+		fmt.Sprintf("Restore the column in the database, or correct %q.", setting)).On(c.place()).At(name)
+}
+
+// place says where the class is in the database, for people.
+func (c *class) place() string { return cmp.Or(c.Table, "the query of class "+c.name) }
+
+func (s *System) columns(ctx context.Context, c *class, from string) ([]*column, error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT * FROM "+from+" WHERE 1 = 0")
+	if err != nil {
+		return nil, s.fault(err, deed{class: c, reading: true})
+	}
+	defer rows.Close()
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		return nil, s.fault(err, deed{class: c, reading: true})
+	}
+	columns := make([]*column, 0, len(types))
+	for _, t := range types {
+		col := &column{name: t.Name(), native: strings.ToLower(t.DatabaseTypeName()), kind: s.dialect.kindOf(t.DatabaseTypeName()), zone: s.zone, dialect: s.dialect.name}
+		if length, ok := t.Length(); ok && length > 0 && length < 1<<20 && (col.kind == text || col.kind == padded) {
+			col.length = uint32(length)
+		}
+		columns = append(columns, col)
+	}
+	return columns, rows.Err()
+}
