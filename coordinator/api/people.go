@@ -55,7 +55,7 @@ func (s *Server) lines(tx *store.Tx, tenant string, rows []store.Person) ([]clie
 			if system.Target != nil {
 				targets[row.Name] = system.Target.Class
 			}
-			if system.Source != nil {
+			if system.Source != nil && !system.Source.Joins {
 				sources[row.Name] = system.Source.Class
 			}
 		}

@@ -88,6 +88,7 @@ var schema = map[string]Kind{
 	// our extension
 	"startDate": Instant, "endDate": Instant,
 	"company": Text, "location": Text, "office": Text, "jobCode": Text, "emailAliases": List,
+	"employments": List, // of several records: start/end
 }
 
 // KindAt gives the kind of the attribute at path, or 0 where no standard

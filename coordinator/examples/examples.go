@@ -121,12 +121,12 @@ func (t *trial) person() (directory.Person, error) {
 		if err != nil {
 			return p, err
 		}
-		key, attributes, err := s.Source.Person(text)
+		record, err := s.Source.Read(text)
 		if err != nil {
 			return p, fmt.Errorf("given: %s: %w", s.Name, err)
 		}
-		p.Key = key
-		for path, value := range attributes.All() {
+		p.Key = directory.Fold(record.Key)
+		for path, value := range record.Attributes.All() {
 			p.Attributes.Set(path, value)
 		}
 	}

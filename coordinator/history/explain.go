@@ -122,7 +122,7 @@ func (e *explanation) trace(system *mapping.System) {
 		if a.System != system.Name || a.Class != system.Source.Class || a.Gone != 0 {
 			continue
 		}
-		e.person.HasSource = true
+		e.person.HasSource = e.person.HasSource || !system.Source.Joins
 		reasons, err := system.Source.Explain(a.Object)
 		if err != nil {
 			continue // the record was set aside; what is known is from before
@@ -305,7 +305,7 @@ func (v *valuer) add(view mapping.View, r *mapping.Rule, name string, held []str
 	}
 	for _, j := range v.jobs {
 		reason := j.of(name)
-		if reason == nil && name == address { // the reasons speak of its parts
+		if reason == nil && name == address && v.system.Target.Name != nil { // the reasons speak of its parts
 			reason = cmp.Or(j.of("container"), j.of(v.system.Target.Name.Attribute))
 		}
 		if reason == nil && name == enabled && lets(j.job) {

@@ -62,6 +62,9 @@ func (in *Intake) EndRead(tx *store.Tx, job store.Job, result *linkv1.Result) er
 			return err
 		}
 	}
+	if err := s.retry(); err != nil {
+		return err
+	}
 	if err := s.gate(&cycle); err != nil {
 		return err
 	}
@@ -139,7 +142,7 @@ func (s *scope) close(cycles []store.Cycle, reason string) error {
 // believe makes what is missing gone, and those due whom it concerns.
 func (s *scope) believe() error {
 	for {
-		missing, err := s.tx.MissingAccounts(s.tenant, s.name, again)
+		missing, err := s.tx.MissingAccounts(s.tenant, s.name, atOnce)
 		if err != nil || len(missing) == 0 {
 			return err
 		}

@@ -201,8 +201,8 @@ func (s *scope) rejects(rejects []*connectorv1.Reject) error {
 	return s.tx.PutRejects(rows)
 }
 
-// again is how many accounts are evaluated anew in one transaction.
-const again = 500
+// atOnce is how many accounts are evaluated anew in one transaction.
+const atOnce = 500
 
 // Run evaluates what is stored of a system anew whenever another document is
 // applied, until ctx ends, and returns its cause. It goes on after a restart.
@@ -241,6 +241,45 @@ func (in *Intake) Evaluate(ctx context.Context) error {
 	return err
 }
 
+// again takes what is stored anew.
+func (s *scope) again(accounts []store.Account) error {
+	var changes []*change
+	for i := range accounts {
+		a := &accounts[i]
+		if a.Gone != 0 {
+			continue
+		}
+		c, err := s.change(a.ID, a.Object, a)
+		if err != nil {
+			return err
+		}
+		if c != nil {
+			c.account.Missing = a.Missing
+			changes = append(changes, c)
+		}
+	}
+	return s.apply(changes)
+}
+
+// Anew makes people anew of their records as they are: of which employment
+// what is said counts may be another with time, and an account that tells of
+// its person may have become theirs.
+func (in *Intake) Anew(tx *store.Tx, tenant string, people []string) error {
+	if len(people) == 0 {
+		return nil
+	}
+	s := &scope{Intake: in, tx: tx, tenant: tenant, name: "their sources", system: &mapping.System{}}
+	rows, err := tx.People(tenant, people)
+	if err != nil {
+		return err
+	}
+	drafts := make(map[string]*draft, len(rows))
+	for _, row := range rows {
+		drafts[row.ID] = &draft{row: row}
+	}
+	return s.settle(drafts, nil, nil)
+}
+
 func (in *Intake) evaluate(ctx context.Context, row store.System) error {
 	for last, more := "", true; more; {
 		err := in.Store.Write(ctx, func(tx *store.Tx) error {
@@ -257,32 +296,19 @@ func (in *Intake) evaluate(ctx context.Context, row store.System) error {
 					return err
 				}
 			}
-			accounts, err := tx.AccountsAfter(row.Tenant, row.Name, last, again)
+			accounts, err := tx.AccountsAfter(row.Tenant, row.Name, last, atOnce)
 			if err != nil {
 				return err
 			}
-			if more = len(accounts) == again; !more {
+			if more = len(accounts) == atOnce; !more {
 				if err := tx.SetEvaluated(row.Tenant, row.Name, row.Revision); err != nil {
 					return err
 				}
 			}
-			var changes []*change
-			for i := range accounts {
-				a := &accounts[i]
+			for _, a := range accounts {
 				last = a.ID
-				if a.Gone != 0 {
-					continue
-				}
-				c, err := s.change(a.ID, a.Object, a)
-				if err != nil {
-					return err
-				}
-				if c != nil {
-					c.account.Missing = a.Missing
-					changes = append(changes, c)
-				}
 			}
-			return s.apply(changes)
+			return s.again(accounts)
 		})
 		if err != nil {
 			return err

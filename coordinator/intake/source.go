@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/binary"
@@ -14,19 +15,15 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
-// A record is one source's word about a person.
-type record struct {
-	system     string
-	id         string
-	attributes directory.Attributes
-}
-
 // A draft is a person as the records leave them.
 type draft struct {
-	row     store.Person
-	isNew   bool
-	records []record
-	moved   bool // a record came, went or returned
+	row       store.Person
+	isNew     bool
+	records   []record
+	moved     bool   // a record came, went or returned
+	was       string // the key before, where it is another now
+	respelled bool
+	keys      []string // folded, that are new for the person
 }
 
 // source makes people of a source's records: who they are is their key.
@@ -38,21 +35,20 @@ func (s *scope) source(changes []*change) error {
 	return s.settle(people, lost, changes)
 }
 
-// evaluate gives the people of the records by key, and the ids of those whose record became another's.
+// evaluate gives the people of the records by id, and the ids of those whose record became another's.
 func (s *scope) evaluate(changes []*change) (people map[string]*draft, lost []string, err error) {
 	src := s.system.Source
-	type outcome struct {
-		key        string
-		attributes directory.Attributes
-	}
-	outcomes := make([]outcome, len(changes))
-	var keys, taken []string
+	var read []*saying
+	var taken []string
 	var rejects []store.Reject
-	for i, c := range changes {
+	for _, c := range changes {
 		if c.account.Class != src.Class {
 			continue
 		}
-		key, attributes, err := src.Person(c.account.Object)
+		if src.OfAccounts && c.account.Person == "" {
+			continue // it tells of somebody once it is known whose account it is
+		}
+		r, err := src.Read(c.account.Object)
 		if err != nil {
 			rejects = append(rejects, s.untaken(c, err))
 			continue
@@ -60,36 +56,31 @@ func (s *scope) evaluate(changes []*change) (people map[string]*draft, lost []st
 		if c.old != nil {
 			taken = append(taken, c.account.ID)
 		}
-		outcomes[i] = outcome{key, attributes}
-		keys = append(keys, key)
-	}
-	if err := s.tx.PutRejects(rejects); err != nil {
-		return nil, nil, err
+		read = append(read, &saying{change: c, Record: r, key: directory.Fold(r.Key)})
 	}
 	if len(taken) > 0 {
 		if err := s.tx.RemoveRejectsOf(s.tenant, s.name, taken); err != nil {
 			return nil, nil, err
 		}
 	}
-	rows, err := s.tx.PeopleByKey(s.tenant, keys)
+	people, doubtful, err := s.correlate(read)
 	if err != nil {
 		return nil, nil, err
 	}
-	people = make(map[string]*draft, len(keys))
-	for _, row := range rows {
-		people[row.Key] = &draft{row: row}
+	if err := s.tx.PutRejects(append(rejects, doubtful...)); err != nil {
+		return nil, nil, err
 	}
-	for i, c := range changes {
-		o := outcomes[i]
-		if o.key == "" {
+	for _, r := range read {
+		c, d := r.change, r.draft
+		if d == nil {
+			c.account.Match = cmp.Or(r.SameAs, r.key) // whoever comes and has it gets the record
+			if c.account.Person != "" && src.Joins {
+				lost = append(lost, c.account.Person)
+				c.account.Person = ""
+			}
 			continue
 		}
-		d := people[o.key]
-		if d == nil {
-			d = &draft{isNew: true, row: store.Person{Tenant: s.tenant, ID: newID(s.tx.Now.Time()), Key: o.key, Made: s.tx.Now, Changed: s.tx.Now}}
-			people[o.key] = d
-		}
-		d.records = append(d.records, record{s.name, c.account.ID, o.attributes})
+		d.records = append(d.records, record{s.name, c.account.ID, r.Key, src, r.Attributes})
 		if c.old == nil || c.account.Person != d.row.ID || c.old.Gone != 0 {
 			d.moved = true
 		}
@@ -119,22 +110,33 @@ func (s *scope) settle(people map[string]*draft, lost []string, changes []*chang
 	var rows []store.Person
 	var log []store.History
 	var due []string
-	for _, d := range sorted(people) {
-		before := d.row.Attributes
-		if len(d.records) > 0 {
-			attributes := merge(d.records)
+	all := sorted(people)
+	before := make(map[*draft]string, len(all))
+	for _, d := range all {
+		before[d] = d.row.Attributes
+		if slices.ContainsFunc(d.records, func(r record) bool { return !r.source.Joins }) { // else they keep what they had
+			attributes, lead := merge(d.records, s.tx.Now.Time())
 			d.row.Attributes = string(attributes.AppendJSON(nil))
-			d.row.Display = directory.Person{Key: d.row.Key, Attributes: attributes}.Display()
+			d.lead(lead.key)
+			d.row.Display = directory.Person{Key: d.row.Shown(), Attributes: attributes}.Display()
 		}
-		if d.row.Attributes == before && !d.moved {
+		if d.row.Attributes == before[d] && !d.moved && d.was == "" && !d.respelled {
 			continue
 		}
-		d.row.Changed = s.tx.Now
+		if d.row.Attributes != before[d] || d.moved {
+			d.row.Changed = s.tx.Now
+			due = append(due, d.row.ID)
+			log = append(log, s.told(d, before[d]))
+		}
 		rows = append(rows, d.row)
-		due = append(due, d.row.ID)
-		log = append(log, s.told(d, before))
+	}
+	if err := s.rekey(all); err != nil {
+		return err
 	}
 	if err := s.tx.PutPeople(rows); err != nil {
+		return err
+	}
+	if err := s.know(all, before); err != nil {
 		return err
 	}
 	if err := s.tx.AddHistory(log); err != nil {
@@ -145,10 +147,8 @@ func (s *scope) settle(people map[string]*draft, lost []string, changes []*chang
 
 // complete adds to the people what other records say of them, and the people who lost a record.
 func (s *scope) complete(people map[string]*draft, lost []string, changes []*change) error {
-	byID := make(map[string]*draft, len(people))
 	ids := lost
 	for _, d := range people {
-		byID[d.row.ID] = d
 		if !d.isNew {
 			ids = append(ids, d.row.ID)
 		}
@@ -161,12 +161,11 @@ func (s *scope) complete(people map[string]*draft, lost []string, changes []*cha
 		return err
 	}
 	for _, row := range left {
-		if d := byID[row.ID]; d != nil {
+		if d := people[row.ID]; d != nil {
 			d.moved = true
 			continue
 		}
-		d := &draft{row: row, moved: true}
-		people[row.Key], byID[row.ID] = d, d
+		people[row.ID] = &draft{row: row, moved: true}
 	}
 	sources, err := s.sources()
 	if err != nil {
@@ -181,12 +180,12 @@ func (s *scope) complete(people map[string]*draft, lost []string, changes []*cha
 		return err
 	}
 	for _, a := range accounts {
-		src, d := sources[a.System], byID[a.Person]
+		src, d := sources[a.System], people[a.Person]
 		if src == nil || d == nil || a.Gone != 0 || a.Class != src.Class || a.System == s.name && here[a.ID] {
 			continue
 		}
-		if _, attributes, err := src.Person(a.Object); err == nil { // else it is a reject already
-			d.records = append(d.records, record{a.System, a.ID, attributes})
+		if r, err := src.Read(a.Object); err == nil { // else it is a reject already
+			d.records = append(d.records, record{a.System, a.ID, r.Key, src, r.Attributes})
 		}
 	}
 	return nil
@@ -208,33 +207,6 @@ func (s *scope) sources() (map[string]*mapping.Source, error) {
 	return out, nil
 }
 
-// merge gives the attributes that a person's records tell together: each from
-// the first record that knows it. Systems come in the order of their names; of
-// several records in one, that of the latest start.
-func merge(records []record) directory.Attributes {
-	if len(records) == 1 {
-		return records[0].attributes
-	}
-	slices.SortFunc(records, func(a, b record) int {
-		if n := strings.Compare(a.system, b.system); n != 0 {
-			return n
-		}
-		if n := b.attributes.Time("startDate").Compare(a.attributes.Time("startDate")); n != 0 {
-			return n
-		}
-		return strings.Compare(a.id, b.id)
-	})
-	var all directory.Attributes
-	for _, r := range records {
-		for path, value := range r.attributes.All() {
-			if _, known := all.Get(path); !known {
-				all.Set(path, value)
-			}
-		}
-	}
-	return all
-}
-
 // told is the entry of the log about what became of a person. It names attributes, never values.
 func (s *scope) told(d *draft, before string) store.History {
 	h := store.History{Tenant: s.tenant, Kind: "source-changed", System: s.name, Person: d.row.ID}
@@ -242,7 +214,7 @@ func (s *scope) told(d *draft, before string) store.History {
 	case d.isNew:
 		h.Text = "new in " + s.name
 		return h
-	case len(d.records) == 0:
+	case !slices.ContainsFunc(d.records, func(r record) bool { return !r.source.Joins }):
 		h.Kind, h.Text = "source-gone", "no record in "+s.name+" any more"
 		return h
 	case before == d.row.Attributes:
@@ -257,6 +229,9 @@ func (s *scope) told(d *draft, before string) store.History {
 	}
 	paths := is.Changes(was)
 	h.Text = strings.Join(paths, ", ") + " changed in " + s.name
+	if d.was != "" {
+		h.Text += "; now known as " + d.row.Shown() + ", before as " + d.was
+	}
 	h.Body, _ = json.Marshal(map[string]any{"changed": paths}) // strings always have a form
 	return h
 }

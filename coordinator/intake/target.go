@@ -16,6 +16,9 @@ const address = "address"
 // names they take, and who waited for them.
 func (s *scope) target(changes []*change) error {
 	t := s.system.Target
+	if t.WriteBack {
+		return s.drifted(changes)
+	}
 	var due, loose, joined []string // people; match values that may be keys; people who have got an account
 	var freed, held []store.Name
 	others := false
@@ -74,6 +77,17 @@ func (s *scope) target(changes []*change) error {
 	return s.tx.MarkDue(s.tenant, s.tx.Now, "their account in "+s.name+" changed", due)
 }
 
+// drifted makes those due whose records are written back to, and changed.
+func (s *scope) drifted(changes []*change) error {
+	var due []string
+	for _, c := range changes {
+		if c.account.Person != "" && !s.write {
+			due = append(due, c.account.Person)
+		}
+	}
+	return s.tx.MarkDue(s.tenant, s.tx.Now, "their record in "+s.name+" changed", due)
+}
+
 // Joined wakes who waits in a system for the accounts of people, who have them now.
 func Joined(tx *store.Tx, tenant, system string, people []string) error {
 	if len(people) == 0 {
@@ -95,6 +109,9 @@ func Joined(tx *store.Tx, tenant, system string, people []string) error {
 
 // names gives what an object of the target speaks for: its place, and its values of unique rules.
 func (s *scope) names(o mapping.Object) []store.Name {
+	if s.system.Target.WriteBack {
+		return nil
+	}
 	var names []store.Name
 	add := func(attribute, value string) {
 		if value = directory.Fold(value); value != "" {

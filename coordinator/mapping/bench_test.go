@@ -8,7 +8,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
@@ -59,11 +58,9 @@ func BenchmarkSource_person(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var a directory.Attributes
 	for b.Loop() {
-		if _, a, err = hr.Source.Person(message); err != nil {
+		if _, err = hr.Source.Read(message); err != nil {
 			b.Fatal(err)
 		}
 	}
-	_ = a
 }

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -108,7 +109,7 @@ func (b *builder) target(n ast.Node) {
 		"match":           {false, func(n ast.Node) { b.match(t, n) }},
 		"container":       {false, func(n ast.Node) { t.Container = b.rule("container", n, directory.Text) }},
 		"make_containers": {false, b.boolean("make_containers", &t.MakeContainers)},
-		"name":            {true, func(n ast.Node) { t.Name = b.name(n) }},
+		"name":            {false, func(n ast.Node) { t.Name = b.name(n) }},
 		"attributes":      {true, func(n ast.Node) { t.Rules = b.rules(n, "attributes") }},
 		"groups": {false, b.list("groups", func(n ast.Node) {
 			if r := b.rule("groups", n, 0); r != nil {
@@ -119,21 +120,72 @@ func (b *builder) target(n ast.Node) {
 		"lifecycle":  {false, func(n ast.Node) { b.lifecycle(t, n) }},
 		"thresholds": {false, func(n ast.Node) { b.thresholds(t, n) }},
 	})
+	b.written(n, t)
 	b.reserved(t)
 	b.steady(t)
+	if t.WriteBack {
+		t.EnabledAttribute = ""
+		t.Lifecycle = Lifecycle{}
+		return
+	}
 	if len(t.Groups) > 0 || t.Lifecycle.Leave.Groups != KeepGroups {
 		t.MemberOf = "memberOf"
+	}
+}
+
+// written tells whether the target writes back to the records of the source,
+// and refuses what has no place there: such a target only changes rows that the
+// source's people have.
+func (b *builder) written(n ast.Node, t *Target) {
+	named := func(key string) ast.Node {
+		if m, ok := n.(*ast.MappingNode); ok {
+			for _, pair := range m.Values {
+				if pair.Key.GetToken().Value == key {
+					return pair.Key
+				}
+			}
+		}
+		return nil
+	}
+	s := b.sys.Source
+	t.WriteBack = s != nil && !s.Joins && strings.EqualFold(s.Class, t.Class)
+	if !t.WriteBack {
+		if named("name") == nil {
+			b.fault(n, "", "target lacks the key name")
+		}
+		return
+	}
+	for _, key := range []string{"match", "container", "make_containers", "name", "groups", "password", "lifecycle"} {
+		if k := named(key); k != nil {
+			b.fault(k, "leave it out; scope, attributes and thresholds are what it has", "a target that writes back to its source's records only changes them: %s has no place", key)
+		}
+	}
+	for _, r := range t.Rules {
+		if r.copies != nil || r.Person {
+			continue
+		}
+		for _, v := range r.reads {
+			i := slices.IndexFunc(s.rules, func(sr sourceRule) bool { return sr.path == v.path })
+			if i >= 0 && slices.ContainsFunc(s.rules[i].reads, func(c *variable) bool { return strings.EqualFold(c.path, r.Attribute) }) {
+				f := r.key
+				f.Message, f.Hint = fmt.Sprintf("%s would feed on itself: the source fills %s from it", r.Attribute, v.path),
+					"copy the attribute as it is, or change it in the source's rule"
+				b.faults = append(b.faults, f)
+			}
+		}
 	}
 }
 
 // reserved refuses rules for what other keys of the target decide.
 func (b *builder) reserved(t *Target) {
 	keys := map[string]string{"enabled": "lifecycle", "memberof": "groups", "unicodepwd": "password"}
-	name := "cn"
-	if t.Name != nil {
-		name = t.Name.Attribute
+	if t.WriteBack {
+		keys = nil
+	} else if t.Name != nil {
+		keys[strings.ToLower(t.Name.Attribute)] = "name"
+	} else {
+		keys["cn"] = "name"
 	}
-	keys[strings.ToLower(name)] = "name"
 	for _, r := range slices.Concat(t.Rules, t.LeaverRules) {
 		if by, ok := keys[strings.ToLower(r.Attribute)]; ok {
 			f := r.key

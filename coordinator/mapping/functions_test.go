@@ -215,10 +215,10 @@ func TestSource_person(t *testing.T) {
 		}
 		return b
 	}
-	key, a, err := hr.Source.Person(object("EMPLOYEE_ID", " E1 ", "title", "", "department", "Sales", "status", "t", "hire_date", "2026-02-01", "term_date", "2026-03-31", "email_alias", "a@x,b@x"))
+	r, err := hr.Source.Read(object("EMPLOYEE_ID", " E1 ", "title", "", "department", "Sales", "status", "t", "hire_date", "2026-02-01", "term_date", "2026-03-31", "email_alias", "a@x,b@x"))
 	const want = `{"active":false,"department":"Sales","emailAliases":["a@x","b@x"],"employeeNumber":" E1 ","endDate":"2026-03-31T22:00:00Z","startDate":"2026-01-31T23:00:00Z","title":null}`
-	if got := string(a.AppendJSON(nil)); err != nil || key != "e1" || got != want {
-		t.Errorf("Person = %q, %v\n got %s\nwant %s", key, err, got, want)
+	if got := string(r.Attributes.AppendJSON(nil)); err != nil || r.Key != "E1" || got != want {
+		t.Errorf("Read = %q, %v\n got %s\nwant %s", r.Key, err, got, want)
 	}
 	reasons, err := hr.Source.Explain(object("employee_id", "E1", "hire_date", "2026-02-01"))
 	if err != nil || len(reasons) < 2 || reasons[len(reasons)-1].Attribute != "startDate" || reasons[len(reasons)-1].From[0] != (mapping.Input{Name: "hire_date", Value: "2026-02-01"}) {
@@ -230,8 +230,8 @@ func TestSource_person(t *testing.T) {
 		"the stored object is not a message": {0x22, 0xff},
 		"(line 30: date(hire_date))":         object("employee_id", "E1", "hire_date", "soon"),
 	} {
-		if _, a, err := hr.Source.Person(message); err == nil || !strings.Contains(err.Error(), want) || a.Len() != 0 {
-			t.Errorf("Person: %d attributes, %v; want %s", a.Len(), err, want)
+		if r, err := hr.Source.Read(message); err == nil || !strings.Contains(err.Error(), want) || r.Attributes.Len() != 0 {
+			t.Errorf("Read: %d attributes, %v; want %s", r.Attributes.Len(), err, want)
 		}
 	}
 }
@@ -249,11 +249,11 @@ func TestSource_allValuesOfAColumn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, a, err := s.Source.Person(b)
+		r, err := s.Source.Read(b)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, a)
+		all = append(all, r.Attributes)
 	}
 	for i, want := range []string{`{"emailAliases":["a"],"roles":["a","b"]}`, `{"emailAliases":["c"],"roles":["c"]}`, `{"emailAliases":["d"],"roles":["d"]}`} {
 		if got := string(all[i].AppendJSON(nil)); got != want {

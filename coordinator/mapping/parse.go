@@ -75,6 +75,7 @@ type builder struct {
 	defaultDomain string
 	extension     map[string]directory.Kind
 	tables        map[string]map[string]string
+	keyed         bool // the source has a key
 }
 
 func parse(name string, text []byte, base int) (*System, error) {
@@ -125,6 +126,7 @@ func parse(name string, text []byte, base int) (*System, error) {
 	if target != nil {
 		b.target(target)
 	}
+	b.together(source)
 	if examples != nil && (source != nil || target != nil) {
 		b.examples(examples)
 	}

@@ -31,7 +31,10 @@ func (s *System) Attributes() []string {
 		for _, r := range slices.Concat(t.Rules, t.LeaverRules) {
 			add(r.Attribute)
 		}
-		add(t.Match, t.Name.Attribute, t.EnabledAttribute, t.MemberOf)
+		add(t.Match, t.EnabledAttribute, t.MemberOf)
+		if t.Name != nil {
+			add(t.Name.Attribute)
+		}
 	}
 	return slices.Sorted(maps.Values(names))
 }
@@ -111,7 +114,10 @@ func (src *Source) check(s *System, schema *connectorv1.SchemaResponse) (faults 
 			continue
 		}
 		rule := src.key
-		if !slices.Contains(rule.reads, v) {
+		if rule == nil || !slices.Contains(rule.reads, v) {
+			rule = src.sameAs
+		}
+		if rule == nil || !slices.Contains(rule.reads, v) {
 			i := slices.IndexFunc(src.rules, func(r sourceRule) bool { return slices.Contains(r.reads, v) })
 			if i < 0 {
 				continue // read by a rule that was refused
@@ -206,7 +212,7 @@ func (s *System) WithSchema(schema *connectorv1.SchemaResponse) *System {
 	t := s.Target
 	with := *s
 	with.Target = &Target{
-		Class: t.Class, Match: t.Match, MakeContainers: t.MakeContainers, Password: t.Password, Lifecycle: t.Lifecycle,
+		Class: t.Class, WriteBack: t.WriteBack, Match: t.Match, MakeContainers: t.MakeContainers, Password: t.Password, Lifecycle: t.Lifecycle,
 		Scope: t.Scope, MatchRule: t.MatchRule, Container: t.Container, Name: known.with(t.Name), LeaversContainer: t.LeaversContainer,
 		Rules: known.all(t.Rules), LeaverRules: known.all(t.LeaverRules), Groups: t.Groups,
 		EnabledAttribute: t.EnabledAttribute, MemberOf: t.MemberOf, Attributes: t.Attributes, scope: t.scope, thresholds: t.thresholds,
@@ -223,6 +229,9 @@ func (t types) all(rules []*Rule) []*Rule {
 }
 
 func (t types) with(r *Rule) *Rule {
+	if r == nil {
+		return nil
+	}
 	a := t[strings.ToLower(r.Attribute)]
 	if a == nil {
 		return r

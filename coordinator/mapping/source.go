@@ -16,17 +16,51 @@ import (
 type Source struct {
 	// Class of the objects that are records of people.
 	Class string
+	// Joins: the source adds to people that others make, and makes none; nobody is
+	// employed or leaves because of it.
+	Joins bool
+	// OfAccounts: the records are the accounts of the document's target, and tell
+	// of whose accounts they are.
+	OfAccounts bool
+	// SameAs is the attribute of people by which a record whose key nobody has is
+	// recognised as somebody's who is there; "" where there is none.
+	SameAs string
+	// Precedence of what the records say; the lowest wins.
+	Precedence int
 
 	scope    *scope
-	key      *expression
+	key      *expression // nil where records are recognised by sameAs alone
+	sameAs   *expression
 	rules    []sourceRule // ascending by path
 	machines machines
 }
 
+// A Record is what an object of a source says.
+type Record struct {
+	// Key as the source spells it; "" where the record belongs to nobody by key.
+	Key string
+	// SameAs is the folded value at [Source.SameAs]; "" where there is none.
+	SameAs     string
+	Attributes directory.Attributes
+}
+
+// precedence of a source, and of a rule, that says nothing else.
+const precedence = 100
+
 type sourceRule struct {
-	path string
-	kind directory.Kind
+	path       string
+	kind       directory.Kind
+	precedence int // 0: that of the source
 	*expression
+}
+
+// Weight gives the precedence of what the source says of the attribute at path.
+func (s *Source) Weight(path string) int {
+	i, found := slices.BinarySearchFunc(s.rules, path, func(r sourceRule, p string) int { return strings.Compare(r.path, p) })
+	if found && s.rules[i].precedence > 0 {
+		return s.rules[i].precedence
+	}
+	return s.Precedence
 }
 
 // A RecordError tells which rule could not take a record, and why.
@@ -50,14 +84,21 @@ var errNoKey = errors.New("the record has no key, so that it belongs to nobody; 
 
 // source reads the source of a document.
 func (b *builder) source(n ast.Node) {
-	s := &Source{scope: b.scope()}
+	s := &Source{scope: b.scope(), Precedence: precedence}
 	s.scope.row, s.scope.timeless = true, true
 	s.scope.kind = func(string) directory.Kind { return directory.Text }
 	s.scope.paths = func() []string { return nil }
 	b.sys.Source = s
+	var keyed bool
 	b.mapping(n, "source", map[string]key{
 		"class": {true, b.text("class", &s.Class)},
-		"key":   {true, func(n ast.Node) { s.key = b.compile(s.scope, n, "key", directory.Text) }},
+		"key": {false, func(n ast.Node) {
+			keyed = true
+			s.key = b.compile(s.scope, n, "key", directory.Text)
+		}},
+		"people":     {false, b.one("people", []string{"make", "join"}, func(i int) { s.Joins = i == 1 })},
+		"precedence": {false, b.integer("precedence", 1, &s.Precedence)},
+		"same_as":    {false, func(n ast.Node) { b.sameAs(s, n) }},
 		"attributes": {true, func(n ast.Node) {
 			b.pairs(n, "attributes", func(path string, k, v ast.Node) {
 				kind := b.kind(path)
@@ -68,31 +109,104 @@ func (b *builder) source(n ast.Node) {
 					}
 					b.fault(k, hint, "a person has no attribute %s", path)
 				}
-				if e := b.compile(s.scope, v, path, kind); e != nil {
-					s.rules = append(s.rules, sourceRule{path, kind, e})
+				rule := sourceRule{path: path, kind: kind}
+				if shape, ok := v.(*ast.MappingNode); ok {
+					v = nil
+					b.mapping(shape, path, map[string]key{
+						"value":      {true, func(n ast.Node) { v = n }},
+						"precedence": {false, b.integer("precedence", 1, &rule.precedence)},
+					})
+				}
+				if v == nil {
+					return
+				}
+				if rule.expression = b.compile(s.scope, v, path, kind); rule.expression != nil {
+					s.rules = append(s.rules, rule)
 				}
 			})
 		}},
 	})
+	b.keyed = keyed
+	if s.Joins && slices.ContainsFunc(s.rules, func(r sourceRule) bool { return slices.Contains(employment, r.path) }) {
+		b.fault(n, "leave them to the sources that make people", "a source with people: join says nothing of %s", strings.Join(employment, ", "))
+	}
 	slices.SortFunc(s.rules, func(a, b sourceRule) int { return strings.Compare(a.path, b.path) })
 }
 
-// Person evaluates an object, given as a marshalled connectorv1.Object. The key
-// is folded. The error of a record that cannot be taken is a *RecordError.
-func (s *Source) Person(object []byte) (string, directory.Attributes, error) {
+// together settles what source and target of one document are to each other,
+// where they are about the same objects: accounts that tell of their people, or
+// records that are written back to.
+func (b *builder) together(source ast.Node) {
+	s, t := b.sys.Source, b.sys.Target
+	if s == nil {
+		return
+	}
+	same := t != nil && strings.EqualFold(t.Class, s.Class)
+	s.OfAccounts = same && s.Joins
+	switch {
+	case s.OfAccounts && (b.keyed || s.sameAs != nil):
+		b.fault(source, "leave out key and same_as", "whose account it is, is for the target to say by match")
+	case !b.keyed && !s.OfAccounts && !(s.Joins && s.sameAs != nil):
+		b.fault(source, "one with people: join and same_as may do without", "source lacks the key key")
+	}
+}
+
+// employment are the attributes that say whether and since when somebody is employed.
+var employment = []string{"active", "endDate", "startDate"}
+
+// sameAs reads {attribute of people: expression}.
+func (b *builder) sameAs(s *Source, n ast.Node) {
+	b.pairs(n, "same_as", func(path string, k, v ast.Node) {
+		switch {
+		case s.SameAs != "":
+			b.fault(k, "choose the one that is surest", "same_as takes one attribute")
+			return
+		case b.kind(path) != directory.Text:
+			b.fault(k, suggest(path, b.paths()), "people are not recognised by %s: it is no text attribute of theirs", path)
+			return
+		}
+		s.SameAs = path
+		s.sameAs = b.compile(s.scope, v, "same_as", directory.Text)
+	})
+}
+
+// Read evaluates an object, given as a marshalled connectorv1.Object. The error
+// of a record that cannot be taken is a *RecordError.
+func (s *Source) Read(object []byte) (Record, error) {
 	m := s.machines.get(s.scope)
 	defer s.machines.put(m)
-	var a directory.Attributes
+	var r Record
 	if err := s.load(m, object); err != nil {
-		return "", a, err
+		return r, err
 	}
-	k, _, err := m.eval(s.key)
-	if err == nil && k == nil {
-		err = errNoKey
+	for _, one := range []struct {
+		what string
+		rule *expression
+		to   *string
+	}{{"key", s.key, &r.Key}, {"same_as", s.sameAs, &r.SameAs}} {
+		if one.rule == nil {
+			continue
+		}
+		v, _, err := m.eval(one.rule)
+		if err != nil {
+			return r, recordError(one.what, one.rule, err)
+		}
+		if v != nil {
+			*one.to = strings.TrimSpace(Text(v))
+		}
 	}
-	if err != nil {
-		return "", a, recordError("key", s.key, err)
+	r.SameAs = directory.Fold(r.SameAs)
+	if r.Key == "" && !s.Joins {
+		return r, recordError("key", s.key, errNoKey)
 	}
+	var err error
+	r.Attributes, err = s.attributes(m)
+	return r, err
+}
+
+// attributes evaluates the rules of attributes over what is loaded.
+func (s *Source) attributes(m *machine) (directory.Attributes, error) {
+	var a directory.Attributes
 	a.Grow(len(s.rules))
 	for i := range s.rules {
 		r := &s.rules[i]
@@ -101,13 +215,13 @@ func (s *Source) Person(object []byte) (string, directory.Attributes, error) {
 			v, err = convert(v, r.kind)
 		}
 		if err != nil {
-			return "", directory.Attributes{}, recordError(r.path, r.expression, err)
+			return directory.Attributes{}, recordError(r.path, r.expression, err)
 		}
 		if known {
 			a.Set(r.path, v)
 		}
 	}
-	return directory.Fold(Text(k)), a, nil
+	return a, nil
 }
 
 // load tells the machine what the object holds.
@@ -134,7 +248,7 @@ func (s *Source) load(m *machine, object []byte) error {
 // Explain tells for each attribute that the object fills by which rule and
 // from what it came. It is for people, not for the hot path.
 func (s *Source) Explain(object []byte) ([]Reason, error) {
-	key, attributes, err := s.Person(object)
+	record, err := s.Read(object)
 	if err != nil {
 		return nil, err
 	}
@@ -143,9 +257,12 @@ func (s *Source) Explain(object []byte) ([]Reason, error) {
 	if err := s.load(m, object); err != nil {
 		return nil, err
 	}
-	reasons := []Reason{{Attribute: "key", After: []string{key}, Rule: s.key.text, Line: s.key.line, From: m.inputs(s.key)}}
+	var reasons []Reason
+	if s.key != nil {
+		reasons = append(reasons, Reason{Attribute: "key", After: []string{record.Key}, Rule: s.key.text, Line: s.key.line, From: m.inputs(s.key)})
+	}
 	for _, r := range s.rules {
-		v, known := attributes.Get(r.path)
+		v, known := record.Attributes.Get(r.path)
 		if !known {
 			continue
 		}

@@ -16,6 +16,9 @@ import (
 // person's account is asked through a View.
 type Target struct {
 	Class string
+	// WriteBack: the accounts are the records of the document's source. They are
+	// changed, and never made, moved, disabled or deleted; Name is nil.
+	WriteBack bool
 	// Match names the attribute by which an existing account is recognised;
 	// "" where the document has no match.
 	Match string

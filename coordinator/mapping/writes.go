@@ -22,7 +22,10 @@ func (s *System) Writes() []*connectorv1.Access {
 	if t == nil {
 		return nil
 	}
-	verbs := []string{"create"}
+	var verbs []string
+	if !t.WriteBack {
+		verbs = append(verbs, "create")
+	}
 	var attributes []string
 	for _, r := range slices.Concat(t.Rules, t.LeaverRules) {
 		attributes = append(attributes, r.Attribute)

@@ -80,6 +80,9 @@ func (b *batch) load(due []store.Due) error {
 		ids[i], why[d.Person] = d.Person, d.Why
 	}
 	rows, err := b.tx.People(b.tenant, ids)
+	if err == nil {
+		rows, err = b.turned(rows)
+	}
 	if err != nil {
 		return err
 	}
@@ -111,6 +114,43 @@ func (b *batch) load(due []store.Due) error {
 	return b.loadBelongings(ids)
 }
 
+// turned gives the people, those anew of whom another employment counts than when they were last made of their records.
+func (b *batch) turned(rows []store.Person) ([]store.Person, error) {
+	var ids []string
+	now := b.tx.Now.Time()
+	for _, row := range rows {
+		if !strings.Contains(row.Attributes, `"`+directory.Employments+`":`) {
+			continue
+		}
+		a, err := directory.ParseAttributes(row.Attributes)
+		if err != nil {
+			return nil, err
+		}
+		passed := false
+		for _, at := range a.Turns() {
+			if at.After(now) {
+				b.alarms = append(b.alarms, store.Alarm{Tenant: b.tenant, Person: row.ID, At: ceil(at), Why: "another employment begins or ends"})
+				break
+			}
+			passed = passed || at.After(row.Changed.Time())
+		}
+		if passed {
+			ids = append(ids, row.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return rows, nil
+	}
+	if err := b.planner.intake.Anew(b.tx, b.tenant, ids); err != nil {
+		return nil, err
+	}
+	anew, err := b.tx.People(b.tenant, ids)
+	for _, row := range anew {
+		rows[slices.IndexFunc(rows, func(r store.Person) bool { return r.ID == row.ID })] = row
+	}
+	return rows, err
+}
+
 func (b *batch) loadSystems() error {
 	rows, err := b.tx.Systems(b.tenant)
 	if err != nil {
@@ -123,7 +163,7 @@ func (b *batch) loadSystems() error {
 			b.planner.log.Error("Stored document cannot be used", "tenant", b.tenant, "system", row.Name, "err", err)
 			continue
 		}
-		if system.Source != nil {
+		if system.Source != nil && !system.Source.Joins { // else nobody is employed because of it
 			b.sources[row.Name] = system.Source.Class
 		}
 		// What is there must be known as the document wants it before anything is
@@ -234,7 +274,22 @@ func (b *batch) save(due []store.Due) error {
 	for i, d := range due {
 		ids[i] = d.Person
 	}
-	return tx.RemoveDue(tenant, ids)
+	if err := tx.RemoveDue(tenant, ids); err != nil {
+		return err
+	}
+	return b.planner.intake.Anew(tx, tenant, b.telling())
+}
+
+// telling gives the people who got an account in the batch that tells of them.
+func (b *batch) telling() []string {
+	var ids []string
+	for _, a := range b.joined {
+		i := slices.IndexFunc(b.targets, func(t target) bool { return t.row.Name == a.System })
+		if s := b.targets[i].system.Source; s != nil && s.OfAccounts {
+			ids = append(ids, a.Person)
+		}
+	}
+	return ids
 }
 
 // saveTimes stores alarms and waits of those who were planned in every system.

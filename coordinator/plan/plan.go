@@ -25,6 +25,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/intake"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
@@ -44,13 +45,15 @@ type Planner struct {
 	store   *store.Store
 	log     *slog.Logger
 	systems *Systems
+	intake  *intake.Intake // makes people anew of their records
 	window  *window
 	groups  *groupCache
 }
 
 // New makes a planner.
 func New(st *store.Store, log *slog.Logger) *Planner {
-	return &Planner{store: st, log: log, systems: NewSystems(), window: newWindow(), groups: newGroupCache()}
+	systems := NewSystems()
+	return &Planner{store: st, log: log, systems: systems, intake: &intake.Intake{Store: st, Systems: systems, Log: log}, window: newWindow(), groups: newGroupCache()}
 }
 
 // Run plans whoever is due until ctx ends, and returns its cause. Errors are

@@ -56,11 +56,11 @@ func (r row) object(t testing.TB) []byte {
 // person takes the row through the source's mapping.
 func (r row) person(t testing.TB, hr *mapping.System, now time.Time) directory.Person {
 	t.Helper()
-	key, attributes, err := hr.Source.Person(r.object(t))
+	record, err := hr.Source.Read(r.object(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return directory.Person{ID: "p-" + key, Key: key, Attributes: attributes, HasSource: true, Changed: now}
+	return directory.Person{ID: "p-" + directory.Fold(record.Key), Key: directory.Fold(record.Key), Attributes: record.Attributes, HasSource: true, Changed: now}
 }
 
 var zoe = row{"employee_id": "E1", "first_name": "Zoë", "last_name": "O'Brien, Jr.", "title": "Clerk", "department": "Sales",

@@ -63,6 +63,12 @@ func (p *planner) run() {
 	if !p.find() {
 		return
 	}
+	if p.t.WriteBack {
+		if p.account != nil && p.inScope() {
+			p.modify(p.t.Rules)
+		}
+		return
+	}
 	tenure := p.in.Person.TenureAt(p.in.Now)
 	life := p.t.Lifecycle
 	leaveAt := life.Leave.At.After(tenure.End)

@@ -10,6 +10,7 @@
 //	account, before the start    move, modify, groups; enabled or not stays as it is
 //	account, left                disable, groups, modify, move; delete when it is time
 //	account, out of scope        as left, but never deleted; one not joined yet is not touched
+//	record of a source           modify while in scope, and nothing else ever: write-back
 //
 // Operations of one account are in the order in which they must be done, each
 // after the one before it is done. Later steps that need an earlier one's

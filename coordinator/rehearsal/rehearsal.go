@@ -128,6 +128,15 @@ func (w *World) Read(system string, objects ...*connectorv1.Object) {
 	})
 }
 
+// EndRead ends a read of changes of a system that found nothing more.
+func (w *World) EndRead(system string) {
+	w.t.Helper()
+	w.Write(func(tx *store.Tx) error {
+		return w.Intake.EndRead(tx, store.Job{Tenant: Tenant, System: system, ID: 1, Made: tx.Now},
+			&linkv1.Result{Outcome: connectorv1.Outcome_OUTCOME_DONE, Read: &linkv1.ReadSummary{}})
+	})
+}
+
 // Object makes an object of pairs of attribute and value; an empty value is known to be empty.
 func Object(class, id, address string, pairs ...string) *connectorv1.Object {
 	o := &connectorv1.Object{Class: class, Id: id, Address: address}
