@@ -34,6 +34,7 @@ type lane struct {
 	conn       *connection // nil while there is none
 	connecting bool
 	faulty     *badSettings // why the settings do not serve; nil if they do or nobody knows
+	unread     *putOff      // why reads are put off while writes may go on; nil if they are not
 
 	writes, reads, asides int  // under way
 	alone                 bool // a suspect is under way
@@ -293,6 +294,10 @@ func (l *lane) handle(e event) error {
 		}
 		if e.put == nil {
 			l.queue.done(e.task)
+			if e.task.kind == read && l.unread != nil {
+				l.unread = nil
+				l.report(nil)
+			}
 			if e.ok && l.pause.success() || l.conn != nil && l.concurrencyChanged() {
 				l.report(nil)
 			}
@@ -323,7 +328,14 @@ func (l *lane) putOff(now time.Time, t *task, p *putOff) {
 		l.queue.later(t, p.until)
 	default:
 		t.tries++
-		l.queue.later(t, now.Add(max(growing(time.Second, t.tries, time.Minute), p.after)))
+		p.until = now.Add(max(growing(time.Second, t.tries, time.Minute), p.after))
+		l.queue.later(t, p.until)
+		if t.kind == read { // it stops nobody else: a file that is not there says nothing of writing
+			l.unread = p
+			l.Log.Warn("System cannot be read", "system", l.system.GetName(), "cause", p.fault.GetCause(),
+				"next_step", p.fault.GetNextStep(), "retry_in", p.until.Sub(now).Round(time.Millisecond))
+			l.report(nil)
+		}
 		if t.kind == write && l.pause.failure(now) {
 			l.trip(now, p.fault, p.after)
 		}
@@ -373,14 +385,18 @@ func (l *lane) concurrencyChanged() bool {
 	return l.states[l.system.GetName()].GetConcurrency() != uint32(l.limit.best())
 }
 
-// report tells the state of the system; fault is nil when it serves.
+// report tells the state of the system; fault is nil when it serves, as far as writes go.
 func (l *lane) report(fault *connectorv1.Fault) {
+	until := l.pause.until
+	if fault == nil && l.unread != nil {
+		fault, until = l.unread.fault, l.unread.until
+	}
 	h := &linkv1.SystemHealth{
 		System: l.system.GetName(), Revision: l.system.GetRevision(),
 		Ready: fault == nil && l.conn != nil, Fault: fault, Concurrency: uint32(l.limit.best()),
 	}
 	if fault != nil {
-		h.NextTry = timestamppb.New(l.pause.until)
+		h.NextTry = timestamppb.New(until)
 	}
 	l.setState(h)
 }

@@ -23,7 +23,7 @@ type putOff struct {
 	unknown bool // the connector cannot say whether it happened
 	stopped bool // the agent stops
 	held    bool // the guardrail has it wait
-	until   time.Time
+	until   time.Time // of held: when to ask again; of the rest: when it is run again
 	fault   *connectorv1.Fault
 	after   time.Duration // not sooner
 }
