@@ -488,6 +488,7 @@ type ConnectResponse struct {
 	//	*ConnectResponse_Jobs
 	//	*ConnectResponse_Committed
 	//	*ConnectResponse_Depart
+	//	*ConnectResponse_Rescind
 	Frame         isConnectResponse_Frame `protobuf_oneof:"frame"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -575,6 +576,15 @@ func (x *ConnectResponse) GetDepart() *Depart {
 	return nil
 }
 
+func (x *ConnectResponse) GetRescind() *Rescind {
+	if x != nil {
+		if x, ok := x.Frame.(*ConnectResponse_Rescind); ok {
+			return x.Rescind
+		}
+	}
+	return nil
+}
+
 type isConnectResponse_Frame interface {
 	isConnectResponse_Frame()
 }
@@ -604,6 +614,11 @@ type ConnectResponse_Depart struct {
 	Depart *Depart `protobuf:"bytes,5,opt,name=depart,proto3,oneof"`
 }
 
+type ConnectResponse_Rescind struct {
+	// Jobs not to be run any more.
+	Rescind *Rescind `protobuf:"bytes,6,opt,name=rescind,proto3,oneof"`
+}
+
 func (*ConnectResponse_Welcome) isConnectResponse_Frame() {}
 
 func (*ConnectResponse_Systems) isConnectResponse_Frame() {}
@@ -613,6 +628,8 @@ func (*ConnectResponse_Jobs) isConnectResponse_Frame() {}
 func (*ConnectResponse_Committed) isConnectResponse_Frame() {}
 
 func (*ConnectResponse_Depart) isConnectResponse_Frame() {}
+
+func (*ConnectResponse_Rescind) isConnectResponse_Frame() {}
 
 // Hello is the agent's first frame.
 type Hello struct {
@@ -876,7 +893,12 @@ type System struct {
 	// Optional. Attributes that some mapping uses: no other leaves the site.
 	Attributes []string `protobuf:"bytes,6,rep,name=attributes,proto3" json:"attributes,omitempty"`
 	// Optional. What the mapping may write, for `drawbridge-agent rights`.
-	Writes        []*v1.Access `protobuf:"bytes,7,rep,name=writes,proto3" json:"writes,omitempty"`
+	Writes []*v1.Access `protobuf:"bytes,7,rep,name=writes,proto3" json:"writes,omitempty"`
+	// Optional. How often it is read. While the coordinator is away the agent begins
+	// such reads by itself: their records have no job.
+	ReadEvery *durationpb.Duration `protobuf:"bytes,8,opt,name=read_every,json=readEvery,proto3" json:"read_every,omitempty"`
+	// Optional. What such a read reads.
+	Read          *Read `protobuf:"bytes,9,opt,name=read,proto3" json:"read,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -960,6 +982,20 @@ func (x *System) GetWrites() []*v1.Access {
 	return nil
 }
 
+func (x *System) GetReadEvery() *durationpb.Duration {
+	if x != nil {
+		return x.ReadEvery
+	}
+	return nil
+}
+
+func (x *System) GetRead() *Read {
+	if x != nil {
+		return x.Read
+	}
+	return nil
+}
+
 type Jobs struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. In the order to be stored.
@@ -1015,7 +1051,10 @@ type Job struct {
 	Object string `protobuf:"bytes,3,opt,name=object,proto3" json:"object,omitempty"`
 	// Optional. An agent that has seen a higher one for this object refuses the job.
 	Fence uint64 `protobuf:"varint,4,opt,name=fence,proto3" json:"fence,omitempty"`
-	// Optional. Not to be run sooner.
+	// Optional. Not to be run sooner. Such a job was placed ahead of time: jobs of
+	// the same object made later are run before its instant, so it is not compared
+	// with their fences; once it has ended, what was made before its instant and
+	// not run is refused.
 	NotBefore *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
 	// Optional. Not to be begun later: then the outcome is CONFLICT with a cause that says stale.
 	NotAfter *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
@@ -1349,6 +1388,126 @@ func (*ReadSchema) Descriptor() ([]byte, []int) {
 	return file_link_v1_link_proto_rawDescGZIP(), []int{14}
 }
 
+// Rescind takes jobs back that were placed ahead of time. Of each that the agent
+// holds and has not begun it sends a result, CONFLICT; it will not run it either
+// if it comes (again) later.
+type Rescind struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. At least one.
+	Jobs          []*Rescission `protobuf:"bytes,1,rep,name=jobs,proto3" json:"jobs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rescind) Reset() {
+	*x = Rescind{}
+	mi := &file_link_v1_link_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rescind) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rescind) ProtoMessage() {}
+
+func (x *Rescind) ProtoReflect() protoreflect.Message {
+	mi := &file_link_v1_link_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rescind.ProtoReflect.Descriptor instead.
+func (*Rescind) Descriptor() ([]byte, []int) {
+	return file_link_v1_link_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Rescind) GetJobs() []*Rescission {
+	if x != nil {
+		return x.Jobs
+	}
+	return nil
+}
+
+type Rescission struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Id of the job.
+	Job uint64 `protobuf:"varint,1,opt,name=job,proto3" json:"job,omitempty"`
+	// Required. System it is for.
+	System string `protobuf:"bytes,2,opt,name=system,proto3" json:"system,omitempty"`
+	// Required. What it concerns.
+	Object string `protobuf:"bytes,3,opt,name=object,proto3" json:"object,omitempty"`
+	// Required. Its fence: none with this one or a lower one is run that was placed for the object.
+	Fence         uint64 `protobuf:"varint,4,opt,name=fence,proto3" json:"fence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rescission) Reset() {
+	*x = Rescission{}
+	mi := &file_link_v1_link_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rescission) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rescission) ProtoMessage() {}
+
+func (x *Rescission) ProtoReflect() protoreflect.Message {
+	mi := &file_link_v1_link_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rescission.ProtoReflect.Descriptor instead.
+func (*Rescission) Descriptor() ([]byte, []int) {
+	return file_link_v1_link_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Rescission) GetJob() uint64 {
+	if x != nil {
+		return x.Job
+	}
+	return 0
+}
+
+func (x *Rescission) GetSystem() string {
+	if x != nil {
+		return x.System
+	}
+	return ""
+}
+
+func (x *Rescission) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+func (x *Rescission) GetFence() uint64 {
+	if x != nil {
+		return x.Fence
+	}
+	return 0
+}
+
 // Accepted says which jobs are on the agent's disk, and which it will not take.
 type Accepted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1364,7 +1523,7 @@ type Accepted struct {
 
 func (x *Accepted) Reset() {
 	*x = Accepted{}
-	mi := &file_link_v1_link_proto_msgTypes[15]
+	mi := &file_link_v1_link_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1376,7 +1535,7 @@ func (x *Accepted) String() string {
 func (*Accepted) ProtoMessage() {}
 
 func (x *Accepted) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[15]
+	mi := &file_link_v1_link_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1389,7 +1548,7 @@ func (x *Accepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accepted.ProtoReflect.Descriptor instead.
 func (*Accepted) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{15}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Accepted) GetJobs() []uint64 {
@@ -1418,7 +1577,7 @@ type Records struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. Rising number of the batch, unique in the spool.
 	Batch uint64 `protobuf:"varint,1,opt,name=batch,proto3" json:"batch,omitempty"`
-	// Required. Job that reads.
+	// Optional. Job that reads; 0 when the agent has read by itself.
 	Job uint64 `protobuf:"varint,2,opt,name=job,proto3" json:"job,omitempty"`
 	// Required. System read.
 	System string `protobuf:"bytes,3,opt,name=system,proto3" json:"system,omitempty"`
@@ -1432,7 +1591,7 @@ type Records struct {
 
 func (x *Records) Reset() {
 	*x = Records{}
-	mi := &file_link_v1_link_proto_msgTypes[16]
+	mi := &file_link_v1_link_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1444,7 +1603,7 @@ func (x *Records) String() string {
 func (*Records) ProtoMessage() {}
 
 func (x *Records) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[16]
+	mi := &file_link_v1_link_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1457,7 +1616,7 @@ func (x *Records) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Records.ProtoReflect.Descriptor instead.
 func (*Records) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{16}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Records) GetBatch() uint64 {
@@ -1505,7 +1664,7 @@ type Results struct {
 
 func (x *Results) Reset() {
 	*x = Results{}
-	mi := &file_link_v1_link_proto_msgTypes[17]
+	mi := &file_link_v1_link_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1676,7 @@ func (x *Results) String() string {
 func (*Results) ProtoMessage() {}
 
 func (x *Results) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[17]
+	mi := &file_link_v1_link_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,7 +1689,7 @@ func (x *Results) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Results.ProtoReflect.Descriptor instead.
 func (*Results) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{17}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Results) GetResults() []*Result {
@@ -1574,7 +1733,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_link_v1_link_proto_msgTypes[18]
+	mi := &file_link_v1_link_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1586,7 +1745,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[18]
+	mi := &file_link_v1_link_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1599,7 +1758,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{18}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Result) GetJob() uint64 {
@@ -1713,7 +1872,7 @@ type ReadSummary struct {
 
 func (x *ReadSummary) Reset() {
 	*x = ReadSummary{}
-	mi := &file_link_v1_link_proto_msgTypes[19]
+	mi := &file_link_v1_link_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1725,7 +1884,7 @@ func (x *ReadSummary) String() string {
 func (*ReadSummary) ProtoMessage() {}
 
 func (x *ReadSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[19]
+	mi := &file_link_v1_link_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1738,7 +1897,7 @@ func (x *ReadSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadSummary.ProtoReflect.Descriptor instead.
 func (*ReadSummary) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{19}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ReadSummary) GetSeen() uint64 {
@@ -1796,7 +1955,7 @@ type Changed struct {
 
 func (x *Changed) Reset() {
 	*x = Changed{}
-	mi := &file_link_v1_link_proto_msgTypes[20]
+	mi := &file_link_v1_link_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1808,7 +1967,7 @@ func (x *Changed) String() string {
 func (*Changed) ProtoMessage() {}
 
 func (x *Changed) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[20]
+	mi := &file_link_v1_link_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1821,7 +1980,7 @@ func (x *Changed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Changed.ProtoReflect.Descriptor instead.
 func (*Changed) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{20}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Changed) GetSystem() string {
@@ -1849,7 +2008,7 @@ type Health struct {
 
 func (x *Health) Reset() {
 	*x = Health{}
-	mi := &file_link_v1_link_proto_msgTypes[21]
+	mi := &file_link_v1_link_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1861,7 +2020,7 @@ func (x *Health) String() string {
 func (*Health) ProtoMessage() {}
 
 func (x *Health) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[21]
+	mi := &file_link_v1_link_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1874,7 +2033,7 @@ func (x *Health) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health.ProtoReflect.Descriptor instead.
 func (*Health) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{21}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Health) GetSystems() []*SystemHealth {
@@ -1906,7 +2065,7 @@ type SystemHealth struct {
 
 func (x *SystemHealth) Reset() {
 	*x = SystemHealth{}
-	mi := &file_link_v1_link_proto_msgTypes[22]
+	mi := &file_link_v1_link_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1918,7 +2077,7 @@ func (x *SystemHealth) String() string {
 func (*SystemHealth) ProtoMessage() {}
 
 func (x *SystemHealth) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[22]
+	mi := &file_link_v1_link_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1931,7 +2090,7 @@ func (x *SystemHealth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SystemHealth.ProtoReflect.Descriptor instead.
 func (*SystemHealth) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{22}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SystemHealth) GetSystem() string {
@@ -2007,7 +2166,7 @@ type Guardrail struct {
 
 func (x *Guardrail) Reset() {
 	*x = Guardrail{}
-	mi := &file_link_v1_link_proto_msgTypes[23]
+	mi := &file_link_v1_link_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2019,7 +2178,7 @@ func (x *Guardrail) String() string {
 func (*Guardrail) ProtoMessage() {}
 
 func (x *Guardrail) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[23]
+	mi := &file_link_v1_link_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2032,7 +2191,7 @@ func (x *Guardrail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Guardrail.ProtoReflect.Descriptor instead.
 func (*Guardrail) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{23}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Guardrail) GetMode() string {
@@ -2101,7 +2260,7 @@ type WaitingJob struct {
 
 func (x *WaitingJob) Reset() {
 	*x = WaitingJob{}
-	mi := &file_link_v1_link_proto_msgTypes[24]
+	mi := &file_link_v1_link_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2113,7 +2272,7 @@ func (x *WaitingJob) String() string {
 func (*WaitingJob) ProtoMessage() {}
 
 func (x *WaitingJob) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[24]
+	mi := &file_link_v1_link_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2126,7 +2285,7 @@ func (x *WaitingJob) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitingJob.ProtoReflect.Descriptor instead.
 func (*WaitingJob) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{24}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WaitingJob) GetJob() uint64 {
@@ -2170,7 +2329,7 @@ type Committed struct {
 
 func (x *Committed) Reset() {
 	*x = Committed{}
-	mi := &file_link_v1_link_proto_msgTypes[25]
+	mi := &file_link_v1_link_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2182,7 +2341,7 @@ func (x *Committed) String() string {
 func (*Committed) ProtoMessage() {}
 
 func (x *Committed) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[25]
+	mi := &file_link_v1_link_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2195,7 +2354,7 @@ func (x *Committed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Committed.ProtoReflect.Descriptor instead.
 func (*Committed) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{25}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Committed) GetJobs() []uint64 {
@@ -2225,7 +2384,7 @@ type Depart struct {
 
 func (x *Depart) Reset() {
 	*x = Depart{}
-	mi := &file_link_v1_link_proto_msgTypes[26]
+	mi := &file_link_v1_link_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2237,7 +2396,7 @@ func (x *Depart) String() string {
 func (*Depart) ProtoMessage() {}
 
 func (x *Depart) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[26]
+	mi := &file_link_v1_link_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2250,7 +2409,7 @@ func (x *Depart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Depart.ProtoReflect.Descriptor instead.
 func (*Depart) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{26}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Depart) GetReason() string {
@@ -2297,13 +2456,14 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\achanged\x18\x05 \x01(\v2\x1b.drawbridge.link.v1.ChangedH\x00R\achanged\x124\n" +
 	"\x06health\x18\x06 \x01(\v2\x1a.drawbridge.link.v1.HealthH\x00R\x06health\x12=\n" +
 	"\tguardrail\x18\a \x01(\v2\x1d.drawbridge.link.v1.GuardrailH\x00R\tguardrailB\a\n" +
-	"\x05frame\"\xb1\x02\n" +
+	"\x05frame\"\xea\x02\n" +
 	"\x0fConnectResponse\x127\n" +
 	"\awelcome\x18\x01 \x01(\v2\x1b.drawbridge.link.v1.WelcomeH\x00R\awelcome\x127\n" +
 	"\asystems\x18\x02 \x01(\v2\x1b.drawbridge.link.v1.SystemsH\x00R\asystems\x12.\n" +
 	"\x04jobs\x18\x03 \x01(\v2\x18.drawbridge.link.v1.JobsH\x00R\x04jobs\x12=\n" +
 	"\tcommitted\x18\x04 \x01(\v2\x1d.drawbridge.link.v1.CommittedH\x00R\tcommitted\x124\n" +
-	"\x06depart\x18\x05 \x01(\v2\x1a.drawbridge.link.v1.DepartH\x00R\x06departB\a\n" +
+	"\x06depart\x18\x05 \x01(\v2\x1a.drawbridge.link.v1.DepartH\x00R\x06depart\x127\n" +
+	"\arescind\x18\x06 \x01(\v2\x1b.drawbridge.link.v1.RescindH\x00R\arescindB\a\n" +
 	"\x05frame\"\xe8\x02\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x18\n" +
@@ -2325,7 +2485,7 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\x05clock\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05clock\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\tR\aversion\"?\n" +
 	"\aSystems\x124\n" +
-	"\asystems\x18\x01 \x03(\v2\x1a.drawbridge.link.v1.SystemR\asystems\"\xe1\x01\n" +
+	"\asystems\x18\x01 \x03(\v2\x1a.drawbridge.link.v1.SystemR\asystems\"\xc9\x02\n" +
 	"\x06System\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
 	"\tconnector\x18\x02 \x01(\tR\tconnector\x12\x1a\n" +
@@ -2335,7 +2495,10 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\n" +
 	"attributes\x18\x06 \x03(\tR\n" +
 	"attributes\x127\n" +
-	"\x06writes\x18\a \x03(\v2\x1f.drawbridge.connector.v1.AccessR\x06writes\"3\n" +
+	"\x06writes\x18\a \x03(\v2\x1f.drawbridge.connector.v1.AccessR\x06writes\x128\n" +
+	"\n" +
+	"read_every\x18\b \x01(\v2\x19.google.protobuf.DurationR\treadEvery\x12,\n" +
+	"\x04read\x18\t \x01(\v2\x18.drawbridge.link.v1.ReadR\x04read\"3\n" +
 	"\x04Jobs\x12+\n" +
 	"\x04jobs\x18\x01 \x03(\v2\x17.drawbridge.link.v1.JobR\x04jobs\"\x88\x04\n" +
 	"\x03Job\x12\x0e\n" +
@@ -2363,7 +2526,15 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\x04full\x18\x04 \x01(\bR\x04full\"\a\n" +
 	"\x05Probe\"\f\n" +
 	"\n" +
-	"ReadSchema\"n\n" +
+	"ReadSchema\"=\n" +
+	"\aRescind\x122\n" +
+	"\x04jobs\x18\x01 \x03(\v2\x1e.drawbridge.link.v1.RescissionR\x04jobs\"d\n" +
+	"\n" +
+	"Rescission\x12\x10\n" +
+	"\x03job\x18\x01 \x01(\x04R\x03job\x12\x16\n" +
+	"\x06system\x18\x02 \x01(\tR\x06system\x12\x16\n" +
+	"\x06object\x18\x03 \x01(\tR\x06object\x12\x14\n" +
+	"\x05fence\x18\x04 \x01(\x04R\x05fence\"n\n" +
 	"\bAccepted\x12\x12\n" +
 	"\x04jobs\x18\x01 \x03(\x04R\x04jobs\x12\x18\n" +
 	"\arefused\x18\x02 \x03(\x04R\arefused\x124\n" +
@@ -2449,7 +2620,7 @@ func file_link_v1_link_proto_rawDescGZIP() []byte {
 	return file_link_v1_link_proto_rawDescData
 }
 
-var file_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_link_v1_link_proto_goTypes = []any{
 	(*EnrollRequest)(nil),         // 0: drawbridge.link.v1.EnrollRequest
 	(*EnrollResponse)(nil),        // 1: drawbridge.link.v1.EnrollResponse
@@ -2466,90 +2637,96 @@ var file_link_v1_link_proto_goTypes = []any{
 	(*Read)(nil),                  // 12: drawbridge.link.v1.Read
 	(*Probe)(nil),                 // 13: drawbridge.link.v1.Probe
 	(*ReadSchema)(nil),            // 14: drawbridge.link.v1.ReadSchema
-	(*Accepted)(nil),              // 15: drawbridge.link.v1.Accepted
-	(*Records)(nil),               // 16: drawbridge.link.v1.Records
-	(*Results)(nil),               // 17: drawbridge.link.v1.Results
-	(*Result)(nil),                // 18: drawbridge.link.v1.Result
-	(*ReadSummary)(nil),           // 19: drawbridge.link.v1.ReadSummary
-	(*Changed)(nil),               // 20: drawbridge.link.v1.Changed
-	(*Health)(nil),                // 21: drawbridge.link.v1.Health
-	(*SystemHealth)(nil),          // 22: drawbridge.link.v1.SystemHealth
-	(*Guardrail)(nil),             // 23: drawbridge.link.v1.Guardrail
-	(*WaitingJob)(nil),            // 24: drawbridge.link.v1.WaitingJob
-	(*Committed)(nil),             // 25: drawbridge.link.v1.Committed
-	(*Depart)(nil),                // 26: drawbridge.link.v1.Depart
-	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
-	(*v1.DescribeResponse)(nil),   // 28: drawbridge.connector.v1.DescribeResponse
-	(*v1.Access)(nil),             // 29: drawbridge.connector.v1.Access
-	(*v1.FindRequest)(nil),        // 30: drawbridge.connector.v1.FindRequest
-	(*v1.Operation)(nil),          // 31: drawbridge.connector.v1.Operation
-	(*v1.Fault)(nil),              // 32: drawbridge.connector.v1.Fault
-	(*v1.Record)(nil),             // 33: drawbridge.connector.v1.Record
-	(*v1.Reject)(nil),             // 34: drawbridge.connector.v1.Reject
-	(v1.Outcome)(0),               // 35: drawbridge.connector.v1.Outcome
-	(*v1.ProbeStep)(nil),          // 36: drawbridge.connector.v1.ProbeStep
-	(*v1.SchemaResponse)(nil),     // 37: drawbridge.connector.v1.SchemaResponse
-	(*durationpb.Duration)(nil),   // 38: google.protobuf.Duration
+	(*Rescind)(nil),               // 15: drawbridge.link.v1.Rescind
+	(*Rescission)(nil),            // 16: drawbridge.link.v1.Rescission
+	(*Accepted)(nil),              // 17: drawbridge.link.v1.Accepted
+	(*Records)(nil),               // 18: drawbridge.link.v1.Records
+	(*Results)(nil),               // 19: drawbridge.link.v1.Results
+	(*Result)(nil),                // 20: drawbridge.link.v1.Result
+	(*ReadSummary)(nil),           // 21: drawbridge.link.v1.ReadSummary
+	(*Changed)(nil),               // 22: drawbridge.link.v1.Changed
+	(*Health)(nil),                // 23: drawbridge.link.v1.Health
+	(*SystemHealth)(nil),          // 24: drawbridge.link.v1.SystemHealth
+	(*Guardrail)(nil),             // 25: drawbridge.link.v1.Guardrail
+	(*WaitingJob)(nil),            // 26: drawbridge.link.v1.WaitingJob
+	(*Committed)(nil),             // 27: drawbridge.link.v1.Committed
+	(*Depart)(nil),                // 28: drawbridge.link.v1.Depart
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(*v1.DescribeResponse)(nil),   // 30: drawbridge.connector.v1.DescribeResponse
+	(*v1.Access)(nil),             // 31: drawbridge.connector.v1.Access
+	(*durationpb.Duration)(nil),   // 32: google.protobuf.Duration
+	(*v1.FindRequest)(nil),        // 33: drawbridge.connector.v1.FindRequest
+	(*v1.Operation)(nil),          // 34: drawbridge.connector.v1.Operation
+	(*v1.Fault)(nil),              // 35: drawbridge.connector.v1.Fault
+	(*v1.Record)(nil),             // 36: drawbridge.connector.v1.Record
+	(*v1.Reject)(nil),             // 37: drawbridge.connector.v1.Reject
+	(v1.Outcome)(0),               // 38: drawbridge.connector.v1.Outcome
+	(*v1.ProbeStep)(nil),          // 39: drawbridge.connector.v1.ProbeStep
+	(*v1.SchemaResponse)(nil),     // 40: drawbridge.connector.v1.SchemaResponse
 }
 var file_link_v1_link_proto_depIdxs = []int32{
-	27, // 0: drawbridge.link.v1.EnrollRequest.clock:type_name -> google.protobuf.Timestamp
+	29, // 0: drawbridge.link.v1.EnrollRequest.clock:type_name -> google.protobuf.Timestamp
 	6,  // 1: drawbridge.link.v1.ConnectRequest.hello:type_name -> drawbridge.link.v1.Hello
-	15, // 2: drawbridge.link.v1.ConnectRequest.accepted:type_name -> drawbridge.link.v1.Accepted
-	16, // 3: drawbridge.link.v1.ConnectRequest.records:type_name -> drawbridge.link.v1.Records
-	17, // 4: drawbridge.link.v1.ConnectRequest.results:type_name -> drawbridge.link.v1.Results
-	20, // 5: drawbridge.link.v1.ConnectRequest.changed:type_name -> drawbridge.link.v1.Changed
-	21, // 6: drawbridge.link.v1.ConnectRequest.health:type_name -> drawbridge.link.v1.Health
-	23, // 7: drawbridge.link.v1.ConnectRequest.guardrail:type_name -> drawbridge.link.v1.Guardrail
+	17, // 2: drawbridge.link.v1.ConnectRequest.accepted:type_name -> drawbridge.link.v1.Accepted
+	18, // 3: drawbridge.link.v1.ConnectRequest.records:type_name -> drawbridge.link.v1.Records
+	19, // 4: drawbridge.link.v1.ConnectRequest.results:type_name -> drawbridge.link.v1.Results
+	22, // 5: drawbridge.link.v1.ConnectRequest.changed:type_name -> drawbridge.link.v1.Changed
+	23, // 6: drawbridge.link.v1.ConnectRequest.health:type_name -> drawbridge.link.v1.Health
+	25, // 7: drawbridge.link.v1.ConnectRequest.guardrail:type_name -> drawbridge.link.v1.Guardrail
 	7,  // 8: drawbridge.link.v1.ConnectResponse.welcome:type_name -> drawbridge.link.v1.Welcome
 	8,  // 9: drawbridge.link.v1.ConnectResponse.systems:type_name -> drawbridge.link.v1.Systems
 	10, // 10: drawbridge.link.v1.ConnectResponse.jobs:type_name -> drawbridge.link.v1.Jobs
-	25, // 11: drawbridge.link.v1.ConnectResponse.committed:type_name -> drawbridge.link.v1.Committed
-	26, // 12: drawbridge.link.v1.ConnectResponse.depart:type_name -> drawbridge.link.v1.Depart
-	27, // 13: drawbridge.link.v1.Hello.clock:type_name -> google.protobuf.Timestamp
-	28, // 14: drawbridge.link.v1.Hello.connectors:type_name -> drawbridge.connector.v1.DescribeResponse
-	27, // 15: drawbridge.link.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
-	9,  // 16: drawbridge.link.v1.Systems.systems:type_name -> drawbridge.link.v1.System
-	29, // 17: drawbridge.link.v1.System.writes:type_name -> drawbridge.connector.v1.Access
-	11, // 18: drawbridge.link.v1.Jobs.jobs:type_name -> drawbridge.link.v1.Job
-	27, // 19: drawbridge.link.v1.Job.not_before:type_name -> google.protobuf.Timestamp
-	27, // 20: drawbridge.link.v1.Job.not_after:type_name -> google.protobuf.Timestamp
-	12, // 21: drawbridge.link.v1.Job.read:type_name -> drawbridge.link.v1.Read
-	30, // 22: drawbridge.link.v1.Job.find:type_name -> drawbridge.connector.v1.FindRequest
-	31, // 23: drawbridge.link.v1.Job.apply:type_name -> drawbridge.connector.v1.Operation
-	13, // 24: drawbridge.link.v1.Job.probe:type_name -> drawbridge.link.v1.Probe
-	14, // 25: drawbridge.link.v1.Job.schema:type_name -> drawbridge.link.v1.ReadSchema
-	32, // 26: drawbridge.link.v1.Accepted.fault:type_name -> drawbridge.connector.v1.Fault
-	33, // 27: drawbridge.link.v1.Records.records:type_name -> drawbridge.connector.v1.Record
-	34, // 28: drawbridge.link.v1.Records.rejects:type_name -> drawbridge.connector.v1.Reject
-	18, // 29: drawbridge.link.v1.Results.results:type_name -> drawbridge.link.v1.Result
-	35, // 30: drawbridge.link.v1.Result.outcome:type_name -> drawbridge.connector.v1.Outcome
-	32, // 31: drawbridge.link.v1.Result.fault:type_name -> drawbridge.connector.v1.Fault
-	27, // 32: drawbridge.link.v1.Result.began:type_name -> google.protobuf.Timestamp
-	27, // 33: drawbridge.link.v1.Result.finished:type_name -> google.protobuf.Timestamp
-	33, // 34: drawbridge.link.v1.Result.object:type_name -> drawbridge.connector.v1.Record
-	33, // 35: drawbridge.link.v1.Result.found:type_name -> drawbridge.connector.v1.Record
-	19, // 36: drawbridge.link.v1.Result.read:type_name -> drawbridge.link.v1.ReadSummary
-	36, // 37: drawbridge.link.v1.Result.steps:type_name -> drawbridge.connector.v1.ProbeStep
-	37, // 38: drawbridge.link.v1.Result.schema:type_name -> drawbridge.connector.v1.SchemaResponse
-	27, // 39: drawbridge.link.v1.Changed.noticed:type_name -> google.protobuf.Timestamp
-	22, // 40: drawbridge.link.v1.Health.systems:type_name -> drawbridge.link.v1.SystemHealth
-	32, // 41: drawbridge.link.v1.SystemHealth.fault:type_name -> drawbridge.connector.v1.Fault
-	27, // 42: drawbridge.link.v1.SystemHealth.next_try:type_name -> google.protobuf.Timestamp
-	32, // 43: drawbridge.link.v1.Guardrail.fault:type_name -> drawbridge.connector.v1.Fault
-	24, // 44: drawbridge.link.v1.Guardrail.waiting:type_name -> drawbridge.link.v1.WaitingJob
-	27, // 45: drawbridge.link.v1.WaitingJob.since:type_name -> google.protobuf.Timestamp
-	38, // 46: drawbridge.link.v1.Depart.come_back_after:type_name -> google.protobuf.Duration
-	0,  // 47: drawbridge.link.v1.EnrollmentService.Enroll:input_type -> drawbridge.link.v1.EnrollRequest
-	2,  // 48: drawbridge.link.v1.EnrollmentService.Renew:input_type -> drawbridge.link.v1.RenewRequest
-	4,  // 49: drawbridge.link.v1.LinkService.Connect:input_type -> drawbridge.link.v1.ConnectRequest
-	1,  // 50: drawbridge.link.v1.EnrollmentService.Enroll:output_type -> drawbridge.link.v1.EnrollResponse
-	3,  // 51: drawbridge.link.v1.EnrollmentService.Renew:output_type -> drawbridge.link.v1.RenewResponse
-	5,  // 52: drawbridge.link.v1.LinkService.Connect:output_type -> drawbridge.link.v1.ConnectResponse
-	50, // [50:53] is the sub-list for method output_type
-	47, // [47:50] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	27, // 11: drawbridge.link.v1.ConnectResponse.committed:type_name -> drawbridge.link.v1.Committed
+	28, // 12: drawbridge.link.v1.ConnectResponse.depart:type_name -> drawbridge.link.v1.Depart
+	15, // 13: drawbridge.link.v1.ConnectResponse.rescind:type_name -> drawbridge.link.v1.Rescind
+	29, // 14: drawbridge.link.v1.Hello.clock:type_name -> google.protobuf.Timestamp
+	30, // 15: drawbridge.link.v1.Hello.connectors:type_name -> drawbridge.connector.v1.DescribeResponse
+	29, // 16: drawbridge.link.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
+	9,  // 17: drawbridge.link.v1.Systems.systems:type_name -> drawbridge.link.v1.System
+	31, // 18: drawbridge.link.v1.System.writes:type_name -> drawbridge.connector.v1.Access
+	32, // 19: drawbridge.link.v1.System.read_every:type_name -> google.protobuf.Duration
+	12, // 20: drawbridge.link.v1.System.read:type_name -> drawbridge.link.v1.Read
+	11, // 21: drawbridge.link.v1.Jobs.jobs:type_name -> drawbridge.link.v1.Job
+	29, // 22: drawbridge.link.v1.Job.not_before:type_name -> google.protobuf.Timestamp
+	29, // 23: drawbridge.link.v1.Job.not_after:type_name -> google.protobuf.Timestamp
+	12, // 24: drawbridge.link.v1.Job.read:type_name -> drawbridge.link.v1.Read
+	33, // 25: drawbridge.link.v1.Job.find:type_name -> drawbridge.connector.v1.FindRequest
+	34, // 26: drawbridge.link.v1.Job.apply:type_name -> drawbridge.connector.v1.Operation
+	13, // 27: drawbridge.link.v1.Job.probe:type_name -> drawbridge.link.v1.Probe
+	14, // 28: drawbridge.link.v1.Job.schema:type_name -> drawbridge.link.v1.ReadSchema
+	16, // 29: drawbridge.link.v1.Rescind.jobs:type_name -> drawbridge.link.v1.Rescission
+	35, // 30: drawbridge.link.v1.Accepted.fault:type_name -> drawbridge.connector.v1.Fault
+	36, // 31: drawbridge.link.v1.Records.records:type_name -> drawbridge.connector.v1.Record
+	37, // 32: drawbridge.link.v1.Records.rejects:type_name -> drawbridge.connector.v1.Reject
+	20, // 33: drawbridge.link.v1.Results.results:type_name -> drawbridge.link.v1.Result
+	38, // 34: drawbridge.link.v1.Result.outcome:type_name -> drawbridge.connector.v1.Outcome
+	35, // 35: drawbridge.link.v1.Result.fault:type_name -> drawbridge.connector.v1.Fault
+	29, // 36: drawbridge.link.v1.Result.began:type_name -> google.protobuf.Timestamp
+	29, // 37: drawbridge.link.v1.Result.finished:type_name -> google.protobuf.Timestamp
+	36, // 38: drawbridge.link.v1.Result.object:type_name -> drawbridge.connector.v1.Record
+	36, // 39: drawbridge.link.v1.Result.found:type_name -> drawbridge.connector.v1.Record
+	21, // 40: drawbridge.link.v1.Result.read:type_name -> drawbridge.link.v1.ReadSummary
+	39, // 41: drawbridge.link.v1.Result.steps:type_name -> drawbridge.connector.v1.ProbeStep
+	40, // 42: drawbridge.link.v1.Result.schema:type_name -> drawbridge.connector.v1.SchemaResponse
+	29, // 43: drawbridge.link.v1.Changed.noticed:type_name -> google.protobuf.Timestamp
+	24, // 44: drawbridge.link.v1.Health.systems:type_name -> drawbridge.link.v1.SystemHealth
+	35, // 45: drawbridge.link.v1.SystemHealth.fault:type_name -> drawbridge.connector.v1.Fault
+	29, // 46: drawbridge.link.v1.SystemHealth.next_try:type_name -> google.protobuf.Timestamp
+	35, // 47: drawbridge.link.v1.Guardrail.fault:type_name -> drawbridge.connector.v1.Fault
+	26, // 48: drawbridge.link.v1.Guardrail.waiting:type_name -> drawbridge.link.v1.WaitingJob
+	29, // 49: drawbridge.link.v1.WaitingJob.since:type_name -> google.protobuf.Timestamp
+	32, // 50: drawbridge.link.v1.Depart.come_back_after:type_name -> google.protobuf.Duration
+	0,  // 51: drawbridge.link.v1.EnrollmentService.Enroll:input_type -> drawbridge.link.v1.EnrollRequest
+	2,  // 52: drawbridge.link.v1.EnrollmentService.Renew:input_type -> drawbridge.link.v1.RenewRequest
+	4,  // 53: drawbridge.link.v1.LinkService.Connect:input_type -> drawbridge.link.v1.ConnectRequest
+	1,  // 54: drawbridge.link.v1.EnrollmentService.Enroll:output_type -> drawbridge.link.v1.EnrollResponse
+	3,  // 55: drawbridge.link.v1.EnrollmentService.Renew:output_type -> drawbridge.link.v1.RenewResponse
+	5,  // 56: drawbridge.link.v1.LinkService.Connect:output_type -> drawbridge.link.v1.ConnectResponse
+	54, // [54:57] is the sub-list for method output_type
+	51, // [51:54] is the sub-list for method input_type
+	51, // [51:51] is the sub-list for extension type_name
+	51, // [51:51] is the sub-list for extension extendee
+	0,  // [0:51] is the sub-list for field type_name
 }
 
 func init() { file_link_v1_link_proto_init() }
@@ -2572,6 +2749,7 @@ func file_link_v1_link_proto_init() {
 		(*ConnectResponse_Jobs)(nil),
 		(*ConnectResponse_Committed)(nil),
 		(*ConnectResponse_Depart)(nil),
+		(*ConnectResponse_Rescind)(nil),
 	}
 	file_link_v1_link_proto_msgTypes[11].OneofWrappers = []any{
 		(*Job_Read)(nil),
@@ -2586,7 +2764,7 @@ func file_link_v1_link_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_link_v1_link_proto_rawDesc), len(file_link_v1_link_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
