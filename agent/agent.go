@@ -61,6 +61,7 @@ type Agent struct {
 	host     *host.Host
 	runner   *runner.Runner
 	link     *link.Link
+	clock    *runner.Clock
 	started  time.Time
 
 	mu    sync.Mutex
@@ -109,6 +110,7 @@ func New(c *config.Config, version string, log *slog.Logger) (*Agent, error) {
 	if err != nil {
 		name = "unknown"
 	}
+	a.clock = runner.NewClock(log.With("part", "clock"))
 	a.link = &link.Link{
 		Address: c.Coordinator,
 		TLS:     func() (*tls.Config, error) { return a.identity.TLS(), nil },
@@ -119,6 +121,7 @@ func New(c *config.Config, version string, log *slog.Logger) (*Agent, error) {
 		Site:    site{a},
 		Log:     log.With("part", "link"),
 		Linked:  a.linked,
+		Told:    a.clock.Set,
 		Dial:    a.identity.Dial,
 		Self:    a.identity,
 	}
@@ -131,6 +134,7 @@ func New(c *config.Config, version string, log *slog.Logger) (*Agent, error) {
 		Concurrency: c.Concurrency,
 		Guard:       a.guard,
 		Report:      a.link,
+		Clock:       a.clock,
 		Log:         log.With("part", "runner"),
 	}
 	return a, nil
@@ -376,4 +380,9 @@ func (s site) Systems(ctx context.Context, systems *linkv1.Systems) error {
 	}
 	s.runner.SetSystems(systems.GetSystems(), true)
 	return nil
+}
+
+// Rescind takes jobs back that were placed ahead of time.
+func (s site) Rescind(ctx context.Context, jobs []*linkv1.Rescission) error {
+	return s.runner.Rescind(ctx, jobs)
 }

@@ -57,6 +57,8 @@ type site interface {
 	Connectors(ctx context.Context) []*connectorv1.DescribeResponse
 	// Systems replaces the configured systems; it returns when they are on disk.
 	Systems(ctx context.Context, systems *linkv1.Systems) error
+	// Rescind takes jobs back that were placed ahead of time.
+	Rescind(ctx context.Context, jobs []*linkv1.Rescission) error
 }
 
 // A self is who the agent is, and what it has lived through.
@@ -80,6 +82,7 @@ type Link struct {
 	Spool   *spool.Spool
 	Site    site
 	Log     *slog.Logger
+	Told    func(clock time.Time)    // Optional. Told what time the coordinator has
 	Linked  func(up bool, err error) // Optional. Told of each change, one call at a time
 	MinWait time.Duration            // Optional. First pause after a lost session; 0 means 1 s
 	MaxWait time.Duration            // Optional. Longest pause; 0 means 60 s

@@ -257,6 +257,8 @@ func (s site) Systems(_ context.Context, systems *linkv1.Systems) error {
 	return nil
 }
 
+func (site) Rescind(context.Context, []*linkv1.Rescission) error { return nil }
+
 func newSpool(t *testing.T, opt spool.Options) *spool.Spool {
 	t.Helper()
 	s, err := spool.Open(filepath.Join(t.TempDir(), "spool.db"), opt)

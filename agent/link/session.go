@@ -128,6 +128,9 @@ func (s *session) welcome(w *linkv1.Welcome) error {
 	}
 	skew := time.Until(w.GetClock().AsTime())
 	s.skew.Store(int64(skew))
+	if s.Told != nil {
+		s.Told(w.GetClock().AsTime())
+	}
 	if skew.Abs() > identity.MaxSkew {
 		word := "behind"
 		if skew < 0 {
@@ -148,7 +151,7 @@ func (s *session) receive(ctx context.Context) error {
 			return err
 		}
 		switch f := frame.GetFrame().(type) {
-		case *linkv1.ConnectResponse_Jobs, *linkv1.ConnectResponse_Systems:
+		case *linkv1.ConnectResponse_Jobs, *linkv1.ConnectResponse_Systems, *linkv1.ConnectResponse_Rescind:
 			err = put(ctx, s.inbox, frame)
 		case *linkv1.ConnectResponse_Committed:
 			err = put(ctx, s.committed, f.Committed)
@@ -181,6 +184,14 @@ func (s *session) store(ctx context.Context) error {
 			switch f := frame.GetFrame().(type) {
 			case *linkv1.ConnectResponse_Jobs:
 				jobs = append(jobs, f.Jobs.GetJobs()...)
+			case *linkv1.ConnectResponse_Rescind:
+				if err := s.accept(ctx, jobs); err != nil { // what came before it
+					return err
+				}
+				jobs = nil
+				if err := s.Site.Rescind(ctx, f.Rescind.GetJobs()); err != nil {
+					return err
+				}
 			case *linkv1.ConnectResponse_Systems:
 				if err := s.accept(ctx, jobs); err != nil { // what came before it
 					return err

@@ -13,11 +13,12 @@ import (
 )
 
 const (
-	stopWait    = 5 * time.Second // for jobs under way when the lane stops
-	expireEvery = time.Second     // stale jobs are looked for, while any wait
-	mostTasks   = 1024            // jobs known at a time: under way, being stored, put off
-	mostAsides  = 2               // probes and schema reads at a time
-	mostAhead   = 100             // jobs that the guardrail is shown with the one it is asked about
+	stopWait    = 5 * time.Second  // for jobs under way when the lane stops
+	expireEvery = time.Second      // stale jobs are looked for, while any wait, and what the clock says
+	openAhead   = 10 * time.Second // before the instant of a job placed ahead a connector is made ready
+	mostTasks   = 1024             // jobs known at a time: under way, being stored, put off
+	mostAsides  = 2                // probes and schema reads at a time
+	mostAhead   = 100              // jobs that the guardrail is shown with the one it is asked about
 )
 
 // A lane runs the jobs of one system. All its fields belong to the goroutine
@@ -30,6 +31,8 @@ type lane struct {
 	queue  *queue
 	pause  circuit
 	events chan event
+
+	rescissions chan *linkv1.Rescission
 
 	conn       *connection // nil while there is none
 	connecting bool
@@ -107,7 +110,7 @@ func newLane(r *Runner, s *linkv1.System) *lane {
 	}
 	return &lane{
 		Runner: r, system: s, spare: newSpare(newAllowed(r.Guard.MayLeave(s))), limit: limit,
-		queue: newQueue(), events: make(chan event, 256),
+		queue: newQueue(), events: make(chan event, 256), rescissions: make(chan *linkv1.Rescission),
 	}
 }
 
@@ -145,6 +148,8 @@ func (l *lane) run(ctx context.Context) error {
 		case <-arrived:
 			l.queue.arrived(time.Now())
 		case <-timer.C:
+		case r := <-l.rescissions:
+			l.rescind(ctx, r)
 		case <-l.conn.lost():
 			l.Log.WarnContext(ctx, "Connector is replaced", "system", l.system.GetName(), "err", l.conn.process.Err())
 			l.disconnect()
@@ -156,6 +161,20 @@ func (l *lane) run(ctx context.Context) error {
 			return errors.Join(err, l.drain(cancel))
 		}
 	}
+}
+
+// rescind takes a job back that is not under way; of one that is the result tells.
+func (l *lane) rescind(ctx context.Context, r *linkv1.Rescission) {
+	t := l.queue.claim(&linkv1.Job{Id: r.GetJob(), System: r.GetSystem()})
+	if t == nil {
+		l.Log.InfoContext(ctx, "Job is under way and cannot be taken back", "job", r.GetJob(), "system", r.GetSystem())
+		return
+	}
+	l.Guard.Forget(r.GetSystem(), r.GetJob())
+	l.queue.start(t)
+	go func() {
+		l.events <- event{task: t, did: settled, err: l.Spool.Rescind(context.WithoutCancel(ctx), r)}
+	}()
 }
 
 // drain waits for what is under way, at last with force. What it does not
@@ -183,25 +202,26 @@ func (l *lane) drain(cancel context.CancelCauseFunc) error {
 // should nothing happen before.
 func (l *lane) step(ctx context.Context, now time.Time) (wake time.Time, err error) {
 	name := l.system.GetName()
+	host := l.Clock.Now()
 	if !now.Before(l.expireAt) && l.Spool.Waiting(name) > 0 {
 		l.expireAt = now.Add(expireEvery)
-		stale, err := l.Spool.Expired(name, 256, now)
+		stale, err := l.Spool.Expired(name, 256, host)
 		if err != nil {
 			return wake, err
 		}
 		for _, job := range stale {
 			if t := l.queue.claim(job); t != nil {
 				l.Guard.Forget(name, job.GetId())
-				l.answer(t, staleResult(t, now))
+				l.answer(t, staleResult(t, host))
 			}
 		}
 	}
-	if err := l.queue.fill(l.Spool, name, now); err != nil {
+	if err := l.queue.fill(l.Spool, name, now, host); err != nil {
 		return wake, err
 	}
 	allowed := l.pause.allowed(now)
 	if l.conn == nil {
-		if !l.connecting && (allowed > 0 && (l.queue.waiting() || l.system.GetWatch()) || l.queue.asideWaiting()) {
+		if !l.connecting && (allowed > 0 && (l.queue.waiting() || l.system.GetWatch() || l.queue.soon(now)) || l.queue.asideWaiting()) {
 			l.connecting = true
 			go l.connect(ctx)
 		}
@@ -209,6 +229,9 @@ func (l *lane) step(ctx context.Context, now time.Time) (wake time.Time, err err
 		l.begin(ctx, now, allowed)
 	}
 	wake = earliest(l.queue.wake, l.pause.wake(now))
+	if ahead := l.queue.first.Add(-openAhead); !l.queue.first.IsZero() && l.conn == nil && now.Before(ahead) {
+		wake = earliest(wake, ahead)
+	}
 	if l.Spool.Waiting(name) > 0 {
 		wake = earliest(wake, l.expireAt)
 	}

@@ -10,6 +10,7 @@ import (
 const (
 	portion    = 256                    // jobs fetched from the spool at a time
 	rescanWait = 100 * time.Millisecond // between looks at the head of the spool
+	lookAgain  = time.Second            // what was placed ahead is looked at again: the clock may be set meanwhile
 )
 
 // A queue is a lane's view of its jobs in the spool: the next few, in order,
@@ -25,6 +26,7 @@ type queue struct {
 	scanned   time.Time // when the head was last looked at
 	rescan    time.Time // when it is to be looked at again; zero: no need
 	wake      time.Time // when fill is to be called again
+	first     time.Time // when the first job may be begun that was placed ahead; zero: none is known
 }
 
 func newQueue() *queue {
@@ -40,11 +42,12 @@ func (q *queue) arrived(now time.Time) {
 
 func (q *queue) rescanAt(t time.Time) { q.rescan = earliest(q.rescan, t) }
 
-// fill fetches jobs when few are ready, and from the head when it is time.
-func (q *queue) fill(s *spool.Spool, system string, now time.Time) error {
+// fill fetches jobs when few are ready, and from the head when it is time. host
+// is the instant by which jobs may be begun; now goes on evenly, whatever is done to the clock.
+func (q *queue) fill(s *spool.Spool, system string, now, host time.Time) error {
 	if !q.rescan.IsZero() && !now.Before(q.rescan) {
 		q.ready, q.others, q.cursor, q.exhausted = nil, 0, spool.Key{}, false
-		q.scanned, q.rescan = now, time.Time{}
+		q.scanned, q.rescan, q.first = now, time.Time{}, time.Time{}
 		for _, t := range q.tasks {
 			if !t.running && now.Before(t.again) {
 				q.rescanAt(t.again)
@@ -52,12 +55,14 @@ func (q *queue) fill(s *spool.Spool, system string, now time.Time) error {
 		}
 	}
 	for len(q.ready) < portion/4 && !q.exhausted && len(q.tasks) < mostTasks {
-		jobs, wake, err := s.Next(system, q.cursor, portion, now)
+		jobs, wake, err := s.Next(system, q.cursor, portion, host)
 		if err != nil {
 			return err
 		}
 		if !wake.IsZero() {
-			q.rescanAt(later(wake, q.scanned.Add(rescanWait)))
+			at := now.Add(wake.Sub(host))
+			q.first = earliest(q.first, at)
+			q.rescanAt(later(earliest(at, now.Add(lookAgain)), q.scanned.Add(rescanWait)))
 		}
 		q.exhausted = len(jobs) < portion
 		for _, job := range jobs {
@@ -112,6 +117,11 @@ func (q *queue) jobs(n int) []*linkv1.Job {
 		next = append(next, t.job)
 	}
 	return next
+}
+
+// soon says whether the instant of a job placed ahead is near.
+func (q *queue) soon(now time.Time) bool {
+	return !q.first.IsZero() && !now.Before(q.first.Add(-openAhead))
 }
 
 // waiting says whether there is a task to be begun.

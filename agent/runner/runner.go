@@ -65,7 +65,7 @@ type guardrail interface {
 	Forget(system string, job uint64)
 }
 
-// A Runner runs the lanes. Set the fields before [Runner.Run]; all are required.
+// A Runner runs the lanes. Set the fields before [Runner.Run]; all but those marked are required.
 type Runner struct {
 	Spool       *spool.Spool
 	Host        *host.Host
@@ -75,6 +75,7 @@ type Runner struct {
 	Concurrency map[string]int // operations at a time by system; one that is not named finds its own
 	Guard       guardrail
 	Report      reporter
+	Clock       *Clock // Optional. By which jobs are begun; nil: the host's
 	Log         *slog.Logger
 
 	mu      sync.Mutex
@@ -83,6 +84,7 @@ type Runner struct {
 	current bool          // systems are from the coordinator, not from an earlier life
 	changed chan struct{} // made on first use
 	states  map[string]*linkv1.SystemHealth
+	lanes   map[string]*running
 }
 
 // SetSystems replaces the configured systems. current is false for those that
@@ -199,6 +201,7 @@ func (r *Runner) adjust(ctx context.Context, fail context.CancelCauseFunc, lanes
 		l.stop()
 		<-l.done
 		delete(lanes, name)
+		r.enter(name, nil)
 		if wanted[name] == nil {
 			r.Log.InfoContext(ctx, "System removed", "system", name)
 			r.mu.Lock()
@@ -219,6 +222,7 @@ func (r *Runner) adjust(ctx context.Context, fail context.CancelCauseFunc, lanes
 		ln := newLane(r, s)
 		l := &running{system: s, lane: ln, stop: stop, done: make(chan struct{})}
 		lanes[name] = l
+		r.enter(name, l)
 		go func() {
 			defer close(l.done)
 			if err := ln.run(laneCtx); err != nil && laneCtx.Err() == nil {
@@ -226,6 +230,42 @@ func (r *Runner) adjust(ctx context.Context, fail context.CancelCauseFunc, lanes
 			}
 		}()
 	}
+}
+
+// enter makes a lane known to [Runner.Rescind], or forgets it.
+func (r *Runner) enter(system string, l *running) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lanes == nil {
+		r.lanes = make(map[string]*running)
+	}
+	if l == nil {
+		delete(r.lanes, system)
+		return
+	}
+	r.lanes[system] = l
+}
+
+// Rescind takes jobs back that were placed ahead of time, as far as they are not under way.
+func (r *Runner) Rescind(ctx context.Context, jobs []*linkv1.Rescission) error {
+	for _, job := range jobs {
+		r.mu.Lock()
+		l := r.lanes[job.GetSystem()]
+		r.mu.Unlock()
+		if l != nil {
+			select {
+			case l.lane.rescissions <- job:
+				continue
+			case <-l.done:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		if err := r.Spool.Rescind(ctx, job); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sweep answers jobs of systems that the coordinator has configured no more.

@@ -19,10 +19,10 @@ const mostStrikes = 3
 
 // A putOff says why a job is to be run again instead of answered.
 type putOff struct {
-	lost    bool // the process was lost under it
-	unknown bool // the connector cannot say whether it happened
-	stopped bool // the agent stops
-	held    bool // the guardrail has it wait
+	lost    bool      // the process was lost under it
+	unknown bool      // the connector cannot say whether it happened
+	stopped bool      // the agent stops
+	held    bool      // the guardrail has it wait
 	until   time.Time // of held: when to ask again; of the rest: when it is run again
 	fault   *connectorv1.Fault
 	after   time.Duration // not sooner
@@ -49,11 +49,15 @@ func (l *lane) work(ctx context.Context, t *task, conn *connection) {
 
 func (l *lane) carryOut(ctx context.Context, t *task, p *host.Process) (*linkv1.Result, *putOff, error) {
 	job := t.job
-	if stale(job, time.Now()) {
-		return staleResult(t, time.Now()), nil, nil
+	if now := l.Clock.Now(); stale(job, now) {
+		return staleResult(t, now), nil, nil
 	}
 	if job.GetFence() > 0 {
-		highest, err := l.Spool.Fence(job.GetSystem(), job.GetObject())
+		fence := l.Spool.Fence
+		if job.GetNotBefore() != nil {
+			fence = l.Spool.PlacedFence
+		}
+		highest, err := fence(job.GetSystem(), job.GetObject())
 		if err != nil {
 			return nil, nil, err
 		}

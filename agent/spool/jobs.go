@@ -234,9 +234,17 @@ func (t *txn) finish(job *linkv1.Job, result []byte) error {
 		return err
 	}
 	t.counts.addJobs(job.GetSystem(), -1)
-	if err := t.raiseFence(job); err != nil {
+	raise := t.raiseFence
+	if job.GetNotBefore() != nil {
+		raise = t.passInstant
+	}
+	if err := raise(job); err != nil {
 		return err
 	}
+	return t.putResult(id, result)
+}
+
+func (t *txn) putResult(id, result []byte) error {
 	t.counts.seq++
 	t.counts.results++
 	t.outgoing = true
@@ -253,11 +261,15 @@ func (t *txn) raiseFence(job *linkv1.Job) error {
 	if job.GetFence() == 0 || job.GetObject() == "" {
 		return nil
 	}
-	fences, key := t.tx.Bucket(fencesBucket), fenceKey(job.GetSystem(), job.GetObject())
-	if fence(fences.Get(key)) >= job.GetFence() {
+	return t.putFence(fenceKey(job.GetSystem(), job.GetObject()), job.GetFence())
+}
+
+func (t *txn) putFence(key []byte, at uint64) error {
+	fences := t.tx.Bucket(fencesBucket)
+	if fence(fences.Get(key)) >= at {
 		return nil
 	}
-	return t.put(fences, key, binary.BigEndian.AppendUint64(nil, job.GetFence()))
+	return t.put(fences, key, binary.BigEndian.AppendUint64(nil, at))
 }
 
 // Fence returns the highest fence of the finished jobs of an object; a job with

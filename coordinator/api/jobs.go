@@ -18,7 +18,7 @@ func (s *Server) jobs(doc huma.API) {
 
 type jobQuery struct {
 	System string `query:"system" doc:"Only of this system"`
-	State  string `query:"state" enum:"held,queued,waiting,sent,done,failed,dropped,open" doc:"Only in this state; open: not ended"`
+	State  string `query:"state" enum:"held,queued,waiting,sent,rescinding,done,failed,dropped,open" doc:"Only in this state; open: not ended"`
 	Class  string `query:"class" doc:"Only of this class"`
 	Person string `query:"person" doc:"Only of the person with this key"`
 	Before int64  `query:"before" minimum:"0" doc:"Only with a lower number"`

@@ -43,7 +43,9 @@ type stream struct {
 	gone     chan struct{} // closed when it has ended
 	mail     chan struct{} // holds one: committed or open has changed
 
-	systems string // version of the frame last sent; the sender's alone
+	systems   string              // version of the frame last sent; the sender's alone
+	rescinded map[uint64]struct{} // jobs that the agent was told to take back; likewise
+	rescinds  <-chan struct{}     // closed when there may be more of them; likewise
 
 	mu        sync.Mutex
 	open      map[uint64]struct{}
@@ -241,6 +243,9 @@ func (s *stream) round(ctx context.Context) (time.Duration, error) {
 	if err := s.sendSystems(ctx); err != nil {
 		return 0, err
 	}
+	if err := s.sendRescinds(ctx); err != nil {
+		return 0, err
+	}
 	for {
 		room := s.room()
 		if room <= 0 {
@@ -278,7 +283,9 @@ func (s *stream) room() int {
 func (s *stream) sendJobs(ctx context.Context, jobs []*linkv1.Job) error {
 	s.mu.Lock()
 	for _, j := range jobs {
-		s.open[j.GetId()] = struct{}{}
+		if j.GetNotBefore() == nil { // what is placed for weeks takes no room from what is to be done now
+			s.open[j.GetId()] = struct{}{}
+		}
 	}
 	s.mu.Unlock()
 	for _, j := range jobs {

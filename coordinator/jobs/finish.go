@@ -79,7 +79,7 @@ func (q *Queue) Finish(tx *store.Tx, tenant string, results []*linkv1.Result) er
 	}
 	open := make(map[int64]store.Job, len(rows))
 	for _, j := range rows {
-		if j.State == store.JobSent || j.State == store.JobQueued {
+		if j.State == store.JobSent || j.State == store.JobQueued || j.State == store.JobRescinding {
 			open[j.ID] = j
 		}
 	}
@@ -145,6 +145,10 @@ func (f *finish) applied(j store.Job, r *linkv1.Result) error {
 		if j.Class == "create" && r.GetOutcome() == connectorv1.Outcome_OUTCOME_DONE {
 			s.owners[record.GetId()] = j.Person
 		}
+	}
+	if j.State == store.JobRescinding && r.GetOutcome() == connectorv1.Outcome_OUTCOME_CONFLICT {
+		f.again(j, 0)
+		return f.tx.EndJobs([]int64{j.ID}, store.JobDropped, "taken back", "")
 	}
 	f.tell(j, r, &work)
 	if r.GetOutcome() == connectorv1.Outcome_OUTCOME_DONE {
@@ -370,6 +374,9 @@ func (f *finish) tell(j store.Job, r *linkv1.Result, work *linkv1.Job) {
 		h.Kind = history.Unchanged
 	default:
 		h.Kind = history.Written
+	}
+	if at := work.GetNotBefore(); at != nil && r.GetOutcome() == connectorv1.Outcome_OUTCOME_DONE {
+		h.Text += fmt.Sprintf(", %.3f s after the instant it was placed for, %s", r.GetFinished().AsTime().Sub(at.AsTime()).Seconds(), at.AsTime().UTC().Format(time.RFC3339))
 	}
 	body, err := json.Marshal(struct {
 		Server   string `json:"server,omitempty"`

@@ -31,6 +31,7 @@ type batch struct {
 	history   []store.History
 	alarms    []store.Alarm
 	waits     []store.Waiting
+	until     map[string][]store.Instant // by system: until when what was placed ahead may be begun; as far as it was asked for
 }
 
 // A target is a system that accounts are made in.

@@ -36,8 +36,12 @@ func (b *batch) plan(t target) error {
 		return err
 	}
 	for _, p := range b.people {
+		busy, err := b.ahead(t, p)
+		if err != nil {
+			return err
+		}
 		open := p.open(t.row.Name)
-		if slices.ContainsFunc(open, underWay) {
+		if busy || slices.ContainsFunc(open, underWay) {
 			p.skipped = true
 			b.unsettle(open)
 			continue
@@ -275,11 +279,12 @@ func (b *batch) drop(open []store.Job) error {
 	return nil
 }
 
-// open gives the person's jobs in a system that have not ended, in the order of ids.
+// open gives the person's jobs in a system that have not ended, in the order of
+// ids, without those placed ahead.
 func (p *person) open(system string) []store.Job {
 	var open []store.Job
 	for _, j := range p.jobs {
-		if j.System == system && j.State != store.JobDone {
+		if j.System == system && j.State != store.JobDone && j.Priority != store.PriorityPlaced {
 			open = append(open, j)
 		}
 	}

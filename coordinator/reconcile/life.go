@@ -117,9 +117,7 @@ func (p *planner) leave(gone departure) {
 		p.alarm(at, "the account is deleted "+leave.Delete.String())
 	}
 	if leave.Disable && open {
-		disable := why
-		disable.Attribute, disable.Before, disable.After = "enabled", []string{"true"}, []string{"false"}
-		p.op("disable", true, locksOut, &connectorv1.Operation{Verb: &connectorv1.Operation_SetEnabled{SetEnabled: &connectorv1.SetEnabled{}}}, disable)
+		p.lock(why)
 	}
 	p.strip(why)
 	p.modify(p.t.LeaverRules)

@@ -75,6 +75,9 @@ func (p *planner) run() {
 	enableAt := life.Enable.After(tenure.Start)
 	p.alarm(enableAt, "the account is enabled "+life.Enable.String())
 	p.alarm(leaveAt, "the person leaves")
+	if life.Leave.Disable && !leaveAt.IsZero() {
+		p.alarm(leaveAt.Add(-Lead), "the lock-out of a leaver is placed with the agent")
+	}
 
 	createAt := life.Create.After(tenure.Start)
 	gone := p.gone(tenure, leaveAt, enableAt)
@@ -86,6 +89,7 @@ func (p *planner) run() {
 		}
 		if p.inScope() {
 			p.create(!p.in.Now.Before(enableAt))
+			p.out.Settles = p.out.Settles && !(life.Leave.Disable && soon(leaveAt, p.in.Now))
 		}
 	case p.account == nil:
 	case p.out.Join != "" && !p.inScope():

@@ -52,6 +52,8 @@ type World struct {
 	Refuse func(*connectorv1.Operation) (connectorv1.Outcome, *connectorv1.Fault)
 	// Meanwhile, where set, happens while the agent has what Work carries out.
 	Meanwhile func()
+	// Placed are jobs that Work has taken and that are not to be begun before an instant.
+	Placed []*linkv1.Job
 
 	t      testing.TB
 	id     int
@@ -208,10 +210,14 @@ func (w *World) Work(limit int) int {
 	}
 	results := make([]*linkv1.Result, 0, len(claimed))
 	for _, j := range claimed {
+		if j.GetNotBefore() != nil {
+			w.Placed = append(w.Placed, j)
+			continue
+		}
 		results = append(results, w.result(j))
 	}
 	w.Write(func(tx *store.Tx) error { return w.Queue.Finish(tx, Tenant, results) })
-	return len(claimed)
+	return len(results)
 }
 
 func (w *World) result(j *linkv1.Job) *linkv1.Result {

@@ -149,6 +149,9 @@ func (tx *Tx) RequeueJobs(tenant, agent string, ids []int64, notBefore Instant) 
 // RequeueAgent makes everything that was sent to an agent queued again: it will not come back.
 func (tx *Tx) RequeueAgent(tenant, agent string) (int, error) {
 	tx.raise(&tx.store.Jobs)
+	if _, err := tx.exec("UPDATE job SET state = 'dropped', outcome = 'taken back', ended = ? WHERE tenant = ? AND agent = ? AND state = 'rescinding' AND ended = 0", tx.Now, tenant, agent); err != nil {
+		return 0, err
+	}
 	return tx.exec("UPDATE job SET state = 'queued', agent = '', sent = 0 WHERE tenant = ? AND agent = ? AND state = 'sent' AND ended = 0", tenant, agent)
 }
 

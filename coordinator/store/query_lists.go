@@ -114,9 +114,11 @@ func (tx *Tx) AccountCounts(tenant string) ([]Count, error) {
 		UNION ALL SELECT system, -count(*) FROM account WHERE tenant = ? AND gone <> 0 GROUP BY system) GROUP BY system`, tenant, tenant)
 }
 
-// OpenJobCounts returns how many jobs that have not ended are in each state.
+// OpenJobCounts returns how many jobs that have not ended are in each state;
+// those that agents hold for an instant ahead are "placed".
 func (tx *Tx) OpenJobCounts(tenant string) ([]Count, error) {
-	return query[Count](tx, "SELECT state, count(*) FROM job WHERE tenant = ? AND ended = 0 GROUP BY state", tenant)
+	return query[Count](tx, `SELECT CASE WHEN priority = 40 AND state IN ('sent','rescinding') THEN 'placed' ELSE state END, count(*)
+		FROM job WHERE tenant = ? AND ended = 0 GROUP BY 1`, tenant)
 }
 
 // CountProblems returns how many problems there are.

@@ -35,6 +35,9 @@ func (s *session) status(st client.Status) {
 			open = append(open, fmt.Sprintf("%d %s", n, state))
 		}
 	}
+	if n := st.Jobs["placed"]; n > 0 {
+		open = append(open, fmt.Sprintf("%d placed with agents for an instant ahead", n))
+	}
 	if len(open) == 0 {
 		open = []string{"none open"}
 	}
