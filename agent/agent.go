@@ -257,6 +257,7 @@ func (a *Agent) linked(up bool, err error) {
 		a.since = time.Now()
 	}
 	a.up, a.err = up, err
+	a.runner.SetLinked(up)
 	refusal := (*protoidentity.Refusal)(nil)
 	if !errors.As(err, &refusal) {
 		return

@@ -20,7 +20,7 @@ func TestClock(t *testing.T) {
 		if step.Abs() > leap {
 			want = 0
 		}
-		if (got - want).Abs() > time.Minute || c.Off() != (step.Abs() > leap) {
+		if (got-want).Abs() > time.Minute || c.Off() != (step.Abs() > leap) {
 			t.Errorf("after a step of %v the clock is off by %v, off = %v", step, got, c.Off())
 		}
 	}

@@ -33,6 +33,9 @@ type lane struct {
 	events chan event
 
 	rescissions chan *linkv1.Rescission
+	ownTries    int           // reads of its own that failed in a row
+	poked       chan struct{} // holds one: the link came or went
+	readAt      time.Time     // the last read ended, or the lane began; of a read of its own that failed: when to try again, less the interval
 
 	conn       *connection // nil while there is none
 	connecting bool
@@ -53,6 +56,7 @@ type task struct {
 	again   time.Time          // not to be begun sooner
 	tries   int                // that ended UNAVAILABLE
 	strikes int                // that ended in a lost process or UNKNOWN
+	own     bool               // a read that nobody asked for: it stands in no spool
 	passed  bool               // the guardrail has let it pass, and counted it
 	ahead   []*linkv1.Job      // what was ready when it was begun
 	suspect bool               // was under way when a process was lost
@@ -111,6 +115,7 @@ func newLane(r *Runner, s *linkv1.System) *lane {
 	return &lane{
 		Runner: r, system: s, spare: newSpare(newAllowed(r.Guard.MayLeave(s))), limit: limit,
 		queue: newQueue(), events: make(chan event, 256), rescissions: make(chan *linkv1.Rescission),
+		poked: make(chan struct{}, 1), readAt: time.Now(),
 	}
 }
 
@@ -148,6 +153,7 @@ func (l *lane) run(ctx context.Context) error {
 		case <-arrived:
 			l.queue.arrived(time.Now())
 		case <-timer.C:
+		case <-l.poked:
 		case r := <-l.rescissions:
 			l.rescind(ctx, r)
 		case <-l.conn.lost():
@@ -221,7 +227,7 @@ func (l *lane) step(ctx context.Context, now time.Time) (wake time.Time, err err
 	}
 	allowed := l.pause.allowed(now)
 	if l.conn == nil {
-		if !l.connecting && (allowed > 0 && (l.queue.waiting() || l.system.GetWatch() || l.queue.soon(now)) || l.queue.asideWaiting()) {
+		if !l.connecting && (allowed > 0 && (l.queue.waiting() || l.ownReadDue(now) || l.system.GetWatch() || l.queue.soon(now)) || l.queue.asideWaiting()) {
 			l.connecting = true
 			go l.connect(ctx)
 		}
@@ -234,6 +240,9 @@ func (l *lane) step(ctx context.Context, now time.Time) (wake time.Time, err err
 	}
 	if l.Spool.Waiting(name) > 0 {
 		wake = earliest(wake, l.expireAt)
+	}
+	if own := l.ownReadAt(); own.After(now) {
+		wake = earliest(wake, own)
 	}
 	return wake, nil
 }
@@ -265,6 +274,9 @@ func (l *lane) begin(ctx context.Context, now time.Time, allowed int) {
 		l.launch(ctx, t)
 		return true
 	}, l.full)
+	if l.ownReadDue(now) && l.reads == 0 && allowed > 0 && !l.alone {
+		l.launch(ctx, &task{job: &linkv1.Job{System: l.system.GetName(), Work: &linkv1.Job_Read{Read: l.system.GetRead()}}, kind: read, own: true})
+	}
 	if l.writes < l.limit.limit() {
 		l.limit.starved()
 	}
@@ -317,6 +329,9 @@ func (l *lane) handle(e event) error {
 		}
 		if e.put == nil {
 			l.queue.done(e.task)
+			if e.task.kind == read {
+				l.readAt, l.ownTries = now, 0
+			}
 			if e.task.kind == read && l.unread != nil {
 				l.unread = nil
 				l.report(nil)
@@ -337,6 +352,16 @@ func (l *lane) handle(e event) error {
 // putOff has a job run again later, and the lane pause where it is not the
 // job's alone.
 func (l *lane) putOff(now time.Time, t *task, p *putOff) {
+	if t.own {
+		l.queue.done(t)
+		l.ownTries++
+		p.until = now.Add(max(growing(time.Second, l.ownTries, time.Minute), p.after))
+		l.readAt = p.until.Add(-l.system.GetReadEvery().AsDuration())
+		if !p.stopped {
+			l.cannotRead(now, p)
+		}
+		return
+	}
 	switch {
 	case p.lost:
 		t.strikes++
@@ -354,15 +379,34 @@ func (l *lane) putOff(now time.Time, t *task, p *putOff) {
 		p.until = now.Add(max(growing(time.Second, t.tries, time.Minute), p.after))
 		l.queue.later(t, p.until)
 		if t.kind == read { // it stops nobody else: a file that is not there says nothing of writing
-			l.unread = p
-			l.Log.Warn("System cannot be read", "system", l.system.GetName(), "cause", p.fault.GetCause(),
-				"next_step", p.fault.GetNextStep(), "retry_in", p.until.Sub(now).Round(time.Millisecond))
-			l.report(nil)
+			l.cannotRead(now, p)
 		}
 		if t.kind == write && l.pause.failure(now) {
 			l.trip(now, p.fault, p.after)
 		}
 	}
+}
+
+// cannotRead says why, and when it is tried again.
+func (l *lane) cannotRead(now time.Time, p *putOff) {
+	l.unread = p
+	l.Log.Warn("System cannot be read", "system", l.system.GetName(), "cause", p.fault.GetCause(),
+		"next_step", p.fault.GetNextStep(), "retry_in", p.until.Sub(now).Round(time.Millisecond))
+	l.report(nil)
+}
+
+// ownReadAt is when the lane reads its system by itself; zero: not as things are.
+func (l *lane) ownReadAt() time.Time {
+	every := l.system.GetReadEvery().AsDuration()
+	if every <= 0 || l.system.GetRead() == nil || !l.cutOff() {
+		return time.Time{}
+	}
+	return l.readAt.Add(every)
+}
+
+func (l *lane) ownReadDue(now time.Time) bool {
+	at := l.ownReadAt()
+	return !at.IsZero() && !now.Before(at)
 }
 
 // trip pauses the lane.

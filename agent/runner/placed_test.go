@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/drawbridge-id/drawbridge/agent/host"
@@ -105,5 +106,39 @@ func TestRunner_rescind(t *testing.T) {
 	}
 	if got := outcomes[after.Id]; got.GetOutcome() != done {
 		t.Errorf("job placed in the place of one taken back = %v; want it done", got)
+	}
+}
+
+// While the coordinator is away its systems are read as often as it would have
+// them read, and what changed waits in the spool; once it is back they are not.
+func TestRunner_readsWhileCutOff(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, host.Options{})
+	s := system("dir", `"users": 9`)
+	s.ReadEvery, s.Read = durationpb.New(300*time.Millisecond), &linkv1.Read{Classes: []string{"user"}, Attributes: []string{"login"}}
+	r.runner.SetLinked(true)
+	r.runner.SetSystems([]*linkv1.System{s}, true)
+	time.Sleep(800 * time.Millisecond)
+	if _, held := r.spool.Held(); held != 0 {
+		t.Fatalf("%d bytes of records were read although the coordinator is there", held)
+	}
+	r.runner.SetLinked(false)
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		items, err := r.spool.Unsent(0, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(items) > 0 {
+			records := items[0].Records()
+			if records.GetSystem() != "dir" || records.GetJob() != 0 || len(records.GetRecords()) != 9 {
+				t.Errorf("records = %v; want the nine users, of no job", records)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nothing was read while the coordinator was away")
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }

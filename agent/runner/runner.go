@@ -85,6 +85,7 @@ type Runner struct {
 	changed chan struct{} // made on first use
 	states  map[string]*linkv1.SystemHealth
 	lanes   map[string]*running
+	linked  bool
 }
 
 // SetSystems replaces the configured systems. current is false for those that
@@ -244,6 +245,26 @@ func (r *Runner) enter(system string, l *running) {
 		return
 	}
 	r.lanes[system] = l
+}
+
+// SetLinked tells whether the coordinator is there. While it is not, lanes read
+// their systems by themselves, as often as the coordinator would have them read.
+func (r *Runner) SetLinked(up bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.linked = up
+	for _, l := range r.lanes {
+		select {
+		case l.lane.poked <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (r *Runner) cutOff() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.linked
 }
 
 // Rescind takes jobs back that were placed ahead of time, as far as they are not under way.

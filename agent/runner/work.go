@@ -37,7 +37,7 @@ func (l *lane) work(ctx context.Context, t *task, conn *connection) {
 	if put == nil && !t.passed {
 		l.Guard.Forget(l.system.GetName(), t.job.GetId())
 	}
-	if put == nil && err == nil {
+	if put == nil && err == nil && !t.own {
 		result.Job = t.job.GetId()
 		result.Began, result.Finished = timestamppb.New(began), timestamppb.Now()
 		l.Log.DebugContext(ctx, "Job done", "job", t.job.GetId(), "system", l.system.GetName(), "outcome", result.GetOutcome())

@@ -172,8 +172,12 @@ func (g *Gateway) takeRecords(tx *store.Tx, parcels []parcel) error {
 	if last == row.Batch {
 		return nil
 	}
+	cycle := int64(parcels[0].records.GetJob())
+	if cycle == 0 {
+		cycle = intake.ByAgent
+	}
 	if err := g.Intake.Take(tx, intake.Batch{
-		Tenant: agent.Tenant, System: parcels[0].records.GetSystem(), Cycle: int64(parcels[0].records.GetJob()), Records: records, Rejects: rejects,
+		Tenant: agent.Tenant, System: parcels[0].records.GetSystem(), Cycle: cycle, Records: records, Rejects: rejects,
 	}); err != nil {
 		return err
 	}

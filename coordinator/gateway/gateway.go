@@ -38,12 +38,14 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
 	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	"github.com/drawbridge-id/drawbridge/proto/identity"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -230,10 +232,14 @@ func (s *stream) readSystems(ctx context.Context) (*linkv1.Systems, string, erro
 				continue
 			}
 			version += fmt.Sprintf("%s %d\n", row.Name, row.Revision)
-			frame.Systems = append(frame.Systems, &linkv1.System{
+			m := &linkv1.System{
 				Name: row.Name, Connector: row.Connector, Settings: string(system.Settings), Revision: uint64(row.Revision),
 				Watch: system.Read.Watch, Attributes: system.Attributes(), Writes: system.Writes(),
-			})
+			}
+			if every := system.Read.Every; every > 0 {
+				m.ReadEvery, m.Read = durationpb.New(every), &linkv1.Read{Classes: schedule.Classes(system), Attributes: system.Attributes()}
+			}
+			frame.Systems = append(frame.Systems, m)
 		}
 		return nil
 	})

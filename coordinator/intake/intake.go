@@ -48,7 +48,7 @@ type Intake struct {
 type Batch struct {
 	Tenant  string
 	System  string
-	Cycle   int64 // id of the read's job; 0 when it was a write
+	Cycle   int64 // id of the read's job; 0 when it was a write, ByAgent when the agent has read by itself
 	Records []*connectorv1.Record
 	Rejects []*connectorv1.Reject
 	// Owners gives the person whose account an object is, by native id, where a
@@ -74,6 +74,10 @@ type change struct {
 	object  mapping.Object // of account
 	old     *store.Account // nil when it is new
 }
+
+// ByAgent is the cycle of what an agent has read by itself while it was cut off:
+// what it found gone waits for the gate of the next read.
+const ByAgent = -1
 
 // Take stores a batch. Taking it again changes nothing.
 func (in *Intake) Take(tx *store.Tx, b Batch) error {

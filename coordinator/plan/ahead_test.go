@@ -21,7 +21,7 @@ func leavers(t testing.TB) *rehearsal.World {
 	return w
 }
 
-func ada(at time.Time, pairs ...string) *connectorv1.Object {
+func leavingAda(at time.Time, pairs ...string) *connectorv1.Object {
 	return rehearsal.Worker("E1001", "Ada", "Lovelace", append(pairs, "term_date", at.UTC().Format(time.RFC3339))...)
 }
 
@@ -31,18 +31,18 @@ func TestStep_placesLeavers(t *testing.T) {
 	t.Parallel()
 	w := leavers(t)
 	at := time.Now().Add(20 * 24 * time.Hour).Truncate(time.Second)
-	w.Read("hr", ada(at))
+	w.Read("hr", leavingAda(at))
 	w.Settle()
 	if len(w.Placed) != 1 || !w.Placed[0].GetNotBefore().AsTime().Equal(at) || w.Placed[0].GetPriority() != store.PriorityPlaced ||
 		w.Placed[0].GetNotAfter().AsTime().Before(at.AddDate(0, 0, 6)) {
 		t.Fatalf("placed = %v; want one at %v, good for a week", w.Placed, at)
 	}
-	w.Read("hr", ada(at, "title", "Advisor"))
+	w.Read("hr", leavingAda(at, "title", "Advisor"))
 	w.Settle()
 	if got := w.Value("CN=Ada Lovelace"+research, "title"); got != "Advisor" || len(w.Placed) != 1 {
 		t.Errorf("title = %q, placed = %d; want the change made beside the one placed", got, len(w.Placed))
 	}
-	w.Read("hr", ada(at.Add(time.Hour)))
+	w.Read("hr", leavingAda(at.Add(time.Hour)))
 	w.Settle()
 	if len(w.Placed) != 2 || !w.Placed[1].GetNotBefore().AsTime().Equal(at.Add(time.Hour)) {
 		t.Fatalf("placed = %v; want another for the new instant", w.Placed)
@@ -66,7 +66,7 @@ func TestStep_placesNoMoreThanTheThreshold(t *testing.T) {
 	t.Parallel()
 	w := leavers(t)
 	at := time.Now().Add(10 * 24 * time.Hour).Truncate(time.Second)
-	rows := []*connectorv1.Object{ada(time.Now().Add(40 * 24 * time.Hour))}
+	rows := []*connectorv1.Object{leavingAda(time.Now().Add(40 * 24 * time.Hour))}
 	for i := range 20 {
 		rows = append(rows, rehearsal.Worker(fmt.Sprintf("E2%03d", i), fmt.Sprintf("Given%d", i), fmt.Sprintf("Family%d", i),
 			"term_date", at.Add(time.Duration(i)*time.Minute).UTC().Format(time.RFC3339)))

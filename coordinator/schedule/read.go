@@ -83,7 +83,7 @@ func Start(tx *store.Tx, row store.System, system *mapping.System, cause string,
 	resend := last.ID == 0 || last.Began < row.Applied || last.State == store.CycleRejected
 	full = full || resend
 	work, err := proto.Marshal(&linkv1.Job{System: row.Name, Work: &linkv1.Job_Read{Read: &linkv1.Read{
-		Classes: classes(system), Attributes: system.Attributes(), Full: full, Resend: resend,
+		Classes: Classes(system), Attributes: system.Attributes(), Full: full, Resend: resend,
 	}}})
 	if err != nil {
 		return 0, err
@@ -99,8 +99,8 @@ func Start(tx *store.Tx, row store.System, system *mapping.System, cause string,
 	return id, tx.PutCycle(store.Cycle{Tenant: row.Tenant, ID: id, System: row.Name, Cause: cause, Began: tx.Now, State: store.CycleReading})
 }
 
-// classes gives the classes to read: with groups where rules speak of them.
-func classes(system *mapping.System) []string {
+// Classes gives the classes to read: with groups where rules speak of them.
+func Classes(system *mapping.System) []string {
 	list := system.Classes()
 	if system.Target != nil && len(system.Target.Groups) > 0 && !slices.Contains(list, "group") {
 		list = append(slices.Clip(list), "group")
