@@ -125,7 +125,7 @@ func runPerson(tx *store.Tx, who caller, row store.System, system *mapping.Syste
 	if err := tx.MarkDue(who.tenant, tx.Now, plan.OnDemand, []string{p.ID}); err != nil {
 		return out, err
 	}
-	out.Detail = fmt.Sprintf("%s is looked at now: drawbridge person show %s", p.Display, p.Key)
+	out.Detail = fmt.Sprintf("%s is looked at now: drawbridge person show %s", p.Display, p.Shown())
 	accounts, err := tx.AccountsOf(who.tenant, []string{p.ID})
 	if err != nil || system.Source == nil {
 		return out, err
@@ -142,16 +142,23 @@ func runPerson(tx *store.Tx, who caller, row store.System, system *mapping.Syste
 		if out.Job, err = schedule.Find(tx, row, system, a.Class, key.Name, key.Value); err != nil {
 			return out, err
 		}
-		out.Detail = fmt.Sprintf("%s is looked up in %s and planned again (job %d): drawbridge person show %s", p.Display, row.Name, out.Job, p.Key)
+		out.Detail = fmt.Sprintf("%s is looked up in %s and planned again (job %d): drawbridge person show %s", p.Display, row.Name, out.Job, p.Shown())
 	}
 	return out, nil
 }
 
-// personRow finds a person by key, or by their id.
+// personRow finds a person by any of their keys, or by their id.
 func personRow(tx *store.Tx, who caller, key string) (store.Person, error) {
 	rows, err := tx.PeopleByKey(who.tenant, []string{directory.Fold(key)})
-	if err == nil && len(rows) == 0 {
-		rows, err = tx.People(who.tenant, []string{key})
+	if err == nil && len(rows) == 0 { // an earlier key, or that of another record
+		var known []store.Known
+		if known, err = tx.KnownBy(who.tenant, "", []string{directory.Fold(key)}); err == nil {
+			ids := []string{key}
+			for _, k := range known {
+				ids = append(ids, k.Person)
+			}
+			rows, err = tx.People(who.tenant, ids)
+		}
 	}
 	if err == nil && len(rows) == 0 {
 		err = none("person", key, "look for them with: drawbridge person list TEXT")

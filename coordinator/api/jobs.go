@@ -86,7 +86,7 @@ func jobsOf(tx *store.Tx, tenant string, rows []store.Job) ([]client.Job, error)
 	for i, r := range rows {
 		list[i] = history.JobOf(r)
 		if p, ok := people[r.Person]; ok {
-			list[i].Person, list[i].Display = p.Key, p.Display
+			list[i].Person, list[i].Display = p.Shown(), p.Display
 		}
 	}
 	return list, nil

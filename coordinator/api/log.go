@@ -136,7 +136,7 @@ func entriesOf(tx *store.Tx, tenant string, rows []store.History) ([]client.Entr
 	for i, h := range rows {
 		list[i] = client.Entry{Seq: h.Seq, At: h.At.Time(), Kind: h.Kind, System: h.System, Person: h.Person, Account: h.Account, Job: h.Job, Text: h.Text}
 		if p, ok := people[h.Person]; ok {
-			list[i].Person = p.Key
+			list[i].Person = p.Shown()
 		}
 	}
 	return list, nil

@@ -76,7 +76,7 @@ func (s *Server) lines(tx *store.Tx, tenant string, rows []store.Person) ([]clie
 		if p.Attributes, err = directory.ParseAttributes(r.Attributes); err != nil {
 			return nil, err
 		}
-		list[i] = client.PersonLine{Key: r.Key, Display: r.Display, Life: p.LifeAt(tx.Now.Time()).String(), Changed: r.Changed.Time(), Accounts: in[r.ID]}
+		list[i] = client.PersonLine{Key: r.Shown(), Display: r.Display, Life: p.LifeAt(tx.Now.Time()).String(), Changed: r.Changed.Time(), Accounts: in[r.ID]}
 		if list[i].Accounts == nil {
 			list[i].Accounts = []string{}
 		}

@@ -24,13 +24,13 @@ func Explain(tx *store.Tx, compile func(store.System) (*mapping.System, error), 
 	if err := e.load(compile); err != nil {
 		return client.Person{}, err
 	}
-	out := client.Person{ID: row.ID, Key: row.Key, Display: row.Display, Life: e.person.LifeAt(tx.Now.Time()).String(), Made: row.Made.Time(),
+	out := client.Person{ID: row.ID, Key: row.Shown(), Display: row.Display, Life: e.person.LifeAt(tx.Now.Time()).String(), Made: row.Made.Time(),
 		Changed: row.Changed.Time(), Due: e.due, Alarms: []client.Alarm{}, Attributes: []client.Attribute{}, Accounts: []client.Account{}}
 	for _, a := range e.alarms {
 		out.Alarms = append(out.Alarms, client.Alarm{At: a.At.Time(), Why: a.Why})
 	}
 	for path, value := range e.person.Attributes.All() {
-		out.Attributes = append(out.Attributes, client.Attribute{Path: path, Values: texts(value), Origin: e.origins[path]})
+		out.Attributes = append(out.Attributes, client.Attribute{Path: path, Values: texts(value), Origin: e.origins[path], Others: e.others[path]})
 	}
 	for _, system := range e.systems {
 		if system.Target == nil {
@@ -60,6 +60,7 @@ type explanation struct {
 	alarms   []store.Alarm
 	waits    []store.Waiting
 	origins  map[string]*client.Origin // by path
+	others   map[string][]client.Other // by path: what was not taken
 }
 
 func (e *explanation) load(compile func(store.System) (*mapping.System, error)) (err error) {
@@ -101,7 +102,7 @@ func (e *explanation) load(compile func(store.System) (*mapping.System, error)) 
 	if err != nil {
 		return err
 	}
-	e.origins = map[string]*client.Origin{}
+	e.origins, e.others = map[string]*client.Origin{}, map[string][]client.Other{}
 	for _, row := range rows {
 		system, err := compile(row)
 		if err != nil {
@@ -129,10 +130,16 @@ func (e *explanation) trace(system *mapping.System) {
 		}
 		for _, r := range reasons {
 			value, known := e.person.Attributes.Get(r.Attribute)
-			if !known || e.origins[r.Attribute] != nil || !slices.Equal(texts(value), r.After) && len(r.After)+len(texts(value)) > 0 {
+			if !known {
 				continue
 			}
-			e.origins[r.Attribute] = &client.Origin{System: system.Name, Record: a.ID, Place: a.Address, Inputs: terms(r.From), Rule: ruleOf(system, r)}
+			origin := &client.Origin{System: system.Name, Record: a.ID, Place: a.Address, Inputs: terms(r.From), Rule: ruleOf(system, r)}
+			switch same := slices.Equal(texts(value), r.After) || len(r.After)+len(texts(value)) == 0; {
+			case !same:
+				e.others[r.Attribute] = append(e.others[r.Attribute], client.Other{Values: append([]string{}, r.After...), Origin: origin})
+			case e.origins[r.Attribute] == nil:
+				e.origins[r.Attribute] = origin
+			}
 		}
 	}
 }
@@ -187,7 +194,7 @@ func (e *explanation) account(system *mapping.System) (client.Account, bool) {
 		mine = append(mine, jr)
 		if open(j) {
 			shown := JobOf(j)
-			shown.Person, shown.Display = e.row.Key, e.row.Display
+			shown.Person, shown.Display = e.row.Shown(), e.row.Display
 			out.Open = append(out.Open, shown)
 		}
 	}
@@ -273,15 +280,7 @@ func (v *valuer) values() {
 		held, _ := v.object.Get(r.Attribute)
 		v.add(view, r, r.Attribute, slices.Clone(held))
 	}
-	if len(t.Groups) > 0 {
-		var names []string
-		for _, r := range t.Groups {
-			if value, err := view.Eval(r); err == nil {
-				names = append(names, value.All()...)
-			}
-		}
-		v.special(view, t.Groups[0], inside, names)
-	}
+	v.groups(view)
 }
 
 // special explains what is not an attribute; it is left out where nothing is known of it.

@@ -52,7 +52,7 @@ func GuardrailOf(row store.Agent) *linkv1.Guardrail {
 
 // ObstacleOf gives a problem as the API shows it.
 func ObstacleOf(r store.Problem, p store.Person) client.Obstacle {
-	o := client.Obstacle{Person: p.Key, Display: p.Display, System: r.System, Kind: r.Kind, At: r.At.Time(), Retry: r.Retry.Time(), Tries: r.Tries}
+	o := client.Obstacle{Person: p.Shown(), Display: p.Display, System: r.System, Kind: r.Kind, At: r.At.Time(), Retry: r.Retry.Time(), Tries: r.Tries}
 	if f := TroubleOf(r.Fault); f != nil {
 		o.Fault = *f
 	}

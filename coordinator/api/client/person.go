@@ -37,6 +37,13 @@ type Attribute struct {
 	Path   string   `json:"path" doc:"SCIM path"`
 	Values []string `json:"values" doc:"Empty when known to hold nothing"`
 	Origin *Origin  `json:"origin,omitempty" doc:"Where it comes from"`
+	Others []Other  `json:"others,omitempty" doc:"What other records say of it, and what was not taken"`
+}
+
+// An Other is what a record says that another one overrules.
+type Other struct {
+	Values []string `json:"values" doc:"What it says; empty when it knows that there is nothing"`
+	Origin *Origin  `json:"origin" doc:"Where it stands"`
 }
 
 // Origin is a place in a source and the rule that read it.

@@ -71,6 +71,9 @@ func (s *session) person(p client.Person) {
 	t := newTable("ATTRIBUTE", "VALUE", "FROM")
 	for _, a := range p.Attributes {
 		t.row(a.Path, held(a.Values), origin(a.Origin))
+		for _, o := range a.Others {
+			t.row("", held(o.Values), "not taken: "+origin(o.Origin))
+		}
 	}
 	t.print(s, "Nothing is known of this person.")
 	for _, a := range p.Accounts {

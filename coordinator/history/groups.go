@@ -1,0 +1,113 @@
+package history
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+)
+
+// groups explains the memberships: those that are, as far as is known, and
+// those that the rules want besides.
+func (v *valuer) groups(view mapping.View) {
+	t := v.system.Target
+	if len(t.Groups) == 0 {
+		return
+	}
+	var wanted []string
+	for _, r := range t.Groups {
+		if value, err := view.Eval(r); err == nil {
+			wanted = append(wanted, value.All()...)
+		}
+	}
+	held, found := v.memberships(wanted)
+	before := len(v.account.Values)
+	v.special(view, t.Groups[0], inside, held)
+	if len(v.account.Values) == before || v.account.Values[before].Want != nil {
+		return
+	}
+	if v.account.State == "present" && found < len(wanted) && v.person.HasSource {
+		v.account.Values[before].Want = wanted
+	}
+}
+
+// memberships gives the names of the groups that the account is in, and how
+// many of the wanted ones are among them. A system that does not tell of
+// memberships is believed to be as our jobs left it.
+func (v *valuer) memberships(wanted []string) (names []string, found int) {
+	ids, told := v.object.Get(v.system.Target.MemberOf)
+	if !told {
+		names = v.granted()
+		for _, w := range wanted {
+			if slices.ContainsFunc(names, func(n string) bool { return directory.Fold(n) == directory.Fold(w) }) {
+				found++
+			}
+		}
+		return names, found
+	}
+	rows, err := v.tx.Accounts(v.row.Tenant, v.system.Name, ids)
+	if err != nil {
+		return ids, 0
+	}
+	for _, id := range ids {
+		i := slices.IndexFunc(rows, func(a store.Account) bool { return strings.EqualFold(a.ID, id) })
+		if i < 0 {
+			names = append(names, id)
+			continue
+		}
+		known := namesOf(rows[i])
+		name := known[0]
+		for _, w := range wanted {
+			if slices.ContainsFunc(known, func(n string) bool { return directory.Fold(n) == directory.Fold(w) }) {
+				name = w
+				found++
+			}
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names, found
+}
+
+// granted gives the names of the groups that our jobs put the account in and have not taken it out of.
+func (v *valuer) granted() (names []string) {
+	for _, j := range slices.Backward(v.jobs) {
+		if j.job.State != store.JobDone || j.job.Class != "membership" {
+			continue
+		}
+		for _, r := range j.reasons {
+			if r.Attribute != inside {
+				continue
+			}
+			left, err := v.tx.Accounts(v.row.Tenant, v.system.Name, r.Before)
+			if err != nil {
+				continue
+			}
+			for _, group := range left {
+				known := namesOf(group)
+				names = slices.DeleteFunc(names, func(n string) bool {
+					return slices.ContainsFunc(known, func(k string) bool { return directory.Fold(k) == directory.Fold(n) })
+				})
+			}
+			names = append(names, r.After...)
+		}
+	}
+	return names
+}
+
+// namesOf gives the names that a group is known by, the one to show first.
+func namesOf(group store.Account) []string {
+	var names []string
+	if object, err := mapping.ReadObject(group.Object); err == nil {
+		for _, attribute := range []string{"displayName", "cn", "name", "sAMAccountName"} {
+			values, _ := object.Get(attribute)
+			names = append(names, values...)
+		}
+	}
+	if _, name, _, ok := mapping.SplitDN(group.Address); ok {
+		names = append(names, name)
+	}
+	return append(names, group.Address, group.ID)
+}
