@@ -47,7 +47,7 @@ func (tx *Tx) AccountsAfter(tenant, system, id string, limit int) ([]Account, er
 
 // PutAccounts stores accounts, new or changed.
 func (tx *Tx) PutAccounts(rows []Account) error {
-	return insert(tx, "account", accountColumns, `ON CONFLICT DO UPDATE SET class = excluded.class, address = excluded.address,
+	return insert(tx, "account", accountColumns, `ON CONFLICT (tenant, system, id) DO UPDATE SET class = excluded.class, address = excluded.address,
 		match = excluded.match, person = excluded.person, object = excluded.object, changed = excluded.changed,
 		gone = excluded.gone, missing = excluded.missing, seen = excluded.seen`, rows)
 }
@@ -93,7 +93,7 @@ func (tx *Tx) BelieveMissing(tenant, system string, ids []string) error {
 
 // DiscardMissing forgets that accounts of a system were found gone by the cycle, or by any when it is 0.
 func (tx *Tx) DiscardMissing(tenant, system string, cycle int64) (int, error) {
-	return tx.exec("UPDATE account SET missing = 0 WHERE tenant = ? AND system = ? AND missing <> 0 AND (? = 0 OR missing = ?)",
+	return tx.exec("UPDATE account SET missing = 0 WHERE tenant = ? AND system = ? AND missing <> 0 AND (CAST(? AS BIGINT) = 0 OR missing = ?)",
 		tenant, system, cycle, cycle)
 }
 

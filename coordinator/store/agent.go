@@ -106,7 +106,7 @@ func (tx *Tx) SeenAgent(tenant, id string) error {
 
 // TakeBatch notes that a batch of records of an agent's spool is in the store.
 func (tx *Tx) TakeBatch(tenant, id string, batch int64) error {
-	return tx.changed(tx.exec("UPDATE agent SET batch = max(batch, ?) WHERE tenant = ? AND id = ?", batch, tenant, id))
+	return tx.changed(tx.exec("UPDATE agent SET batch = CASE WHEN batch < ? THEN ? ELSE batch END WHERE tenant = ? AND id = ?", batch, batch, tenant, id))
 }
 
 // DisconnectAgent notes that the connection made at since is gone: a later one stays noted.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -64,6 +65,25 @@ func (c *conn) forget() error {
 	}
 	clear(c.stmts)
 	return errors.Join(errs...)
+}
+
+func (c *conn) begin(ctx context.Context, l lock, _ string) error {
+	text := "BEGIN IMMEDIATE"
+	if l == snapshot {
+		text = "BEGIN"
+	}
+	_, err := c.exec(ctx, text, nil)
+	return err
+}
+
+func (c *conn) commit(ctx context.Context) error {
+	_, err := c.exec(ctx, "COMMIT", nil)
+	return err
+}
+
+func (c *conn) rollback(ctx context.Context) error {
+	_, err := c.exec(ctx, "ROLLBACK", nil)
+	return err
 }
 
 func (c *conn) close() error { return errors.Join(c.forget(), c.driver.Close()) }
@@ -142,6 +162,10 @@ func plain(v any) driver.Value {
 		return int64(v)
 	case Instant:
 		return int64(v)
+	case texts:
+		return asJSON(v)
+	case numbers:
+		return asJSON(v)
 	case *string:
 		return *v
 	case *int64:
@@ -154,6 +178,14 @@ func plain(v any) driver.Value {
 		return *v
 	}
 	return v
+}
+
+func asJSON(values any) string {
+	text, err := json.Marshal(values)
+	if err != nil {
+		panic(err) // strings and numbers always have a form
+	}
+	return string(text)
 }
 
 // assign sets what field points at to a column's value. Bytes become the field's own.

@@ -33,7 +33,7 @@ func (c *Cycle) fields() []any {
 
 // PutCycle stores a cycle, new or changed.
 func (tx *Tx) PutCycle(c Cycle) error {
-	return insert(tx, "cycle", cycleColumns, `ON CONFLICT DO UPDATE SET ended = excluded.ended, state = excluded.state, seen = excluded.seen,
+	return insert(tx, "cycle", cycleColumns, `ON CONFLICT (tenant, id) DO UPDATE SET ended = excluded.ended, state = excluded.state, seen = excluded.seen,
 		changed = excluded.changed, deleted = excluded.deleted, rejected = excluded.rejected, reason = excluded.reason`, []Cycle{c})
 }
 
@@ -73,7 +73,7 @@ func (r *Reject) fields() []any {
 // PutRejects stores rejects, each replacing what was said of its place before.
 func (tx *Tx) PutRejects(rows []Reject) error {
 	return insert(tx, "reject", rejectColumns,
-		"ON CONFLICT DO UPDATE SET cycle = excluded.cycle, reason = excluded.reason, object = excluded.object, stays = excluded.stays", rows)
+		"ON CONFLICT (tenant, system, place) DO UPDATE SET cycle = excluded.cycle, reason = excluded.reason, object = excluded.object, stays = excluded.stays", rows)
 }
 
 // Rejects returns up to limit of a system's rejects.

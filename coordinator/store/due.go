@@ -24,14 +24,14 @@ func (tx *Tx) MarkDue(tenant string, at Instant, why string, people []string) er
 		}
 	}
 	tx.raise(&tx.store.Due)
-	return insert(tx, "due", dueColumns, "ON CONFLICT DO UPDATE SET at = excluded.at, why = excluded.why WHERE excluded.at < due.at", rows)
+	return insert(tx, "due", dueColumns, "ON CONFLICT (tenant, person) DO UPDATE SET at = excluded.at, why = excluded.why WHERE excluded.at < due.at", rows)
 }
 
 // MarkAllDue makes every person of a tenant due now, in the order of their keys: a mapping has changed.
 func (tx *Tx) MarkAllDue(tenant, why string) error {
 	tx.raise(&tx.store.Due)
 	_, err := tx.exec(`INSERT INTO due (tenant, person, at, why) SELECT tenant, id, ?, ? FROM person WHERE tenant = ? ORDER BY key
-		ON CONFLICT DO UPDATE SET at = excluded.at, why = excluded.why WHERE excluded.at < due.at`, tx.Now, why, tenant)
+		ON CONFLICT (tenant, person) DO UPDATE SET at = excluded.at, why = excluded.why WHERE excluded.at < due.at`, tx.Now, why, tenant)
 	return err
 }
 
@@ -71,7 +71,7 @@ func (tx *Tx) ReplaceAlarms(tenant string, people []string, alarms []Alarm) erro
 	if _, err := tx.exec("DELETE FROM alarm WHERE tenant = ? AND person IN (SELECT value FROM json_each(?))", tenant, list(people)); err != nil {
 		return err
 	}
-	return insert(tx, "alarm", dueColumns, "ON CONFLICT DO UPDATE SET why = excluded.why", alarms)
+	return insert(tx, "alarm", dueColumns, "ON CONFLICT (tenant, person, at) DO UPDATE SET why = excluded.why", alarms)
 }
 
 // AlarmsOf returns the alarms of people, the earliest first.
@@ -86,7 +86,7 @@ func (tx *Tx) RingAlarms(limit int) (int, error) {
 		return 0, err
 	}
 	tx.raise(&tx.store.Due)
-	if err := insert(tx, "due", dueColumns, "ON CONFLICT DO UPDATE SET at = excluded.at, why = excluded.why WHERE excluded.at < due.at", rang); err != nil {
+	if err := insert(tx, "due", dueColumns, "ON CONFLICT (tenant, person) DO UPDATE SET at = excluded.at, why = excluded.why WHERE excluded.at < due.at", rang); err != nil {
 		return 0, err
 	}
 	last := rang[len(rang)-1].At

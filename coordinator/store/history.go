@@ -37,7 +37,7 @@ func (tx *Tx) AddHistory(rows []History) error {
 // number, the newest first; a number of 0 means from the end.
 func (tx *Tx) HistoryOf(tenant, person string, before int64, limit int) ([]History, error) {
 	return query[History](tx, "SELECT seq, "+historyColumns+` FROM history WHERE tenant = ? AND person <> '' AND person = ?
-		AND (? = 0 OR seq < ?) ORDER BY seq DESC LIMIT ?`, tenant, person, before, before, limit)
+		AND (CAST(? AS BIGINT) = 0 OR seq < ?) ORDER BY seq DESC LIMIT ?`, tenant, person, before, before, limit)
 }
 
 // HistoryAfter returns up to limit entries after the given number, the oldest first.
@@ -47,6 +47,6 @@ func (tx *Tx) HistoryAfter(tenant string, after int64, limit int) ([]History, er
 
 // HistoryBefore returns up to limit entries before the given number, the newest first; 0 means from the end.
 func (tx *Tx) HistoryBefore(tenant string, before int64, limit int) ([]History, error) {
-	return query[History](tx, "SELECT seq, "+historyColumns+` FROM history WHERE (? = 0 OR seq < ?) AND tenant = ?
+	return query[History](tx, "SELECT seq, "+historyColumns+` FROM history WHERE (CAST(? AS BIGINT) = 0 OR seq < ?) AND tenant = ?
 		ORDER BY seq DESC LIMIT ?`, before, before, tenant, limit)
 }

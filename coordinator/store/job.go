@@ -60,6 +60,9 @@ func (j *Job) row() []any {
 
 // ReserveJobs returns the first of n ids for new jobs; they are this transaction's.
 func (tx *Tx) ReserveJobs(n int) (first int64, err error) {
+	if tx.store.Shared() { // other transactions reserve meanwhile
+		return value[int64](tx, "SELECT reserve_jobs(?)", n)
+	}
 	if tx.nextID == 0 {
 		last, err := value[int64](tx, "SELECT seq FROM sqlite_sequence WHERE name = 'job'")
 		if err != nil {
@@ -100,6 +103,9 @@ func (tx *Tx) AddJobs(rows []Job) error {
 	if err := insertFields(tx, "job", jobRow, "", rows, (*Job).row); err != nil {
 		return err
 	}
+	if tx.store.Shared() {
+		return insertFields(tx, "job_work", "tenant, id, work, reasons", "", rows, func(j *Job) []any { return append([]any{&j.Tenant}, j.work()...) })
+	}
 	return insertFields(tx, "job_work", "id, work, reasons", "", rows, (*Job).work)
 }
 
@@ -111,7 +117,7 @@ func (tx *Tx) Jobs(tenant string, ids []int64) ([]Job, error) {
 // ClaimJobs makes up to limit queued jobs of a site sent to an agent and returns them, without reasons, in the order to be sent.
 func (tx *Tx) ClaimJobs(tenant, site, agent string, limit int) ([]Job, error) {
 	jobs, err := query[Job](tx, selectWork+` WHERE tenant = ? AND site = ? AND state = 'queued' AND ended = 0
-		AND not_before <= ? ORDER BY priority DESC, id LIMIT ?`, tenant, site, tx.Now, limit)
+		AND not_before <= ? ORDER BY priority DESC, id LIMIT ?`+tx.store.claim(), tenant, site, tx.Now, limit)
 	if err != nil || len(jobs) == 0 {
 		return nil, err
 	}
@@ -130,7 +136,7 @@ func (tx *Tx) NextQueued(tenant, site string) (Instant, error) {
 	if err != nil || now != 0 {
 		return now, err
 	}
-	return value[Instant](tx, "SELECT max(1, min(not_before)) FROM job WHERE tenant = ? AND site = ? AND state = 'queued' AND ended = 0 HAVING count(*) > 0", tenant, site)
+	return value[Instant](tx, "SELECT CASE WHEN min(not_before) < 1 THEN 1 ELSE min(not_before) END FROM job WHERE tenant = ? AND site = ? AND state = 'queued' AND ended = 0 HAVING count(*) > 0", tenant, site)
 }
 
 // SentJobs returns up to limit jobs with ids after the given one that were sent to an agent and have not ended, without reasons, in the order of ids.
@@ -142,8 +148,8 @@ func (tx *Tx) SentJobs(tenant, agent string, after int64, limit int) ([]Job, err
 // RequeueJobs makes sent jobs of an agent queued again, not to be sent before an instant.
 func (tx *Tx) RequeueJobs(tenant, agent string, ids []int64, notBefore Instant) (int, error) {
 	tx.raise(&tx.store.Jobs)
-	return tx.exec(`UPDATE job SET state = 'queued', agent = '', sent = 0, not_before = max(not_before, ?)
-		WHERE id IN (SELECT value FROM json_each(?)) AND tenant = ? AND agent = ? AND state = 'sent'`, notBefore, list(ids), tenant, agent)
+	return tx.exec(`UPDATE job SET state = 'queued', agent = '', sent = 0, not_before = CASE WHEN not_before < ? THEN ? ELSE not_before END
+		WHERE id IN (SELECT value FROM json_each(?)) AND tenant = ? AND agent = ? AND state = 'sent'`, notBefore, notBefore, list(ids), tenant, agent)
 }
 
 // RequeueAgent makes everything that was sent to an agent queued again: it will not come back.

@@ -26,7 +26,7 @@ func (tx *Tx) AllNames(tenant, system string) ([]Name, error) {
 
 // PutNames stores names; each takes the value over from whoever held it.
 func (tx *Tx) PutNames(rows []Name) error {
-	return insert(tx, "name", nameColumns, "ON CONFLICT DO UPDATE SET holder = excluded.holder WHERE holder <> excluded.holder", rows)
+	return insert(tx, "name", nameColumns, "ON CONFLICT (tenant, system, attribute, value) DO UPDATE SET holder = excluded.holder WHERE name.holder <> excluded.holder", rows)
 }
 
 // RemoveNames frees names, each only if it is the holder's still.

@@ -75,7 +75,7 @@ func (tx *Tx) ApproveJobs(ids []int64, notAfter map[int64]Instant) error {
 // raiseFences gives a job and those that follow it in its chain fences above
 // that of every job there is, because some of these have passed it by.
 func (tx *Tx) raiseFences(id int64) error {
-	chain, err := column[int64](tx, `WITH RECURSIVE follow(id) AS (SELECT ? UNION SELECT j.id FROM job j JOIN follow f ON j.after = f.id AND j.after <> 0 WHERE j.state = 'waiting')
+	chain, err := column[int64](tx, `WITH RECURSIVE follow(id) AS (SELECT CAST(? AS BIGINT) UNION SELECT j.id FROM job j JOIN follow f ON j.after = f.id AND j.after <> 0 WHERE j.state = 'waiting')
 		SELECT id FROM follow ORDER BY id`, id)
 	if err != nil {
 		return err
@@ -88,6 +88,9 @@ func (tx *Tx) raiseFences(id int64) error {
 		if _, err := tx.exec("UPDATE job SET fence = ? WHERE id = ?", fence+int64(i), id); err != nil {
 			return err
 		}
+	}
+	if tx.store.Shared() {
+		return nil
 	}
 	_, err = tx.exec("UPDATE sqlite_sequence SET seq = ? WHERE name = 'job'", fence+int64(len(chain))-1)
 	return err
@@ -124,7 +127,7 @@ func (t *TakingJob) fields() []any { return []any{&t.ID, &t.Tenant, &t.System, &
 // TakingJobs returns the latest jobs of the given classes made since an instant
 // that are not held or dropped, in the order of ids: at most limit.
 func (tx *Tx) TakingJobs(since Instant, classes []string, limit int) ([]TakingJob, error) {
-	return query[TakingJob](tx, `SELECT id, tenant, system, class, made FROM (SELECT id, tenant, system, class, made, state FROM job ORDER BY id DESC LIMIT ?)
+	return query[TakingJob](tx, `SELECT id, tenant, system, class, made FROM (SELECT id, tenant, system, class, made, state FROM job ORDER BY id DESC LIMIT ?) AS latest
 		WHERE made >= ? AND state IN ('queued','waiting','sent','done','failed') AND class IN (SELECT value FROM json_each(?)) ORDER BY id`,
 		limit, since, list(classes))
 }

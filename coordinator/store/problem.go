@@ -21,7 +21,7 @@ func (p *Problem) fields() []any {
 
 // PutProblems stores problems, each replacing that of its person and system.
 func (tx *Tx) PutProblems(rows []Problem) error {
-	return insert(tx, "problem", problemColumns, `ON CONFLICT DO UPDATE SET at = excluded.at, kind = excluded.kind, fault = excluded.fault,
+	return insert(tx, "problem", problemColumns, `ON CONFLICT (tenant, person, system) DO UPDATE SET at = excluded.at, kind = excluded.kind, fault = excluded.fault,
 		retry = excluded.retry, tries = excluded.tries`, rows)
 }
 

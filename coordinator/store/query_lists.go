@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 )
@@ -109,9 +110,9 @@ func (c *Count) fields() []any { return []any{&c.Name, &c.N} }
 
 // AccountCounts returns how many accounts exist in each system.
 func (tx *Tx) AccountCounts(tenant string) ([]Count, error) {
-	return query[Count](tx, `SELECT system, sum(n) FROM (
+	return query[Count](tx, `SELECT system, CAST(sum(n) AS BIGINT) FROM (
 		SELECT system, count(*) AS n FROM account WHERE tenant = ? GROUP BY system
-		UNION ALL SELECT system, -count(*) FROM account WHERE tenant = ? AND gone <> 0 GROUP BY system) GROUP BY system`, tenant, tenant)
+		UNION ALL SELECT system, -count(*) FROM account WHERE tenant = ? AND gone <> 0 GROUP BY system) AS counts GROUP BY system`, tenant, tenant)
 }
 
 // OpenJobCounts returns how many jobs that have not ended are in each state;
@@ -149,16 +150,18 @@ func (tx *Tx) JobsOfPerson(tenant, person string, limit int) ([]Job, error) {
 
 // WrittenServers returns the server that each of a person's done jobs wrote to, as its history tells.
 func (tx *Tx) WrittenServers(tenant, person string) (map[int64]string, error) {
-	type pair struct {
-		job    int64
-		server string
+	type entry struct {
+		job  int64
+		body []byte
 	}
-	pairs, err := queryAny(tx, func(scan scan, p *pair) error { return scan(&p.job, &p.server) },
-		`SELECT job, json_extract(body, '$.server') FROM history WHERE tenant = ? AND person <> '' AND person = ? AND job <> 0
-		AND json_valid(body) AND json_extract(body, '$.server') <> ''`, tenant, person)
-	out := make(map[int64]string, len(pairs))
-	for _, p := range pairs {
-		out[p.job] = p.server
+	entries, err := queryAny(tx, func(scan scan, e *entry) error { return scan(&e.job, &e.body) },
+		"SELECT job, body FROM history WHERE tenant = ? AND person <> '' AND person = ? AND job <> 0 AND body IS NOT NULL ORDER BY seq", tenant, person)
+	out := map[int64]string{}
+	for _, e := range entries {
+		var told struct{ Server string }
+		if json.Unmarshal(e.body, &told) == nil && told.Server != "" { // bodies of other kinds say nothing of a server
+			out[e.job] = told.Server
+		}
 	}
 	return out, err
 }

@@ -37,7 +37,7 @@ func (tx *Tx) ApplySystem(s System) (revision int64, err error) {
 		return 0, err
 	}
 	s.Revision, s.Applied = last+1, tx.Now
-	return s.Revision, insert(tx, "system", systemColumns, `ON CONFLICT DO UPDATE SET site = excluded.site, connector = excluded.connector,
+	return s.Revision, insert(tx, "system", systemColumns, `ON CONFLICT (tenant, name) DO UPDATE SET site = excluded.site, connector = excluded.connector,
 		revision = excluded.revision, document = excluded.document, applied = excluded.applied`, []System{s})
 }
 

@@ -76,7 +76,7 @@ func (t *APIToken) fields() []any {
 // PutAPIToken stores a token, replacing one with its id.
 func (tx *Tx) PutAPIToken(t APIToken) error {
 	return insert(tx, "api_token", apiTokenColumns,
-		"ON CONFLICT DO UPDATE SET secret = excluded.secret, name = excluded.name, made = excluded.made, used = excluded.used", []APIToken{t})
+		"ON CONFLICT (tenant, id) DO UPDATE SET secret = excluded.secret, name = excluded.name, made = excluded.made, used = excluded.used", []APIToken{t})
 }
 
 // APIToken returns the token with the id, of whatever tenant, or [ErrNone].

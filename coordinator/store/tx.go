@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 )
@@ -14,7 +13,7 @@ type Tx struct {
 
 	store  *Store
 	ctx    context.Context // of the transaction, which outlives no call
-	conn   *conn
+	conn   session
 	raised []*Signal
 	nextID int64 // of jobs; 0 until asked for
 }
@@ -91,6 +90,9 @@ func insert[T any, P row[T]](tx *Tx, table, columns, tail string, rows []T) erro
 
 // insertFields is insert for some of the fields of rows.
 func insertFields[T any](tx *Tx, table, columns, tail string, rows []T, fields func(*T) []any) error {
+	if tx.store.Shared() {
+		return insertArrays(tx, table, columns, tail, rows, fields)
+	}
 	width := strings.Count(columns, ",") + 1
 	args := make([]any, 0, min(len(rows), 64)*width)
 	for len(rows) > 0 {
@@ -120,10 +122,18 @@ func insertSQL(table, columns, tail string, width, rows int) string {
 
 // list makes values into the argument of "IN (SELECT value FROM json_each(?))":
 // one prepared statement whatever their number.
-func list[T string | int64](values []T) string {
-	text, err := json.Marshal(values)
-	if err != nil {
-		panic(err) // strings and numbers always have a form
+func list[T string | int64](values []T) any {
+	switch v := any(values).(type) {
+	case []string:
+		return texts(v)
+	case []int64:
+		return numbers(v)
 	}
-	return string(text)
+	panic("no list")
 }
+
+// texts and numbers are arguments of json_each, as JSON in SQLite and as an array in PostgreSQL.
+type (
+	texts   []string
+	numbers []int64
+)
