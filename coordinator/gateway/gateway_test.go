@@ -31,6 +31,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/plan"
 	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	"github.com/drawbridge-id/drawbridge/coordinator/store/storetest"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	"github.com/drawbridge-id/drawbridge/proto/identity"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -58,6 +59,7 @@ source:
 type bench struct {
 	t         testing.TB
 	dir       string
+	database  string
 	store     *store.Store
 	enrolment *enroll.Service
 	gateway   *gateway.Gateway
@@ -67,7 +69,7 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	b := &bench{t: t, dir: t.TempDir()}
+	b := &bench{t: t, dir: t.TempDir(), database: storetest.Name(t)}
 	b.start()
 	t.Cleanup(func() { b.stop() })
 	return b
@@ -76,7 +78,7 @@ func newBench(t testing.TB) *bench {
 func (b *bench) start() {
 	b.t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	st, err := store.Open(context.Background(), filepath.Join(b.dir, "coordinator.db"))
+	st, err := store.Open(context.Background(), b.database)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
 	"github.com/drawbridge-id/drawbridge/coordinator/plan"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	"github.com/drawbridge-id/drawbridge/coordinator/store/storetest"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
@@ -61,15 +61,7 @@ type bench struct {
 
 func newBench(t testing.TB, documents ...string) *bench {
 	t.Helper()
-	st, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "coordinator.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	st := storetest.Open(t)
 	b := &bench{t: t, Intake: &intake.Intake{Store: st, Systems: plan.NewSystems(), Log: slog.New(slog.DiscardHandler)}}
 	if documents == nil {
 		documents = []string{hrDocument, adDocument}
@@ -78,7 +70,11 @@ func newBench(t testing.TB, documents ...string) *bench {
 		b.applyDocument(d)
 	}
 	b.write(func(tx *store.Tx) error { // ids of reads begin behind the cycles that tests make up
-		return tx.AddJobs([]store.Job{{ID: 1000, Tenant: tenant, State: store.JobDone}})
+		first, err := tx.ReserveJobs(1000)
+		if err != nil {
+			return err
+		}
+		return tx.AddJobs([]store.Job{{ID: first + 999, Tenant: tenant, State: store.JobDone}})
 	})
 	return b
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
 	"github.com/drawbridge-id/drawbridge/coordinator/plan"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	"github.com/drawbridge-id/drawbridge/coordinator/store/storetest"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
@@ -52,15 +52,7 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	st, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "coordinator.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	st := storetest.Open(t)
 	systems, log := plan.NewSystems(), slog.New(slog.DiscardHandler)
 	b := &bench{t: t, Queue: &jobs.Queue{Store: st, Systems: systems, Log: log, Intake: &intake.Intake{Store: st, Systems: systems, Log: log}}}
 	b.write(func(tx *store.Tx) error {

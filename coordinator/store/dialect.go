@@ -92,7 +92,7 @@ func clean(s string) string {
 // insertArrays writes rows in one statement whose arguments are the columns.
 // Rows that an upsert would meet twice go into a statement after the first,
 // as they would one by one.
-func insertArrays[T any, P row[T]](tx *Tx, table, columns, tail string, rows []T, fields func(*T) []any) error {
+func insertArrays[T any](tx *Tx, table, columns, tail string, rows []T, fields func(*T) []any) error {
 	key := keyOf(columns, tail)
 	for len(rows) > 0 {
 		var later []T

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
+	gooselock "github.com/pressly/goose/v3/lock"
 )
 
 // The schema of each database, one file for each step. Steps have the same
@@ -33,7 +33,7 @@ func migrateFile(ctx context.Context, dsn string) (err error) {
 func migrateServer(ctx context.Context, config *pgx.ConnConfig) (err error) {
 	db := stdlib.OpenDB(*config)
 	defer func() { err = errors.Join(err, db.Close()) }()
-	locker, err := lock.NewPostgresSessionLocker()
+	locker, err := gooselock.NewPostgresSessionLocker()
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,14 +26,16 @@ type news struct {
 	me    string
 	tell  chan *Signal
 	end   context.CancelFunc
-	done  chan struct{} // closed twice over: both loops send
+	heard chan struct{} // closed once it has tried to listen
+	done  chan struct{} // each of the two loops sends when it ends
 }
 
 func listen(s *Store, pool *pgxpool.Pool) *news {
 	ctx, end := context.WithCancel(context.Background())
-	n := &news{store: s, pool: pool, me: rand.Text(), tell: make(chan *Signal, 64), end: end, done: make(chan struct{}, 2)}
+	n := &news{store: s, pool: pool, me: rand.Text(), tell: make(chan *Signal, 64), end: end, heard: make(chan struct{}), done: make(chan struct{}, 2)}
 	go n.hear(ctx)
 	go n.say(ctx)
+	<-n.heard
 	return n
 }
 
@@ -91,8 +94,10 @@ func (n *news) say(ctx context.Context) {
 
 func (n *news) hear(ctx context.Context) {
 	defer func() { n.done <- struct{}{} }()
-	for ctx.Err() == nil {
-		n.hearOnce(ctx)
+	first := sync.OnceFunc(func() { close(n.heard) })
+	for again := false; ctx.Err() == nil; again = true {
+		n.hearOnce(ctx, first, again)
+		first()
 		timer := time.NewTimer(time.Second)
 		select {
 		case <-ctx.Done():
@@ -102,9 +107,10 @@ func (n *news) hear(ctx context.Context) {
 	}
 }
 
-// hearOnce listens until the connection breaks. Whoever waits is woken when it
-// begins, because something may have been told before.
-func (n *news) hearOnce(ctx context.Context) {
+// hearOnce listens until the connection breaks, and calls ready once it does.
+// When it listens again whoever waits is woken: something may have been told
+// meanwhile.
+func (n *news) hearOnce(ctx context.Context, ready func(), again bool) {
 	c, err := n.pool.Acquire(ctx)
 	if err != nil {
 		return
@@ -118,9 +124,12 @@ func (n *news) hearOnce(ctx context.Context) {
 	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 		return
 	}
+	ready()
 	names := n.names()
 	for _, sig := range names {
-		sig.Raise()
+		if again {
+			sig.Raise()
+		}
 	}
 	for {
 		note, err := conn.WaitForNotification(ctx)

@@ -147,4 +147,3 @@ func (f *file) close() error {
 	}
 	return errors.Join(errs...)
 }
-

@@ -12,12 +12,15 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	"github.com/drawbridge-id/drawbridge/coordinator/store/storetest"
+	"github.com/drawbridge-id/drawbridge/plugins/sql/postgres"
 )
 
 // tenant is the one of all tests.
@@ -32,16 +35,41 @@ func open(t testing.TB, path string) *store.Store {
 	return s
 }
 
-// newStore opens a new store for the length of the test.
-func newStore(t testing.TB) *store.Store {
+// both runs a test on a new store of each kind.
+func both(t *testing.T, test func(t *testing.T, s *store.Store)) {
 	t.Helper()
-	s := open(t, filepath.Join(t.TempDir(), "coordinator.db"))
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, storetest.OpenAs(t, filepath.Join(t.TempDir(), "coordinator.db")))
 	})
-	return s
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, storetest.OpenAs(t, storetest.Database(t, server(t))))
+	})
+}
+
+var rig struct {
+	once   sync.Once
+	server *postgres.Server
+	err    error
+}
+
+// server is the address of the PostgreSQL server of all tests.
+func server(t testing.TB) string {
+	t.Helper()
+	if given := os.Getenv("TEST_POSTGRES"); given != "" {
+		return given
+	}
+	rig.once.Do(func() { rig.server, rig.err = postgres.Start(context.Background()) })
+	required := os.Getenv("CI") == "true" || strings.Contains(os.Getenv("TEST_REQUIRE"), "postgresql")
+	if errors.Is(rig.err, postgres.ErrNotInstalled) && !required {
+		t.Skipf("LEFT OUT: postgresql: %v", rig.err)
+	}
+	if rig.err != nil {
+		t.Fatal(rig.err)
+	}
+	return rig.server.URL("postgres")
 }
 
 func write(t testing.TB, s *store.Store, do func(*store.Tx) error) {
@@ -108,77 +136,77 @@ func TestOpen_newerIsLeftAlone(t *testing.T) {
 
 // A transaction that ends with an error, or in a panic, leaves nothing and does not block the next.
 func TestWrite_allOrNothing(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
-	boom := errors.New("boom")
-	err := s.Write(context.Background(), func(tx *store.Tx) error {
-		if err := tx.PutTenant("one"); err != nil {
-			return err
-		}
-		return boom
-	})
-	if !errors.Is(err, boom) {
-		t.Errorf("Write = %v; want the function's error", err)
-	}
-	func() {
-		defer func() { _ = recover() }()
-		_ = s.Write(context.Background(), func(tx *store.Tx) error {
-			if err := tx.PutTenant("two"); err != nil {
+	both(t, func(t *testing.T, s *store.Store) {
+		boom := errors.New("boom")
+		err := s.Write(context.Background(), func(tx *store.Tx) error {
+			if err := tx.PutTenant("one"); err != nil {
 				return err
 			}
-			panic("no")
+			return boom
 		})
-	}()
-	write(t, s, func(tx *store.Tx) error {
-		got, err := tx.Tenants()
-		if len(got) != 0 {
-			t.Errorf("tenants after two broken transactions = %v; want none", got)
+		if !errors.Is(err, boom) {
+			t.Errorf("Write = %v; want the function's error", err)
 		}
-		return err
+		func() {
+			defer func() { _ = recover() }()
+			_ = s.Write(context.Background(), func(tx *store.Tx) error {
+				if err := tx.PutTenant("two"); err != nil {
+					return err
+				}
+				panic("no")
+			})
+		}()
+		write(t, s, func(tx *store.Tx) error {
+			got, err := tx.Tenants()
+			if len(got) != 0 {
+				t.Errorf("tenants after two broken transactions = %v; want none", got)
+			}
+			return err
+		})
 	})
 }
 
 // Read sees the snapshot of its beginning, does not wait for the writer, and cannot write.
 func TestRead_snapshot(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
-	write(t, s, func(tx *store.Tx) error {
-		read(t, s, func(in *store.Tx) error {
-			before, err := in.Tenants()
-			if err != nil || len(before) != 0 {
-				t.Errorf("tenants before the commit = %v, %v; want none", before, err)
-			}
-			if err := in.PutTenant("x"); err == nil {
-				t.Error("a reading transaction wrote")
-			}
-			return nil
+	both(t, func(t *testing.T, s *store.Store) {
+		write(t, s, func(tx *store.Tx) error {
+			read(t, s, func(in *store.Tx) error {
+				before, err := in.Tenants()
+				if err != nil || len(before) != 0 {
+					t.Errorf("tenants before the commit = %v, %v; want none", before, err)
+				}
+				if err := in.PutTenant("x"); err == nil {
+					t.Error("a reading transaction wrote")
+				}
+				return nil
+			})
+			return tx.PutTenant("one")
 		})
-		return tx.PutTenant("one")
 	})
 }
 
 // A signal is raised after the commit, and not by a transaction that left nothing.
 func TestWrite_signals(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
-	woken := s.Due.Next()
-	_ = s.Write(context.Background(), func(tx *store.Tx) error {
-		if err := tx.MarkDue(tenant, tx.Now, "test", []string{"p"}); err != nil {
-			t.Error(err)
+	both(t, func(t *testing.T, s *store.Store) {
+		woken := s.Due.Next()
+		_ = s.Write(context.Background(), func(tx *store.Tx) error {
+			if err := tx.MarkDue(tenant, tx.Now, "test", []string{"p"}); err != nil {
+				t.Error(err)
+			}
+			return errors.New("not today")
+		})
+		select {
+		case <-woken:
+			t.Error("signalled without a commit")
+		default:
 		}
-		return errors.New("not today")
+		write(t, s, func(tx *store.Tx) error { return tx.MarkDue(tenant, tx.Now, "test", []string{"p"}) })
+		select {
+		case <-woken:
+		case <-time.After(10 * time.Second):
+			t.Error("not signalled after the commit")
+		}
 	})
-	select {
-	case <-woken:
-		t.Error("signalled without a commit")
-	default:
-	}
-	write(t, s, func(tx *store.Tx) error { return tx.MarkDue(tenant, tx.Now, "test", []string{"p"}) })
-	select {
-	case <-woken:
-	case <-time.After(10 * time.Second):
-		t.Error("not signalled after the commit")
-	}
 }
 
 // childPath makes this test binary the child of TestStore_killed.
@@ -188,7 +216,13 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(childPath); path != "" {
 		writeForever(path)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if rig.server != nil {
+		if err := rig.server.Remove(); err != nil {
+			fmt.Println(err)
+		}
+	}
+	os.Exit(code)
 }
 
 // writeForever writes, in each transaction, one row into each of three tables,
@@ -276,58 +310,58 @@ func TestStore_killed(t *testing.T) {
 
 // Every column of every table comes back as it was written.
 func TestRows_roundTrip(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
-	var (
-		token   = store.JoinToken{tenant, "ab", []byte{1}, "hq", 2, 3, 4, "h"}
-		api     = store.APIToken{tenant, "cd", []byte{2}, "me", 5, 6}
-		agent   = store.Agent{tenant, "a1", "hq", "h", "1.0.0", "linux/amd64", 1, "ff", 2, "s", 6, 3, 4, 5, "[]", 7, "r", 8, `{"b":2}`, 9, `{"mode":"enforce"}`}
-		system  = store.System{tenant, "hr", "hq", "csv", 1, "system: hr", 0, []byte{3}, 0, `{"a":1}`, 9, 1, 1}
-		cycle   = store.Cycle{tenant, 7, "hr", "schedule", 1, 2, store.CycleHeld, 3, 4, 5, 6, "why"}
-		reject  = store.Reject{tenant, "hr", "line 3", 7, "bad", "id", true}
-		person  = store.Person{tenant, "p1", "k1", "Zoë", `{"a":"b"}`, 1, 2, "K1"}
-		account = store.Account{tenant, "ad", "guid", "user", "CN=x", "m", "p1", []byte{1, 0, 2}, 3, 4, 5, 6}
-		name    = store.Name{tenant, "ad", "sAMAccountName", "x", "p1"}
-		due     = store.Due{tenant, "p1", 1, "why"}
-		alarm   = store.Alarm{tenant, "p1", 2, "start"}
-		waiting = store.Waiting{tenant, "ad", "k2", "p1"}
-		problem = store.Problem{tenant, "p1", "ad", 1, "invalid", "{}", 2, 3}
-		job     = store.Job{9, tenant, "hq", "ad", "guid", "p1", 7, "create", store.JobSent, 8, 1, 2, 3, "a1", []byte{5}, `[1]`, 4, 5, 6, "DONE", "{}", true, 77}
-		history = store.History{1, tenant, 2, "written", "ad", "p1", "guid", 9, "made", []byte(`{"a":1}`)}
-	)
-	write(t, s, func(tx *store.Tx) error {
-		_, err := tx.ApplySystem(system)
-		return errors.Join(err, tx.AddJoinToken(token), tx.PutAPIToken(api), tx.AddAgent(agent), tx.PutCycle(cycle),
-			tx.SetSchema(tenant, "hr", []byte{3}), tx.SetHealth(tenant, "hr", `{"a":1}`),
-			tx.PutRejects([]store.Reject{reject}), tx.PutPeople([]store.Person{person}), tx.PutAccounts([]store.Account{account}),
-			tx.PutNames([]store.Name{name}), tx.MarkDue(tenant, 1, "why", []string{"p1"}), tx.ReplaceAlarms(tenant, []string{"p1"}, []store.Alarm{alarm}),
-			tx.ReplaceWaiting(tenant, []string{"p1"}, []store.Waiting{waiting}), tx.PutProblems([]store.Problem{problem}),
-			tx.AddJobs([]store.Job{job}), tx.AddHistory([]store.History{history}))
-	})
-	read(t, s, func(tx *store.Tx) error {
-		same(t, token)(tx.JoinToken("ab"))
-		same(t, api)(tx.APIToken("cd"))
-		same(t, agent)(tx.Agent(tenant, "a1"))
-		got, err := tx.System(tenant, "hr")
-		if got.Applied == 0 || got.SchemaAt == 0 {
-			t.Errorf("system applied %v, schema at %v; want instants", got.Applied, got.SchemaAt)
-		}
-		got.Applied, got.SchemaAt = 0, 0
-		same(t, system)(got, err)
-		same(t, cycle)(tx.Cycle(tenant, 7))
-		same(t, []store.Reject{reject})(tx.Rejects(tenant, "hr", 9))
-		same(t, []store.Person{person})(tx.People(tenant, []string{"p1", "<&\"'>"}))
-		same(t, []store.Person{person})(tx.PeopleByKey(tenant, []string{"k1"}))
-		same(t, []store.Account{account})(tx.Accounts(tenant, "ad", []string{"guid"}))
-		same(t, []store.Account{account})(tx.AccountsOf(tenant, []string{"p1"}))
-		same(t, []store.Name{name})(tx.Names(tenant, "ad", "sAMAccountName", []string{"x"}))
-		same(t, []store.Due{due})(tx.DuePeople(9))
-		same(t, []store.Alarm{alarm})(tx.AlarmsOf(tenant, []string{"p1"}))
-		same(t, []store.Waiting{waiting})(tx.WaitsOf(tenant, "p1"))
-		same(t, []store.Problem{problem})(tx.Problems(tenant, 9))
-		same(t, []store.Job{job})(tx.JobsOfPerson(tenant, "p1", 9))
-		same(t, []store.History{history})(tx.HistoryOf(tenant, "p1", 0, 9))
-		return nil
+	both(t, func(t *testing.T, s *store.Store) {
+		var (
+			token   = store.JoinToken{tenant, "ab", []byte{1}, "hq", 2, 3, 4, "h"}
+			api     = store.APIToken{tenant, "cd", []byte{2}, "me", 5, 6}
+			agent   = store.Agent{tenant, "a1", "hq", "h", "1.0.0", "linux/amd64", 1, "ff", 2, "s", 6, 3, 4, 5, "[]", 7, "r", 8, `{"b":2}`, 9, `{"mode":"enforce"}`}
+			system  = store.System{tenant, "hr", "hq", "csv", 1, "system: hr", 0, []byte{3}, 0, `{"a":1}`, 9, 1, 1}
+			cycle   = store.Cycle{tenant, 7, "hr", "schedule", 1, 2, store.CycleHeld, 3, 4, 5, 6, "why"}
+			reject  = store.Reject{tenant, "hr", "line 3", 7, "bad", "id", true}
+			person  = store.Person{tenant, "p1", "k1", "Zoë", `{"a":"b"}`, 1, 2, "K1"}
+			account = store.Account{tenant, "ad", "guid", "user", "CN=x", "m", "p1", []byte{1, 0, 2}, 3, 4, 5, 6}
+			name    = store.Name{tenant, "ad", "sAMAccountName", "x", "p1"}
+			due     = store.Due{tenant, "p1", 1, "why"}
+			alarm   = store.Alarm{tenant, "p1", 2, "start"}
+			waiting = store.Waiting{tenant, "ad", "k2", "p1"}
+			problem = store.Problem{tenant, "p1", "ad", 1, "invalid", "{}", 2, 3}
+			job     = store.Job{9, tenant, "hq", "ad", "guid", "p1", 7, "create", store.JobSent, 8, 1, 2, 3, "a1", []byte{5}, `[1]`, 4, 5, 6, "DONE", "{}", true, 77}
+			history = store.History{1, tenant, 2, "written", "ad", "p1", "guid", 9, "made", []byte(`{"a":1}`)}
+		)
+		write(t, s, func(tx *store.Tx) error {
+			_, err := tx.ApplySystem(system)
+			return errors.Join(err, tx.AddJoinToken(token), tx.PutAPIToken(api), tx.AddAgent(agent), tx.PutCycle(cycle),
+				tx.SetSchema(tenant, "hr", []byte{3}), tx.SetHealth(tenant, "hr", `{"a":1}`),
+				tx.PutRejects([]store.Reject{reject}), tx.PutPeople([]store.Person{person}), tx.PutAccounts([]store.Account{account}),
+				tx.PutNames([]store.Name{name}), tx.MarkDue(tenant, 1, "why", []string{"p1"}), tx.ReplaceAlarms(tenant, []string{"p1"}, []store.Alarm{alarm}),
+				tx.ReplaceWaiting(tenant, []string{"p1"}, []store.Waiting{waiting}), tx.PutProblems([]store.Problem{problem}),
+				tx.AddJobs([]store.Job{job}), tx.AddHistory([]store.History{history}))
+		})
+		read(t, s, func(tx *store.Tx) error {
+			same(t, token)(tx.JoinToken("ab"))
+			same(t, api)(tx.APIToken("cd"))
+			same(t, agent)(tx.Agent(tenant, "a1"))
+			got, err := tx.System(tenant, "hr")
+			if got.Applied == 0 || got.SchemaAt == 0 {
+				t.Errorf("system applied %v, schema at %v; want instants", got.Applied, got.SchemaAt)
+			}
+			got.Applied, got.SchemaAt = 0, 0
+			same(t, system)(got, err)
+			same(t, cycle)(tx.Cycle(tenant, 7))
+			same(t, []store.Reject{reject})(tx.Rejects(tenant, "hr", 9))
+			same(t, []store.Person{person})(tx.People(tenant, []string{"p1", "<&\"'>"}))
+			same(t, []store.Person{person})(tx.PeopleByKey(tenant, []string{"k1"}))
+			same(t, []store.Account{account})(tx.Accounts(tenant, "ad", []string{"guid"}))
+			same(t, []store.Account{account})(tx.AccountsOf(tenant, []string{"p1"}))
+			same(t, []store.Name{name})(tx.Names(tenant, "ad", "sAMAccountName", []string{"x"}))
+			same(t, []store.Due{due})(tx.DuePeople(9))
+			same(t, []store.Alarm{alarm})(tx.AlarmsOf(tenant, []string{"p1"}))
+			same(t, []store.Waiting{waiting})(tx.WaitsOf(tenant, "p1"))
+			same(t, []store.Problem{problem})(tx.Problems(tenant, 9))
+			same(t, []store.Job{job})(tx.JobsOfPerson(tenant, "p1", 9))
+			same(t, []store.History{history})(tx.HistoryOf(tenant, "p1", 0, 9))
+			return nil
+		})
 	})
 }
 
