@@ -19,6 +19,7 @@ type class struct {
 	dialect dialect
 	columns []*column // in ascending order of name
 	key     *column
+	written []*column // of the table that is written; see writing
 }
 
 // A column is one of a table or query, or a list.
@@ -30,6 +31,17 @@ type column struct {
 	zone    *time.Location
 	dialect string
 	list    *ListSettings
+
+	held    *column // of a state: the column that holds it
+	on, off string
+}
+
+// stored is the column's name in the database.
+func (c *column) stored() string {
+	if c.held != nil {
+		return c.held.name
+	}
+	return c.name
 }
 
 // source is what is selected from.
@@ -82,7 +94,32 @@ func (s *System) describe(ctx context.Context, name string) (*class, error) {
 		col.kind = declared(word, col.kind)
 	}
 	c.key = c.column(c.Key)
-	return c, nil
+	return c, c.addEnabled()
+}
+
+// enabledName is what the contract's users call the state.
+const enabledName = "enabled"
+
+// addEnabled shows the column of the state under the name that mappings use.
+func (c *class) addEnabled() error {
+	e := c.Enabled
+	if e.Column == "" {
+		return nil
+	}
+	held := c.column(e.Column)
+	if held == nil {
+		return c.missing(e.Column, "enabled.column")
+	}
+	col := &column{name: enabledName, kind: state, native: held.native, dialect: held.dialect, held: held, on: e.On, off: e.Off}
+	for _, value := range []string{e.On, e.Off} {
+		if _, err := held.arg(value); err != nil {
+			return sdk.Invalid(err.Error(), `Correct "on" and "off" of "enabled".`).On(c.place()).At(held.name)
+		}
+	}
+	c.columns = slices.DeleteFunc(c.columns, func(have *column) bool { return strings.EqualFold(have.name, enabledName) })
+	at, _ := slices.BinarySearchFunc(c.columns, col.name, func(have *column, name string) int { return cmp.Compare(have.name, name) })
+	c.columns = slices.Insert(c.columns, at, col)
+	return nil
 }
 
 func (c *class) missing(name, setting string) error {

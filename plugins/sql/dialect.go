@@ -37,23 +37,46 @@ type dialect struct {
 	kind map[string]kind
 	// day makes a date of a literal.
 	day string
+	// exact is a column as text that compares by the character.
+	exact string
+	// lock follows a SELECT whose rows are kept from others, or the table of it.
+	lock, lockTable string
+	// key is how the key is told that the database gave.
+	key generated
+	// call is a procedure and its parameters.
+	call string
 }
+
+// generated is how a database tells the key that it gave a new row.
+type generated int
+
+const (
+	asked     generated = iota // by looking for the anchor
+	returning                  // INSERT … RETURNING
+	output                     // INSERT … OUTPUT
+	last                       // with the answer to the INSERT
+)
 
 func dialects() map[string]dialect {
 	same := func(s string) string { return s }
 	return map[string]dialect{
 		"postgresql": {name: "postgresql", connect: connectPostgres, open: '"', close: '"', mark: "$", fold: strings.ToLower, day: "CAST(%s AS date)",
+			exact: "CAST(%s AS text)", lock: " FOR UPDATE", key: returning, call: "CALL %s(%s)",
 			begin: []string{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}, end: "ROLLBACK"},
 		"mysql": {name: "mysql", connect: connectMySQL, open: '`', close: '`', mark: "?", fold: same, day: "CAST(%s AS DATE)",
+			exact: "CAST(CONVERT(%s USING utf8mb4) AS BINARY)", lock: " FOR UPDATE", key: last, call: "CALL %s(%s)",
 			begin: []string{"START TRANSACTION READ ONLY"}, end: "ROLLBACK",
 			kind: map[string]kind{"TIMESTAMP": instant, "BIT": bit}},
 		"sqlserver": {name: "sqlserver", connect: connectSQLServer, open: '[', close: ']', mark: "@p", fold: same, day: "CAST(%s AS date)",
+			exact: "CAST(%s AS nvarchar(max)) COLLATE Latin1_General_100_BIN2", lockTable: " WITH (UPDLOCK, ROWLOCK)", key: output, call: "EXEC %s %s",
 			kind: map[string]kind{"TIMESTAMP": octets, "ROWVERSION": octets, "UNIQUEIDENTIFIER": guid}},
 		"oracle": {name: "oracle", connect: connectOracle, open: '"', close: '"', mark: ":", fold: strings.ToUpper, day: "TO_DATE(%s, 'YYYY-MM-DD')",
+			exact: "TO_CHAR(%s)", lock: " FOR UPDATE", call: "BEGIN %s(%s); END;",
 			kind: map[string]kind{"DATE": wall, "NUMBER": number}},
 		"hana": {name: "hana", connect: connectHANA, open: '"', close: '"', mark: "?", fold: strings.ToUpper,
-			day: "TO_DATE(%s, 'YYYY-MM-DD')"},
+			exact: "TO_NVARCHAR(%s)", lock: " FOR UPDATE", call: "CALL %s(%s)", day: "TO_DATE(%s, 'YYYY-MM-DD')"},
 		"sqlite": {name: "sqlite", connect: connectSQLite, open: '"', close: '"', mark: "?", fold: same,
+			exact: "CAST(%s AS text)", key: returning,
 			day: "%s", begin: []string{"PRAGMA query_only = 1", "BEGIN"}, end: "ROLLBACK; PRAGMA query_only = 0"},
 	}
 }

@@ -1,12 +1,14 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -22,6 +24,9 @@ type deed struct {
 	class     *class // nil: signing in
 	id        string
 	attribute string
+	columns   []string // that were written: those that the server may complain about
+	right     string   // that it takes, where it is not SELECT
+	on        string   // what the right is on, if not the class's table
 	reading   bool
 }
 
@@ -41,7 +46,8 @@ const (
 	noRight
 	badPassword
 	noDatabase
-	again // deadlock, lock, shutting down, too many connections
+	again    // deadlock, lock, shutting down, too many connections
+	readOnly // a standby, or a server or file set to it
 	syntax
 )
 
@@ -87,6 +93,8 @@ func (s *System) fault(err error, d deed) error {
 	f, at := meaning(err)
 	if d.attribute != "" {
 		at = d.attribute
+	} else if at == "" {
+		at = blamed(err, d.columns)
 	}
 	object := s.settings.where()
 	if d.class != nil {
@@ -125,10 +133,33 @@ func (s *System) fault(err error, d deed) error {
 		e = sdk.Invalid("the database does not understand the statement", "Correct `query`, `where` or the procedure of the class.")
 	case again:
 		e = sdk.Unavailable("the database is busy with other transactions, or does not take more now", "Nothing: it is tried again by itself.")
+	case readOnly:
+		e = sdk.Unavailable("the database takes no writes now: it is a standby, or set to read-only", "Let `server` name the primary; it is tried again by itself.")
 	default:
 		e = lost(err, d)
 	}
 	return e.On(object).At(at).From(err)
+}
+
+// blamed is the column that the server complains of: the one that it names, or
+// the only one that was written.
+func blamed(err error, columns []string) string {
+	text := err.Error()
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		text += " " + e.Detail
+	}
+	best := ""
+	for _, name := range columns {
+		for _, form := range []string{"'%s'", "`%s`", "%q", "(%s)", ".%s", "(%s,", ", %s)", "_%s_"} {
+			if strings.Contains(text, fmt.Sprintf(form, name)) && len(name) > len(best) {
+				best = name
+			}
+		}
+	}
+	if best == "" && len(columns) == 1 {
+		return columns[0]
+	}
+	return best
 }
 
 // lost is the outcome of an error that has no code of a server.
@@ -145,12 +176,9 @@ func lost(err error, d deed) *sdk.Error {
 
 // grant names the right that is missing.
 func (d deed) grant(user string) string {
-	right, on := "SELECT, INSERT, UPDATE, DELETE", "the tables"
-	if d.reading {
-		right = "SELECT"
-	}
+	right, on := cmp.Or(d.right, "SELECT"), "the tables"
 	if d.class != nil {
-		on = d.class.place()
+		on = cmp.Or(d.on, d.class.place())
 	}
 	return fmt.Sprintf("Let an administrator of the database GRANT %s ON %s TO %s.", right, on, user)
 }
@@ -158,24 +186,24 @@ func (d deed) grant(user string) string {
 // PostgreSQL, Appendix A; two characters stand for a class.
 var sqlstates = map[string]failure{"23505": unique, "23502": required, "23503": foreign, "23514": check, "23P01": check, "P0001": check,
 	"22001": tooLong, "22003": tooLong, "22": wrongType, "42804": wrongType, "42883": wrongType, "42P01": noTable, "3F000": noTable, "42703": noColumn,
-	"42501": noRight, "28": badPassword, "3D000": noDatabase, "40": again, "53": again, "57": again, "55P03": again, "25006": again, "08": other, "42": syntax}
+	"42501": noRight, "28": badPassword, "3D000": noDatabase, "40": again, "53": again, "57": again, "55P03": again, "25006": readOnly, "08": other, "42": syntax}
 
 // MariaDB and MySQL, server errors.
 var mysqlNumbers = map[uint16]failure{1062: unique, 1586: unique, 1048: required, 1364: required, 1451: foreign, 1452: foreign, 4025: check, 3819: check, 1644: check,
 	1406: tooLong, 1264: tooLong, 1265: wrongType, 1366: wrongType, 1292: wrongType, 1146: noTable, 1051: noTable, 1054: noColumn, 1142: noRight, 1143: noRight, 1044: noRight,
-	1227: noRight, 1370: noRight, 1045: badPassword, 1698: badPassword, 1049: noDatabase, 1205: again, 1213: again, 1040: again, 1203: again, 1053: again, 1290: again, 1064: syntax}
+	1227: noRight, 1370: noRight, 1045: badPassword, 1698: badPassword, 1049: noDatabase, 1205: again, 1213: again, 1040: again, 1203: again, 1053: again, 1290: readOnly, 1836: readOnly, 1792: readOnly, 1064: syntax}
 
 // SQL Server, sys.messages.
 var sqlServerNumbers = map[int32]failure{2627: unique, 2601: unique, 515: required, 547: foreign, 2628: tooLong, 8152: tooLong, 8115: tooLong, 245: wrongType, 241: wrongType,
-	208: noTable, 207: noColumn, 229: noRight, 230: noRight, 18456: badPassword, 4060: noDatabase, 1205: again, 1222: again, 102: syntax, 156: syntax}
+	208: noTable, 207: noColumn, 229: noRight, 230: noRight, 18456: badPassword, 4060: noDatabase, 1205: again, 1222: again, 3906: readOnly, 102: syntax, 156: syntax}
 
 // Oracle, ORA-.
 var oracleNumbers = map[int]failure{1: unique, 1400: required, 1407: required, 2291: foreign, 2292: foreign, 2290: check, 12899: tooLong, 1438: tooLong, 1722: wrongType, 1861: wrongType,
-	942: noTable, 904: noColumn, 1031: noRight, 1017: badPassword, 28000: badPassword, 12514: noDatabase, 60: again, 54: again, 18: again, 900: syntax, 933: syntax}
+	942: noTable, 904: noColumn, 1031: noRight, 1017: badPassword, 28000: badPassword, 12514: noDatabase, 60: again, 54: again, 18: again, 16000: readOnly, 900: syntax, 933: syntax}
 
 // SAP HANA, M_ERROR_CODES.
 var hanaCodes = map[int]failure{301: unique, 287: required, 461: foreign, 462: foreign, 677: check, 274: tooLong, 314: tooLong, 339: wrongType, 259: noTable, 260: noColumn,
 	258: noRight, 10: badPassword, 414: badPassword, 131: again, 133: again, 257: syntax}
 
 // SQLite, extended result codes.
-var sqliteCodes = map[int]failure{2067: unique, 1555: unique, 2579: unique, 1299: required, 787: foreign, 275: check, 18: tooLong, 20: wrongType, 3091: wrongType, 5: again, 6: again, 517: again, 8: noRight, 23: noRight, 14: noDatabase, 1: noTable}
+var sqliteCodes = map[int]failure{2067: unique, 1555: unique, 2579: unique, 1299: required, 787: foreign, 275: check, 18: tooLong, 20: wrongType, 3091: wrongType, 5: again, 6: again, 517: again, 8: readOnly, 1032: readOnly, 1544: readOnly, 23: noRight, 14: noDatabase, 1: noTable}

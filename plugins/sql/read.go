@@ -44,7 +44,7 @@ func (c *class) pick(attributes []string, today string) selection {
 // to go on would empty it for everybody.
 func (c *class) absent(attributes []string) error {
 	for _, name := range attributes {
-		if c.column(name) == nil {
+		if c.column(name) == nil && !strings.EqualFold(name, enabledName) && !strings.EqualFold(name, "memberOf") { // which targets always ask for
 			return c.missing(name, "the mapping")
 		}
 	}
@@ -55,7 +55,7 @@ func (p selection) sql() (string, []any) {
 	c, d := p.class, p.class.dialect
 	list := d.quote(c.key.name)
 	for _, col := range p.columns {
-		list += ", " + d.quote(col.name)
+		list += ", " + d.quote(col.stored())
 	}
 	var conditions []string
 	if c.Where != "" {
@@ -160,7 +160,7 @@ func (s *System) Find(ctx context.Context, l sdk.Lookup, out *sdk.Sink) error {
 		if len(marks) == 0 {
 			continue
 		}
-		p.where = s.dialect.quote(col.name) + " IN (" + strings.Join(marks, ", ") + ")"
+		p.where = s.dialect.quote(col.stored()) + " IN (" + strings.Join(marks, ", ") + ")"
 		if err := s.stream(ctx, p, out); err != nil {
 			return err
 		}

@@ -38,6 +38,26 @@ type ClassSettings struct {
 	Types     map[string]string       `json:"types" enum:"text,integer,boolean,timestamp,binary,reference" doc:"for a column what its values are, where the database does not say it, such as boolean for a TINYINT"`
 	Effective EffectiveSettings       `json:"effective" doc:"for a table with dated rows, several for a key"`
 	Lists     map[string]ListSettings `json:"lists" doc:"attributes with many values, from the rows of another table"`
+
+	Writable   []string                     `json:"writable" doc:"columns that may be written; [\"*\"] for all but the key; nothing is written without it"`
+	Into       string                       `json:"into" doc:"table that is written, where a query or dated rows are read"`
+	Create     bool                         `json:"create" default:"false" doc:"rows may be made"`
+	Delete     bool                         `json:"delete" default:"false" doc:"rows may be deleted"`
+	Enabled    EnabledSettings              `json:"enabled" doc:"column that says whether the object may be used; it is shown as enabled, true or false"`
+	Procedures map[string]ProcedureSettings `json:"procedures" doc:"stored procedures that are called in place of statements, by what they do: create, modify, enable, disable, delete, join, leave"`
+}
+
+// EnabledSettings say which value of a column means that an object may be used.
+type EnabledSettings struct {
+	Column string `json:"column" doc:"the column"`
+	On     string `json:"on" doc:"its value in those that may be used, as it is read, such as true or A"`
+	Off    string `json:"off" doc:"its value in those that may not; any value but on counts as that"`
+}
+
+// ProcedureSettings say how a stored procedure is called.
+type ProcedureSettings struct {
+	Call       string   `json:"call" doc:"its name, such as hr.set_mail"`
+	Parameters []string `json:"parameters" doc:"columns whose values are its parameters, in their order; group is the group to join or leave"`
 }
 
 // EffectiveSettings say which of the rows of a key is in force.
@@ -54,6 +74,7 @@ type ListSettings struct {
 	Key       string `json:"key" doc:"column that holds the key of the object"`
 	Value     string `json:"value" doc:"column that holds the value"`
 	Reference bool   `json:"reference" default:"false" doc:"the value is the key of another object, such as a group"`
+	Writable  bool   `json:"writable" default:"false" doc:"groups are joined and left by rows of the table; call the attribute memberOf"`
 }
 
 // Validate returns all that is wrong with the settings.
@@ -87,6 +108,7 @@ func (s Settings) Validate() error {
 		} else if e.From != "" && s.TimeZone == "" {
 			at("dated rows need %q: a day begins at another instant in each zone", "time_zone")
 		}
+		c.validateWriting(s.Kind, at)
 		for list, l := range c.Lists {
 			if l.Table == "" || l.Key == "" || l.Value == "" {
 				at("lists.%s needs table, key and value", list)
@@ -94,6 +116,44 @@ func (s Settings) Validate() error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+func (c ClassSettings) validateWriting(kind string, at func(string, ...any)) {
+	if c.writes() && c.Into == "" && (c.Query != "" || c.Effective.From != "") {
+		at("%q is needed to write: the table, where a query or dated rows are read", "into")
+	}
+	if e := c.Enabled; (e.Column == "") != (e.On == "") || (e.Column == "") != (e.Off == "") || e.Column != "" && e.On == e.Off {
+		at("%q needs column, and on and off, which differ", "enabled")
+	}
+	lists := 0
+	for _, l := range c.Lists {
+		if l.Writable {
+			lists++
+		}
+	}
+	if lists > 1 {
+		at("one of %q can be writable, not %d", "lists", lists)
+	}
+	for _, does := range slices.Sorted(maps.Keys(c.Procedures)) {
+		switch p := c.Procedures[does]; {
+		case !slices.Contains([]string{"create", "modify", "enable", "disable", "delete", "join", "leave"}, does):
+			at("procedures has %q, which is none of create, modify, enable, disable, delete, join, leave", does)
+		case kind == "sqlite":
+			at("sqlite has no procedures")
+		case p.Call == "":
+			at("procedures.%s needs %q", does, "call")
+		}
+	}
+}
+
+// writes tells whether anything of the class may be written.
+func (c ClassSettings) writes() bool {
+	for _, l := range c.Lists {
+		if l.Writable {
+			return true
+		}
+	}
+	return len(c.Writable) > 0 || c.Create || c.Delete || c.Enabled.Column != ""
 }
 
 // where says what is connected to, for people.

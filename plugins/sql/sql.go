@@ -1,5 +1,5 @@
 // Package sql is the connector to tables of a database, such as an HR system's.
-// It reads; it does not write.
+// It reads (read.go) and, where the settings let it, writes (transaction.go).
 //
 // The way of a row:
 //
@@ -21,10 +21,12 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
@@ -35,7 +37,8 @@ import (
 func New() sdk.Connector {
 	return sdk.New(sdk.Description{
 		Name: "sql", Version: "1.0.0", Summary: "tables of a database: PostgreSQL, MySQL, MariaDB, SQL Server, Oracle, SAP HANA, SQLite",
-		Capabilities: []sdk.Capability{sdk.CanRead, sdk.CanFind},
+		Capabilities: []sdk.Capability{sdk.CanRead, sdk.CanFind,
+			sdk.CanCreate, sdk.CanModify, sdk.CanSetEnabled, sdk.CanChangeMembership, sdk.CanDelete},
 	}, open)
 }
 
@@ -46,10 +49,14 @@ type System struct {
 	db       *sql.DB
 	zone     *time.Location // nil: none is set
 	log      *slog.Logger
+
+	known  sync.Map // described classes by name, for writes
+	seed   maphash.Seed
+	making [64]sync.Mutex // creates that may be of one row
 }
 
 func open(_ context.Context, settings Settings, log *slog.Logger) (*System, error) {
-	s := &System{settings: settings, dialect: dialects()[settings.Kind], log: log}
+	s := &System{settings: settings, dialect: dialects()[settings.Kind], log: log, seed: maphash.MakeSeed()}
 	if settings.TimeZone != "" {
 		var err error
 		if s.zone, err = time.LoadLocation(settings.TimeZone); err != nil {
@@ -104,7 +111,7 @@ func (s *System) Schema(ctx context.Context) ([]*connectorv1.Class, error) {
 		class := &connectorv1.Class{Name: name}
 		for _, col := range c.columns {
 			class.Attributes = append(class.Attributes, &connectorv1.AttributeType{
-				Name: col.name, Type: col.kind.contract(), ReadOnly: true, MaxLength: col.length, Multi: col.list != nil,
+				Name: col.name, Type: col.kind.contract(), ReadOnly: !c.writable(col), MaxLength: col.length, Multi: col.list != nil,
 			})
 		}
 		classes = append(classes, class)

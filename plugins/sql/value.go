@@ -31,13 +31,14 @@ const (
 	octets                //
 	guid                  // SQL Server's order of bytes
 	reference             // text
+	state                 // one of two values, see EnabledSettings
 )
 
 func (k kind) contract() connectorv1.Type {
 	switch k {
 	case integer:
 		return connectorv1.Type_TYPE_INTEGER
-	case boolean, switched, bit:
+	case boolean, switched, bit, state:
 		return connectorv1.Type_TYPE_BOOLEAN
 	case instant, wall:
 		return connectorv1.Type_TYPE_TIMESTAMP
@@ -102,6 +103,10 @@ var errNoZone = errors.New("it has date and time without a zone, and no zone is 
 
 // appendText appends a value that is not NULL in the form of the contract.
 func (c *column) appendText(b []byte, v driver.Value) ([]byte, error) {
+	if c.kind == state {
+		has, err := c.held.appendText(nil, v)
+		return strconv.AppendBool(b, string(has) == c.on), err
+	}
 	switch v := v.(type) {
 	case []byte:
 		return c.appendBytes(b, v)
@@ -225,6 +230,11 @@ func (c *column) appendTime(b []byte, t time.Time) ([]byte, error) {
 // arg is the parameter for a value in the form of the contract.
 func (c *column) arg(value string) (any, error) {
 	switch c.kind {
+	case state:
+		if value == "true" {
+			return c.held.arg(c.on)
+		}
+		return c.held.arg(c.off)
 	case integer:
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil {
