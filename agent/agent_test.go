@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/big"
 	mrand "math/rand/v2"
 	"net"
@@ -92,6 +93,7 @@ type coordinator struct {
 	records  map[uint64]*linkv1.Records
 	guard    *linkv1.Guardrail
 	spool    string // of the last Hello
+	tape     *tape  // where set, takes every frame
 	news     chan struct{}
 }
 
@@ -259,6 +261,9 @@ func (c *coordinator) Connect(stream linkv1.LinkService_ConnectServer) error {
 func (c *coordinator) take(frame *linkv1.ConnectRequest) *linkv1.Committed {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.tape != nil {
+		c.tape.frame(frame)
+	}
 	committed := new(linkv1.Committed)
 	switch f := frame.GetFrame().(type) {
 	case *linkv1.ConnectRequest_Accepted:
@@ -328,6 +333,7 @@ type site struct {
 	dir    string
 	config string
 	agent  *exec.Cmd
+	log    io.Writer // of the agent; nil means the test's
 }
 
 // newSite installs an agent that may run the scripted connector and joins it.
@@ -359,6 +365,9 @@ func (s *site) start() {
 	s.t.Helper()
 	s.agent = exec.Command(binary(s.t, "drawbridge-agent"), "--config", s.config, "run")
 	s.agent.Stderr = s.t.Output()
+	if s.log != nil {
+		s.agent.Stderr = s.log
+	}
 	if err := s.agent.Start(); err != nil {
 		s.t.Fatal(err)
 	}

@@ -382,7 +382,10 @@ func bit(d *config.Document, at, text string) uint32 {
 // limit returns the budgets of a verb.
 func (s *System) limit(verb string) map[string]int { return s.Budgets[verb] }
 
+// withheld returns which entry names the attribute, with whatever options
+// (RFC 4512 2.5) it is asked for; -1 if none does.
 func (s *System) withheld(attribute string) int {
+	attribute, _, _ = strings.Cut(attribute, ";")
 	return slices.IndexFunc(s.Withhold, func(w string) bool { return fold(w) == fold(attribute) })
 }
 

@@ -121,6 +121,10 @@ func (s *System) static(op *connectorv1.Operation, verb string) (found []*denial
 		s.seal(v.Create.GetPassword(), add)
 	case *connectorv1.Operation_Modify:
 		for _, c := range v.Modify.GetChanges() {
+			if i := s.withheld(c.GetName()); i >= 0 && len(c.GetExpect()) > 0 { // a conflict would tell whether it was guessed
+				add(denial{rule: s.rule(fmt.Sprintf("withhold[%d]", i)), attribute: c.GetName(),
+					cause: fmt.Sprintf("values of %s may not leave this site, so none can be expected", c.GetName())})
+			}
 			s.attribute("modify", c.GetName(), nil, 0, add) // its bits are judged against those that are set
 		}
 	case *connectorv1.Operation_Move:

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
+// Pauses between two attempts; for certificates of a short life they are shorter.
 const (
 	minPause = time.Minute
 	maxPause = time.Hour
@@ -29,44 +30,54 @@ const (
 // ctx ends; it returns ctx's cause, or [ErrAttested]. Renewal begins when two
 // thirds of the certificate's life are over and is tried until it succeeds.
 func (i *Identity) Run(ctx context.Context, address string, log *slog.Logger) error {
-	pause := minPause
+	pause := i.minPause()
 	for {
 		wait := time.Until(i.Due())
 		if _, doubted := i.Asking(); wait <= 0 || doubted != "" || i.hasNext() {
 			err := i.Renew(ctx, address)
 			switch {
 			case err == nil, errors.Is(err, ErrAttested):
-				pause = minPause
+				pause = i.minPause()
 				log.InfoContext(ctx, "Certificate renewed", "expires", i.Certificate().NotAfter)
 				if err != nil {
 					return err
 				}
-				continue
+				wait = max(time.Until(i.Due()), pause)
 			case ctx.Err() != nil:
 				return context.Cause(ctx)
 			}
-			wait = pause/2 + rand.N(pause/2+1)
-			pause = min(2*pause, i.maxPause(err))
-			i.complain(ctx, log, err, wait)
+			if err != nil {
+				wait = pause/2 + rand.N(pause/2+1)
+				pause = min(2*pause, i.maxPause(err))
+				i.complain(ctx, log, err, wait)
+			}
 		}
 		woken, err := i.sleep(ctx, wait)
 		if err != nil {
 			return err
 		}
 		if woken {
-			pause = minPause
+			pause = i.minPause()
 		}
 	}
+}
+
+// minPause is the shortest pause between two attempts.
+func (i *Identity) minPause() time.Duration { return min(minPause, i.life()/12) }
+
+// life is that of the certificate in use.
+func (i *Identity) life() time.Duration {
+	cert := i.Certificate()
+	return cert.NotAfter.Sub(cert.NotBefore)
 }
 
 // maxPause is the longest one between two attempts: a twelfth of the
 // certificate's life, or what an admin who has just approved may wait.
 func (i *Identity) maxPause(err error) time.Duration {
 	if refusal := (*identity.Refusal)(nil); errors.As(err, &refusal) && refusal.Reason == identity.Waiting {
-		return minPause
+		return i.minPause()
 	}
-	cert := i.Certificate()
-	return max(minPause, min(maxPause, cert.NotAfter.Sub(cert.NotBefore)/12))
+	return max(i.minPause(), min(maxPause, i.life()/12))
 }
 
 func (i *Identity) complain(ctx context.Context, log *slog.Logger, err error, wait time.Duration) {

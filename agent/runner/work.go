@@ -142,7 +142,7 @@ func (l *lane) apply(ctx context.Context, t *task, p *host.Process, op *connecto
 		r.Object = nil
 	}
 	return &linkv1.Result{
-		Outcome: outcome, Fault: r.GetFault(), Object: r.GetObject(), Unchanged: r.GetUnchanged(),
+		Outcome: outcome, Fault: discreet(allow, op, r.GetFault()), Object: r.GetObject(), Unchanged: r.GetUnchanged(),
 		SealedPassword: r.GetSealedPassword(), Server: r.GetServer(),
 	}, nil
 }

@@ -53,7 +53,7 @@ func (s *Server) revokeAgent(ctx context.Context, in *byID) (*body[client.Agent]
 
 // A decided agent is named in the path, what is decided about in the body.
 type decided struct {
-	byID
+	ID   string `path:"id" doc:"Identifier"` // not embedded: huma fills no field of a type that is not exported
 	Body *client.AgentDecision
 }
 
@@ -78,7 +78,7 @@ func (s *Server) decide(ctx context.Context, in *decided, approve bool) (*body[c
 	if err != nil {
 		return nil, s.refuse(ctx, missing(err, "agent", in.ID, listAgents))
 	}
-	return s.getAgent(ctx, &in.byID)
+	return s.getAgent(ctx, &byID{in.ID})
 }
 
 func agentsOf(tx *store.Tx, tenant string) ([]client.Agent, error) {

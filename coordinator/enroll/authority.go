@@ -179,11 +179,21 @@ func (a *Authority) template(name string, life time.Duration, usage x509.ExtKeyU
 	return &x509.Certificate{
 		SerialNumber: newSerial(),
 		Subject:      pkix.Name{CommonName: name},
-		NotBefore:    now.Add(min(life, 0) - identity.MaxSkew),
+		NotBefore:    now.Add(min(life, 0) - early(life)),
 		NotAfter:     now.Add(life),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{usage},
 	}
+}
+
+// early is how long before it is made a certificate begins, for clocks that are
+// slow. Of a short one it is little: it is renewed by the share of its life that
+// is over.
+func early(life time.Duration) time.Duration {
+	if life > 0 {
+		return min(identity.MaxSkew, life/4)
+	}
+	return identity.MaxSkew
 }
 
 func (a *Authority) sign(template *x509.Certificate, pub crypto.PublicKey) (*x509.Certificate, error) {

@@ -37,6 +37,9 @@ var defaults = config{
 	CertificateLife: enroll.DefaultCertificateLife, RenewalGrace: enroll.DefaultRenewalGrace, LogLevel: "info", LogFormat: "text",
 }
 
+// minCertificateLife serves trials; in service it should span an outage of the coordinator.
+const minCertificateLife = 5 * time.Second
+
 // A setting can be given by environment and flag.
 type setting struct {
 	name, env, help string
@@ -56,7 +59,7 @@ var settings = []setting{
 		func(c *config, v string) error { c.Names = strings.Split(v, ","); return nil }},
 	{"tenant", "DRAWBRIDGE_TENANT", "`tenant` to make at the first start (default " + defaults.Tenant + ")",
 		func(c *config, v string) error { c.Tenant = v; return nil }},
-	{"certificate-life", "DRAWBRIDGE_CERTIFICATE_LIFE", "how `long` an agent's certificate is good (default 24h)",
+	{"certificate-life", "DRAWBRIDGE_CERTIFICATE_LIFE", "how `long` an agent's certificate is good (default 24h; less than an hour is for trials)",
 		func(c *config, v string) (err error) { c.CertificateLife, err = time.ParseDuration(v); return err }},
 	{"renewal-grace", "DRAWBRIDGE_RENEWAL_GRACE", "how `long` after its end it may be renewed without an admin's approval (default 720h)",
 		func(c *config, v string) (err error) { c.RenewalGrace, err = time.ParseDuration(v); return err }},
@@ -131,8 +134,8 @@ func (c *config) validate() (errs []error) {
 			fault("%s: %q is no address: write host:port, or :port for every address of this host", a.name, a.value)
 		}
 	}
-	if c.CertificateLife < time.Hour {
-		fault("certificate_life: %s is shorter than an hour, in which no agent could renew in time", c.CertificateLife)
+	if c.CertificateLife < minCertificateLife {
+		fault("certificate_life: %s is shorter than %s, in which no agent could renew in time", c.CertificateLife, minCertificateLife)
 	}
 	if err := new(slog.Level).UnmarshalText([]byte(c.LogLevel)); err != nil {
 		fault("log_level: %q is not one of debug, info, warn, error", c.LogLevel)
