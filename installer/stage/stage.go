@@ -236,7 +236,7 @@ func (s *Stage) enrollAt(ctx context.Context, config, data, token string) error 
 		return err
 	}
 	sum := sha256.Sum256(program)
-	text := fmt.Sprintf("coordinator: %s\ndata: %s\nconnectors:\n  - path: %s\n    sha256: %s\n    serves: [activedirectory, csv, ldap, scim]\nfolders: [%s, %s]\n",
+	text := fmt.Sprintf("coordinator: %s\ndata: %s\nconnectors:\n  - path: %s\n    sha256: %s\n    serves: [activedirectory, csv, ldap, scim, sql]\nfolders: [%s, %s]\n",
 		s.Link, data, connectors, hex.EncodeToString(sum[:]), s.path("hr"), s.path("domain"))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return err

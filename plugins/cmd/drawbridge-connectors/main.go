@@ -9,10 +9,11 @@ import (
 	"github.com/drawbridge-id/drawbridge/plugins/ldap"
 	"github.com/drawbridge-id/drawbridge/plugins/scim"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
+	"github.com/drawbridge-id/drawbridge/plugins/sql"
 )
 
 func main() { sdk.Serve(connectors()...) }
 
 func connectors() []sdk.Connector {
-	return []sdk.Connector{activedirectory.Connector(), csv.New(), ldap.Connector(), scim.New()}
+	return []sdk.Connector{activedirectory.Connector(), csv.New(), ldap.Connector(), scim.New(), sql.New()}
 }

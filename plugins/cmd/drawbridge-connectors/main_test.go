@@ -25,9 +25,9 @@ func TestUsage(t *testing.T) {
 		status int
 		want   string // on standard output, or error
 	}{
-		{[]string{"drawbridge-connectors"}, 0, "serves: [activedirectory, csv, ldap, scim]"},
+		{[]string{"drawbridge-connectors"}, 0, "serves: [activedirectory, csv, ldap, scim, sql]"},
 		{[]string{"drawbridge-connectors", "csv"}, 0, `"done_marker": {`},
-		{[]string{"drawbridge-connectors", "cvs"}, 2, `holds no connector "cvs"; it holds ["activedirectory" "csv" "ldap" "scim"]`},
+		{[]string{"drawbridge-connectors", "cvs"}, 2, `holds no connector "cvs"; it holds ["activedirectory" "csv" "ldap" "scim" "sql"]`},
 	} {
 		var stdout, stderr bytes.Buffer
 		got := sdk.Usage(&stdout, &stderr, test.args, connectors())
