@@ -284,6 +284,10 @@ func (a *Agent) Status() control.Status {
 		s.LinkError = a.err.Error()
 	}
 	a.mu.Unlock()
+	if full := a.spool.Full(); full != nil {
+		s.DiskFull = full.Error()
+	}
+	s.ClockOff = a.clock.Off()
 	s.AskingKey, s.Asking = a.identity.Asking()
 	s.Results, s.Records = a.spool.Held()
 	g := a.guard.State()

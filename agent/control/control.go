@@ -54,6 +54,8 @@ type Status struct {
 	Connected   bool      `json:"connected"`
 	Since       time.Time `json:"since"`                // of being connected, or not
 	LinkError   string    `json:"link_error,omitempty"` // why the last connection ended
+	DiskFull    string    `json:"disk_full,omitempty"`  // why no new job is taken
+	ClockOff    bool      `json:"clock_off,omitempty"`  // jobs go by the coordinator's clock: the host's was set by minutes
 	CertEnds    time.Time `json:"certificate_ends"`
 	Asking      string    `json:"asking,omitempty"`     // why an admin must approve this agent
 	AskingKey   string    `json:"asking_key,omitempty"` // fingerprint of what is to be approved

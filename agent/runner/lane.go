@@ -39,8 +39,10 @@ type lane struct {
 
 	conn       *connection // nil while there is none
 	connecting bool
-	faulty     *badSettings // why the settings do not serve; nil if they do or nobody knows
-	unread     *putOff      // why reads are put off while writes may go on; nil if they are not
+	faulty     *badSettings       // why the settings do not serve; nil if they do or nobody knows
+	told       *connectorv1.Fault // as last reported of the system itself
+	noRoom     bool               // the disk was full when it was last looked at
+	unread     *putOff            // why reads are put off while writes may go on; nil if they are not
 
 	writes, reads, asides int  // under way
 	alone                 bool // a suspect is under way
@@ -154,6 +156,10 @@ func (l *lane) run(ctx context.Context) error {
 			l.queue.arrived(time.Now())
 		case <-timer.C:
 		case <-l.poked:
+			if full := l.Spool.Full() != nil; full != l.noRoom {
+				l.noRoom = full
+				l.report(l.told)
+			}
 		case r := <-l.rescissions:
 			l.rescind(ctx, r)
 		case <-l.conn.lost():
@@ -454,7 +460,11 @@ func (l *lane) concurrencyChanged() bool {
 
 // report tells the state of the system; fault is nil when it serves, as far as writes go.
 func (l *lane) report(fault *connectorv1.Fault) {
+	l.told = fault
 	until := l.pause.until
+	if full := l.Spool.Full(); fault == nil && full != nil {
+		fault, until = diskFull(full), time.Time{}
+	}
 	if fault == nil && l.unread != nil {
 		fault, until = l.unread.fault, l.unread.until
 	}
@@ -462,7 +472,7 @@ func (l *lane) report(fault *connectorv1.Fault) {
 		System: l.system.GetName(), Revision: l.system.GetRevision(),
 		Ready: fault == nil && l.conn != nil, Fault: fault, Concurrency: uint32(l.limit.best()),
 	}
-	if fault != nil {
+	if fault != nil && !until.IsZero() {
 		h.NextTry = timestamppb.New(until)
 	}
 	l.setState(h)

@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/drawbridge-id/drawbridge/agent/host"
 	"github.com/drawbridge-id/drawbridge/agent/snapshot"
+	"github.com/drawbridge-id/drawbridge/agent/spool"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
@@ -47,6 +49,9 @@ func (l *lane) read(ctx context.Context, t *task, p *host.Process, r *linkv1.Rea
 	}
 	var disk *diskError
 	switch {
+	case errors.As(err, &disk) && (errors.Is(disk.err, spool.ErrFull) || errors.Is(disk.err, syscall.ENOSPC)):
+		t.fault = diskFull(disk.err)
+		return nil, &putOff{fault: t.fault}, nil
 	case errors.As(err, &disk):
 		return nil, nil, disk.err
 	case err != nil:
@@ -231,4 +236,10 @@ func (in *intake) flush(ctx context.Context) error {
 	}
 	in.begin()
 	return err
+}
+
+// diskFull is what people are told while the agent takes no new work.
+func diskFull(err error) *connectorv1.Fault {
+	return &connectorv1.Fault{Cause: "the disk of the agent's host is full: no new job is taken and nothing is read, what is under way is finished: " + err.Error(),
+		NextStep: "Make room on that disk; the agent goes on by itself."}
 }

@@ -168,6 +168,8 @@ func (r *Runner) Run(ctx context.Context) error {
 		case <-r.adjusted():
 			r.adjust(ctx, fail, lanes)
 		case <-sweep.C:
+		case <-r.Spool.Fullness():
+			r.poke()
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -251,8 +253,15 @@ func (r *Runner) enter(system string, l *running) {
 // their systems by themselves, as often as the coordinator would have them read.
 func (r *Runner) SetLinked(up bool) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.linked = up
+	r.mu.Unlock()
+	r.poke()
+}
+
+// poke has every lane look at what is not its own: the link, the disk.
+func (r *Runner) poke() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, l := range r.lanes {
 		select {
 		case l.lane.poked <- struct{}{}:

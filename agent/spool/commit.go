@@ -86,6 +86,9 @@ func (s *Spool) commitLoop() {
 		select {
 		case r := <-s.queue:
 			group = append(group, r)
+		case <-s.recheck():
+			s.setFull(s.noRoom())
+			continue
 		case <-s.closing:
 			if len(s.queue) == 0 {
 				return
@@ -132,15 +135,17 @@ func (s *Spool) gather(group []*request, want int) []*request {
 
 // commit carries out the requests of group in one transaction and leaves each its error.
 func (s *Spool) commit(group []*request) {
-	// The file does not shrink: what is free within it serves results as well as the reserve.
-	if err := s.reserve.fill(); err != nil && s.db.Stats().FreePageN*pageSize < s.reserve.size {
-		group = s.refuse(group, err)
+	full := s.noRoom()
+	s.setFull(full)
+	if full != nil {
+		group = s.refuse(group, full)
 	}
 	err := s.transact(group)
 	if !diskFull(err) {
 		return
 	}
 	s.reserve.release()
+	s.setFull(err)
 	s.transact(s.refuse(group, err)) // each request has the error
 }
 

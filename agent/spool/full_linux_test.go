@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/drawbridge-id/drawbridge/agent/spool"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -64,6 +65,9 @@ func onFullDisk(t *testing.T, dir string) {
 			t.Fatal("the disk never filled")
 		}
 	}
+	if err := s.Full(); !errors.Is(err, spool.ErrFull) {
+		t.Errorf("Full() on a full disk = %v; want ErrFull", err)
+	}
 	if err := s.PutRecords(context.Background(), records(1024)); !errors.Is(err, spool.ErrFull) {
 		t.Errorf("PutRecords() on a full disk = %v; want ErrFull", err)
 	}
@@ -79,6 +83,11 @@ func onFullDisk(t *testing.T, dir string) {
 	}
 	if err := s.Forget(context.Background(), done, 0); err != nil {
 		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(5 * time.Second); s.Full() != nil; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("Full() = %v although there is room again", s.Full())
+		}
 	}
 	// The file keeps its size: the room is within it.
 	accept(t, s, kibibyte(held+1))

@@ -113,6 +113,8 @@ type Spool struct {
 	broken    error // a page that cannot be read was met
 	counts    counts
 	connected bool
+	full      error                    // why no new work is taken; nil: it is
+	fullness  chan struct{}            // holds one token when full has changed
 	room      chan struct{}            // closed and replaced when records may have got room
 	outgoing  chan struct{}            // holds one token when there may be something to send
 	arrivals  map[string]chan struct{} // the same for jobs, by system
@@ -133,8 +135,9 @@ func Open(path string, opt Options) (*Spool, error) {
 	s := &Spool{
 		path: path, opt: opt, reserve: reserve{path: path + ".reserve", size: opt.Reserve},
 		queue: make(chan *request, maxGroup), closing: make(chan struct{}), stopped: make(chan struct{}),
-		counts: counts{jobs: map[string]uint64{}},
-		room:   make(chan struct{}), outgoing: make(chan struct{}, 1),
+		counts:   counts{jobs: map[string]uint64{}},
+		fullness: make(chan struct{}, 1),
+		room:     make(chan struct{}), outgoing: make(chan struct{}, 1),
 		arrivals: map[string]chan struct{}{}, soonest: map[string]time.Time{},
 	}
 	if err := s.open(); err != nil {

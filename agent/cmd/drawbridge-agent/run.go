@@ -113,6 +113,12 @@ func (c *command) printStatus(s control.Status) error {
 	fmt.Fprintf(w, "agent\t%s at site %s, version %s, process %d\n", s.Agent, s.Site, s.Version, s.PID)
 	fmt.Fprintf(w, "running\tsince %s\n", local(s.Started))
 	fmt.Fprintf(w, "coordinator\t%s, %s since %s\n", s.Coordinator, state, local(s.Since))
+	if s.DiskFull != "" {
+		fmt.Fprintf(w, "disk\t%s\n\tno new job is taken; make room, and the agent goes on by itself\n", s.DiskFull)
+	}
+	if s.ClockOff {
+		fmt.Fprintf(w, "clock\tthe clock of this host is wrong; jobs go by the coordinator's: set it right\n")
+	}
 	if s.LinkError != "" {
 		fmt.Fprintf(w, "\t%s\n", s.LinkError)
 	}
