@@ -32,6 +32,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
 	"github.com/drawbridge-id/drawbridge/coordinator/plan"
 	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
+	"github.com/drawbridge-id/drawbridge/coordinator/scim"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	"github.com/drawbridge-id/drawbridge/proto/identity"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -121,7 +122,11 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 	linkv1.RegisterEnrollmentServiceServer(c.linkServ, enrolment)
 	linkv1.RegisterLinkServiceServer(c.linkServ, c.gateway)
 	server := &api.Server{Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Version: opt.Version, Log: log}
-	c.apiServ = &http.Server{Handler: server.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	people := &scim.Server{Store: c.store, Intake: c.intake, Systems: systems, Log: log}
+	served := http.NewServeMux()
+	served.Handle("/", server.Handler())
+	served.Handle(scim.Base+"/", people.Handler())
+	c.apiServ = &http.Server{Handler: served, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	if opt.APITLS {
 		c.api = tls.NewListener(c.api, &tls.Config{
 			MinVersion:     tls.VersionTLS12,

@@ -40,7 +40,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 			s.unauthorised(w, "the request carries no API token", "give one as \"Authorization: Bearer …\"; the CLI takes it from --token or DRAWBRIDGE_TOKEN")
 			return
 		}
-		row, err := s.check(r.Context(), strings.TrimSpace(text))
+		who, err := Check(r.Context(), s.Store, strings.TrimSpace(text))
 		switch {
 		case errors.Is(err, store.ErrNone):
 			s.unauthorised(w, "the API token is not known here", "make another with: drawbridge token create --api NAME; the coordinator's host has one in the file admin-token of its data folder")
@@ -49,8 +49,11 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 			s.Log.ErrorContext(r.Context(), "Token not checked", "err", err)
 			write(w, problem(http.StatusInternalServerError, "the coordinator could not check the token", "try again"))
 			return
+		case who.SCIM:
+			write(w, problem(http.StatusForbidden, "this token is good for SCIM alone", "use it below /scim/v2, or make another with: drawbridge token create --api NAME"))
+			return
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller{row.Tenant, row.Name})))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller{who.Tenant, who.Name})))
 	})
 }
 
@@ -65,27 +68,44 @@ func write(w http.ResponseWriter, p interface{ GetStatus() int }) {
 	_ = json.NewEncoder(w).Encode(p) // whoever hung up gets nothing
 }
 
-// check finds the token's row; it returns store.ErrNone for one that is not good.
-func (s *Server) check(ctx context.Context, text string) (row store.APIToken, err error) {
+// A Holder is who holds a token.
+type Holder struct {
+	Tenant, Name string
+	SCIM         bool   // the token is good for SCIM alone
+	Source       string // system whose records it pushes; "" where it reads the directory
+}
+
+// Check tells who holds the token; it returns store.ErrNone for one that is not good.
+func Check(ctx context.Context, st *store.Store, text string) (who Holder, err error) {
 	id, hash, ok := parseToken(text)
 	if !ok {
-		return row, store.ErrNone
+		return who, store.ErrNone
 	}
+	var row store.APIToken
 	stale := false
-	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+	err = st.Read(ctx, func(tx *store.Tx) error {
 		if row, err = tx.APIToken(id); err != nil {
 			return err
 		}
 		stale = tx.Now > row.Used.Add(time.Hour)
-		return nil
+		use, err := tx.TokenSCIM(row.Tenant, row.ID)
+		if errors.Is(err, store.ErrNone) {
+			return nil
+		}
+		who.SCIM, who.Source = true, use.Source
+		return err
 	})
 	if err == nil && subtle.ConstantTimeCompare(row.Secret, hash) != 1 {
 		err = store.ErrNone
 	}
-	if err != nil || !stale {
-		return row, err
+	if err != nil {
+		return Holder{}, err
 	}
-	return row, s.Store.Write(ctx, func(tx *store.Tx) error { return tx.UsedAPIToken(row.Tenant, row.ID) })
+	who.Tenant, who.Name = row.Tenant, row.Name
+	if !stale {
+		return who, nil
+	}
+	return who, st.Write(ctx, func(tx *store.Tx) error { return tx.UsedAPIToken(row.Tenant, row.ID) })
 }
 
 func parseToken(text string) (id string, hash []byte, ok bool) {
@@ -120,8 +140,8 @@ func LocalToken(ctx context.Context, st *store.Store, tenant, path string) error
 		return fmt.Errorf("admin's token: %w", err)
 	}
 	if err == nil {
-		row, err := (&Server{Store: st}).check(ctx, strings.TrimSpace(string(text)))
-		if err == nil && row.Tenant == tenant {
+		who, err := Check(ctx, st, strings.TrimSpace(string(text)))
+		if err == nil && who.Tenant == tenant && !who.SCIM {
 			return nil
 		}
 		if err != nil && !errors.Is(err, store.ErrNone) {

@@ -37,6 +37,12 @@ func (s *Scheduler) read(tx *store.Tx) error {
 			}
 			continue
 		}
+		if system.Pushed() { // nobody reads it
+			if err := tx.SetNextRead(row.Tenant, row.Name, 0); err != nil {
+				return err
+			}
+			continue
+		}
 		open, err := tx.OpenRead(row.Tenant, row.Name, "read")
 		if err != nil {
 			return err
@@ -156,7 +162,7 @@ func (s *Scheduler) unread(tx *store.Tx, do func(store.System) error) error {
 		}
 		for _, row := range rows {
 			asked := s.asked[key{row.Tenant, row.Name}]
-			if row.SchemaAt >= row.Applied || asked >= row.Applied && tx.Now < asked.Add(again) {
+			if row.Connector == mapping.PushConnector || row.SchemaAt >= row.Applied || asked >= row.Applied && tx.Now < asked.Add(again) {
 				continue
 			}
 			open, err := tx.OpenRead(row.Tenant, row.Name, "schema")

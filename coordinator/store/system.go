@@ -110,7 +110,7 @@ func (tx *Tx) SetHealth(tenant, name, health string) error {
 // dropped. It reports whether it was there. Nothing is changed at the system itself.
 func (tx *Tx) RemoveSystem(tenant, name string) (bool, error) {
 	tx.raise(&tx.store.Systems)
-	for _, table := range []string{"account", "name", "waiting", "problem", "reject"} {
+	for _, table := range []string{"account", "name", "waiting", "problem", "reject", "pushed"} {
 		if _, err := tx.exec("DELETE FROM "+table+" WHERE tenant = ? AND system = ?", tenant, name); err != nil {
 			return false, err
 		}

@@ -24,16 +24,20 @@ type NewJoinToken struct {
 
 // An APIToken lets somebody use the API.
 type APIToken struct {
-	ID    string    `json:"id" doc:"Identifier"`
-	Name  string    `json:"name" doc:"Who or what uses it"`
-	Token string    `json:"token,omitempty" doc:"The token itself; shown once"`
-	Made  time.Time `json:"made" doc:"When it was made"`
-	Used  time.Time `json:"used,omitzero" doc:"When it was last used, to the hour"`
+	ID     string    `json:"id" doc:"Identifier"`
+	Name   string    `json:"name" doc:"Who or what uses it"`
+	Token  string    `json:"token,omitempty" doc:"The token itself; shown once"`
+	Made   time.Time `json:"made" doc:"When it was made"`
+	Used   time.Time `json:"used,omitzero" doc:"When it was last used, to the hour"`
+	SCIM   bool      `json:"scim,omitempty" doc:"Good for SCIM alone"`
+	Source string    `json:"source,omitempty" doc:"System whose records it pushes by SCIM; without one it reads the directory"`
 }
 
 // NewAPIToken asks for an API token.
 type NewAPIToken struct {
-	Name string `json:"name" minLength:"1" maxLength:"100" doc:"Who or what will use it"`
+	Name   string `json:"name" minLength:"1" maxLength:"100" doc:"Who or what will use it"`
+	SCIM   bool   `json:"scim,omitempty" doc:"Good for SCIM alone"`
+	Source string `json:"source,omitempty" doc:"System whose records it pushes by SCIM"`
 }
 
 // An Agent is an enrolled agent.

@@ -15,18 +15,21 @@ func tokenCommand(s *session) *cobra.Command {
 }
 
 func tokenCreate(s *session) *cobra.Command {
-	var site, name string
+	var site, name, source string
+	var scim bool
 	var valid time.Duration
 	c := &cobra.Command{
 		Use:   "create (--site SITE | --api NAME)",
 		Short: "Make a token; it is shown once",
 		Example: `  drawbridge token create --site hq                 one agent may join at site hq within the hour
-  drawbridge token create --api "night job"         a token for the API`,
+  drawbridge token create --api "night job"         a token for the API
+  drawbridge token create --api wiki --scim         a token that reads the directory by SCIM, and nothing else
+  drawbridge token create --api "hr suite" --source hr   a token that pushes the records of system hr by SCIM`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if name != "" {
 				var t client.APIToken
-				if err := s.api.Post(cmd.Context(), "/v1/api-tokens", client.NewAPIToken{Name: name}, &t); err != nil {
+				if err := s.api.Post(cmd.Context(), "/v1/api-tokens", client.NewAPIToken{Name: name, SCIM: scim || source != "", Source: source}, &t); err != nil {
 					return err
 				}
 				return s.show(t, func() { s.printf("%s", t.Token) })
@@ -41,6 +44,10 @@ func tokenCreate(s *session) *cobra.Command {
 	c.Flags().StringVar(&site, "site", "", "site that the agent will serve")
 	c.Flags().StringVar(&name, "api", "", "make an API token with this name instead")
 	c.Flags().DurationVar(&valid, "valid", time.Hour, "how long an agent may join with it")
+	c.Flags().BoolVar(&scim, "scim", false, "with --api: it is good for reading the directory by SCIM alone")
+	c.Flags().StringVar(&source, "source", "", "with --api: it is good for pushing the records of this system by SCIM alone")
+	c.MarkFlagsMutuallyExclusive("site", "scim")
+	c.MarkFlagsMutuallyExclusive("site", "source")
 	c.MarkFlagsOneRequired("site", "api")
 	c.MarkFlagsMutuallyExclusive("site", "api")
 	return c
@@ -59,9 +66,16 @@ func tokenList(s *session) *cobra.Command {
 					return err
 				}
 				return s.show(list, func() {
-					t := newTable("ID", "MADE", "LAST USED", "NAME")
+					t := newTable("ID", "MADE", "LAST USED", "FOR", "NAME")
 					for _, k := range list {
-						t.row(k.ID, stamp(k.Made), stamp(k.Used), k.Name)
+						use := "everything"
+						switch {
+						case k.Source != "":
+							use = "scim, pushes " + k.Source
+						case k.SCIM:
+							use = "scim, reads"
+						}
+						t.row(k.ID, stamp(k.Made), stamp(k.Used), use, k.Name)
 					}
 					t.print(s, "No API tokens.")
 				})

@@ -1,0 +1,370 @@
+package scim
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/api"
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/coordinator/intake"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+	"github.com/drawbridge-id/drawbridge/proto/scim/path"
+)
+
+// An operation is a write that is asked for.
+type operation struct {
+	method string // POST, PUT, PATCH, DELETE
+	id     string
+	data   []byte
+	match  string // If-Match; "" for none
+	upsert bool   // a POST of what is there by externalId replaces it
+}
+
+// records is the view of a source: its records, as they were pushed. An account
+// keeps the resource as JSON beside the columns that the mapping reads.
+type records struct {
+	*Server
+	tenant, source, base string
+}
+
+// Attributes of the stored object that are no columns of the mapping.
+const (
+	resourceColumn = "scim.resource"
+	createdColumn  = "scim.created"
+)
+
+func (s *Server) records(who api.Holder, base string) view {
+	return records{s, who.Tenant, who.Source, base}
+}
+
+func (v records) name() string { return v.tenant + "\x00source\x00" + v.source }
+
+func (v records) show(a store.Account) (*resource, error) {
+	o, err := mapping.ReadObject(a.Object)
+	if err != nil {
+		return nil, err
+	}
+	text, _ := o.Get(resourceColumn)
+	created, _ := o.Get(createdColumn)
+	body := object{}
+	if len(text) != 1 || len(created) != 1 {
+		return nil, fmt.Errorf("record %s of %s holds no resource", a.ID, v.source)
+	}
+	if err := decode([]byte(text[0]), &body); err != nil {
+		return nil, fmt.Errorf("record %s of %s: %w", a.ID, v.source, err)
+	}
+	made, err := time.Parse(time.RFC3339Nano, created[0])
+	return finish(body, a.ID, v.base, store.Instant(made.UnixMilli()), a.Changed), err
+}
+
+func (v records) account(tx *store.Tx, id string) (store.Account, error) {
+	rows, err := tx.Accounts(v.tenant, v.source, []string{id})
+	if err == nil && (len(rows) == 0 || rows[0].Gone != 0 || rows[0].Missing != 0) {
+		err = noUser(id)
+	}
+	if err != nil {
+		return store.Account{}, err
+	}
+	return rows[0], nil
+}
+
+func (v records) get(tx *store.Tx, id string) (*resource, error) {
+	a, err := v.account(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	return v.show(a)
+}
+
+func (v records) lookup(tx *store.Tx, attribute, text string) ([]*resource, bool, error) {
+	id := text
+	if attribute != "id" {
+		var err error
+		if id, err = v.holder(tx, attribute, text); err != nil || id == "" {
+			return nil, true, err
+		}
+	}
+	r, err := v.get(tx, id)
+	var none *problem
+	if errors.As(err, &none) {
+		return nil, true, nil
+	}
+	return []*resource{r}, true, err
+}
+
+// holder gives the id of the record that has the value of userName or externalId, "" where none has.
+func (v records) holder(tx *store.Tx, attribute, text string) (string, error) {
+	p := v.unique("", attribute, text)
+	held, err := tx.Pushed(v.tenant, v.source, p.Path, p.Value)
+	if errors.Is(err, store.ErrNone) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	_, err = v.account(tx, held.ID)
+	var none *problem
+	if errors.As(err, &none) {
+		return "", nil // it was removed, and waits for somebody to believe it
+	}
+	return held.ID, err
+}
+
+func (v records) unique(id, attribute, text string) store.Pushed {
+	if attribute = strings.ToLower(attribute); attribute == "username" {
+		text = directory.Fold(text)
+	}
+	return store.Pushed{Tenant: v.tenant, System: v.source, Path: attribute, Value: text, ID: id}
+}
+
+// uniques gives the values of a record that no other may have.
+func (v records) uniques(id string, user object) []store.Pushed {
+	var list []store.Pushed
+	for _, name := range []string{"userName", "externalId"} {
+		if text, _ := user[name].(string); text != "" {
+			list = append(list, v.unique(id, name, text))
+		}
+	}
+	return list
+}
+
+func (v records) walk(tx *store.Tx, w store.Walk) ([]*resource, error) {
+	rows, err := tx.WalkAccounts(v.tenant, v.source, w)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*resource, len(rows))
+	for i, row := range rows {
+		if all[i], err = v.show(row); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (v records) count(tx *store.Tx, since store.Instant) (int, error) {
+	return tx.CountAccountsSince(v.tenant, v.source, since)
+}
+
+func (v records) apply(tx *store.Tx, op operation) (*resource, int, error) {
+	if op.method == http.MethodPost {
+		user, err := parseUser(op.data)
+		if err != nil {
+			return nil, 0, err
+		}
+		if text, _ := user["externalId"].(string); op.upsert && text != "" {
+			id, err := v.holder(tx, "externalId", text)
+			if err != nil {
+				return nil, 0, err
+			}
+			if id != "" {
+				old, err := v.get(tx, id)
+				if err != nil {
+					return nil, 0, err
+				}
+				return v.store(tx, old, user, http.StatusOK)
+			}
+		}
+		return v.store(tx, nil, user, http.StatusCreated)
+	}
+	old, err := v.get(tx, op.id)
+	if err != nil {
+		return nil, 0, err
+	}
+	if op.match != "" && !matches(op.match, old.version) {
+		return nil, 0, &problem{status: http.StatusPreconditionFailed,
+			detail: fmt.Sprintf("User %s is another than the version named in If-Match: it is %s now; read it again, and decide anew", op.id, old.version)}
+	}
+	switch op.method {
+	case http.MethodPut:
+		user, err := parseUser(op.data)
+		if err != nil {
+			return nil, 0, err
+		}
+		return v.store(tx, old, user, http.StatusOK)
+	case http.MethodPatch:
+		user := clone(old.body).(object)
+		if err := patch(user, op.data); err != nil {
+			return nil, 0, err
+		}
+		if user, err = tidy(user); err != nil {
+			return nil, 0, err
+		}
+		return v.store(tx, old, user, http.StatusOK)
+	case http.MethodDelete:
+		held, err := v.Intake.PushGone(tx, v.tenant, v.source, op.id)
+		if err == nil && !held {
+			err = tx.RemovePushed(v.uniques(op.id, old.body))
+		}
+		return nil, http.StatusNoContent, v.refusal(err)
+	}
+	return nil, 0, badf("invalidSyntax", "%s is no method of a write", op.method)
+}
+
+// store keeps a record, new where there is no old one.
+func (v records) store(tx *store.Tx, old *resource, user object, status int) (*resource, int, error) {
+	id, made := strings.ToLower(rand.Text()), tx.Now.Time().UTC().Format(time.RFC3339Nano)
+	if old != nil {
+		id = old.id
+		made, _ = old.body["meta"].(object)["created"].(string)
+	}
+	for _, u := range v.uniques(id, user) {
+		holder, err := v.holder(tx, u.Path, u.Value)
+		if err != nil {
+			return nil, 0, err
+		}
+		if holder != "" && holder != id {
+			name := map[string]string{"username": "userName", "externalid": "externalId"}[u.Path]
+			return nil, 0, &problem{http.StatusConflict, "uniqueness", fmt.Sprintf("%s %q is that of User %s: change that one, or give another", name, user[name], holder)}
+		}
+	}
+	text, err := json.Marshal(user)
+	if err != nil {
+		return nil, 0, err
+	}
+	o := &connectorv1.Object{Id: id, Address: fmt.Sprint(user["userName"])}
+	flat := columns(user)
+	if m := flat["manager"]; len(m) == 1 {
+		if flat["manager"][0], err = v.manager(tx, m[0]); err != nil {
+			return nil, 0, err
+		}
+	}
+	flat[resourceColumn], flat[createdColumn] = []string{string(text)}, []string{made}
+	for _, name := range slices.Sorted(maps.Keys(flat)) {
+		o.Attributes = append(o.Attributes, &connectorv1.Attribute{Name: name, Values: flat[name]})
+	}
+	if err := v.Intake.Push(tx, v.tenant, v.source, o); err != nil {
+		return nil, 0, v.refusal(err)
+	}
+	if old != nil {
+		if err := tx.RemovePushed(v.uniques(id, old.body)); err != nil {
+			return nil, 0, err
+		}
+	}
+	if err := tx.PutPushed(v.uniques(id, user)); err != nil {
+		return nil, 0, err
+	}
+	r, err := v.get(tx, id)
+	return r, status, err
+}
+
+// manager gives the key of the person whose record the value of manager names, else the value: a key itself.
+func (v records) manager(tx *store.Tx, value string) (string, error) {
+	a, err := v.account(tx, value)
+	var none *problem
+	if errors.As(err, &none) {
+		return value, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	key, err := v.Intake.PushedKey(tx, v.tenant, v.source, a.Object)
+	if err != nil || key == "" {
+		return value, nil // that record is set aside; whoever mends it pushes this one again
+	}
+	return key, nil
+}
+
+// refusal makes problems of what intake does not take.
+func (v records) refusal(err error) error {
+	var unfit *intake.UnfitError
+	switch {
+	case errors.As(err, &unfit):
+		return badf("invalidValue", "the mapping of %s cannot take it: %v; correct the value, or have the admin correct the rule", v.source, unfit)
+	case errors.Is(err, intake.ErrNotPushed):
+		return &problem{status: http.StatusForbidden, detail: fmt.Sprintf("%s: have the admin apply its document again, or make you a token for another source", err)}
+	}
+	return err
+}
+
+// parseUser reads a User that is sent whole.
+func parseUser(data []byte) (object, error) {
+	user := object{}
+	if err := decode(data, &user); err != nil {
+		return nil, badf("invalidSyntax", "the body is no JSON object: %v", err)
+	}
+	schemas, _ := user["schemas"].([]any)
+	if !slices.ContainsFunc(schemas, func(s any) bool { t, _ := s.(string); return strings.EqualFold(t, coreUser) }) {
+		return nil, badf("invalidValue", "schemas must name %s", coreUser)
+	}
+	return tidy(user)
+}
+
+// tidy gives a User with its attributes spelled as in their schemas, without
+// those that are not a client's, and says what is wrong with it.
+func tidy(user object) (object, error) {
+	out := object{}
+	for key, value := range user {
+		switch name := spell(key); {
+		case isServers(key), strings.EqualFold(key, "schemas"), value == nil:
+		case strings.HasPrefix(strings.ToLower(key), "urn:"):
+			in, ok := value.(object)
+			if !ok {
+				return nil, badf("invalidValue", "%s must hold an object", key)
+			}
+			for _, urn := range []string{enterprise, extension} {
+				if strings.EqualFold(urn, key) {
+					key = urn
+				}
+			}
+			kept := object{}
+			for n, v := range in {
+				if s, isText := v.(string); isText && strings.EqualFold(n, "manager") {
+					v = object{"value": s} // as some send it
+				}
+				if v != nil {
+					kept[spell(n)] = v
+				}
+			}
+			if len(kept) > 0 {
+				out[key] = kept
+			}
+		case name == "active":
+			truth, ok := value.(bool)
+			if s, isText := value.(string); isText && (strings.EqualFold(s, "true") || strings.EqualFold(s, "false")) {
+				truth, ok = strings.EqualFold(s, "true"), true // as Entra ID sends it
+			}
+			if !ok {
+				return nil, badf("invalidValue", "active must be true or false")
+			}
+			out[name] = truth
+		case slices.Contains(typed, name) || name == "entitlements" || name == "roles":
+			list, ok := value.([]any)
+			if !ok || slices.ContainsFunc(list, func(e any) bool { _, is := e.(object); return !is }) {
+				return nil, badf("invalidValue", "%s must be a list of objects", name)
+			}
+			if len(list) > 0 {
+				out[name] = list
+			}
+		case name == "name":
+			in, ok := value.(object)
+			if !ok {
+				return nil, badf("invalidValue", "name must hold an object")
+			}
+			if len(in) > 0 {
+				out[name] = in
+			}
+		case directory.KindAt(name) == directory.Text:
+			if _, ok := value.(string); !ok {
+				return nil, badf("invalidValue", "%s must be a text", name)
+			}
+			out[name] = value
+		default:
+			out[name] = value
+		}
+	}
+	name, _ := out["userName"].(string)
+	if _, value, there := path.Lookup(out, "userName"); strings.TrimSpace(name) == "" {
+		return nil, badf("invalidValue", "userName must be a text that is not empty: got %v (%v)", value, there)
+	}
+	return out, nil
+}
