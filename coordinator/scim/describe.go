@@ -109,7 +109,7 @@ func schemas(base string, writable bool) []object {
 				o["required"], o["uniqueness"] = true, "server"
 			}
 			if at == "externalId" {
-				o["caseExact"], o["uniqueness"] = true, "server"
+				o["caseExact"], o["uniqueness"] = writable, "server"
 			}
 			core = append(core, o)
 		}

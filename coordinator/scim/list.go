@@ -138,10 +138,8 @@ func equality(f *path.Filter) (attribute, text string, ok bool) {
 
 func (w want) match(r *resource) bool { return w.filter == nil || w.filter.Match(r.body, exactly) }
 
-// exactly tells of attributes that are compared with their case.
-func exactly(p path.Path) bool {
-	return strings.EqualFold(p.Attr, "id") || strings.EqualFold(p.Attr, "externalId")
-}
+// exactly tells of attributes that are compared with their case. The directory's externalId, a key, is not.
+func exactly(p path.Path) bool { return strings.EqualFold(p.Attr, "id") }
 
 // list answers a query.
 func (s *Server) list(q *request, asked query) (answer, error) {

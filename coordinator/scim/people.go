@@ -148,7 +148,7 @@ func (p people) user(row store.Person, a directory.Attributes, employed bool, bo
 	return finish(user, row.ID, p.base, row.Made, row.Changed)
 }
 
-// employed tells which of the people a source has a record of.
+// employed tells which of the people a source that makes people has a record of.
 func (p people) employed(tx *store.Tx, ids []string) (map[string]bool, error) {
 	rows, err := tx.Systems(p.tenant)
 	if err != nil {
@@ -156,7 +156,7 @@ func (p people) employed(tx *store.Tx, ids []string) (map[string]bool, error) {
 	}
 	var sources []string
 	for _, row := range rows {
-		if system, err := p.Systems.Get(row); err == nil && system.Source != nil {
+		if system, err := p.Systems.Get(row); err == nil && system.Source != nil && !system.Source.Joins {
 			sources = append(sources, row.Name)
 		}
 	}
