@@ -23,7 +23,7 @@ func (s *System) Create(ctx context.Context, t sdk.Target, create *connectorv1.C
 	}
 	n, err := c.creation(create)
 	if err != nil {
-		return sdk.Result{}, err
+		return sdk.Result{}, s.fault(err, deed{class: c})
 	}
 	slot := &s.making[maphash.String(s.seed, c.name+"\x00"+n.value)%uint64(len(s.making))]
 	slot.Lock()

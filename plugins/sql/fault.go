@@ -87,7 +87,10 @@ func (s *System) fault(err error, d deed) error {
 	if err == nil {
 		return nil
 	}
-	if _, ours := errors.AsType[*sdk.Error](err); ours {
+	if e, ours := errors.AsType[*sdk.Error](err); ours {
+		if e.Object == "" && d.class != nil {
+			e.Object = strings.TrimSpace(d.class.place() + " " + d.id)
+		}
 		return err
 	}
 	f, at := meaning(err)
