@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
 func (s *Server) agents(doc huma.API) {
@@ -119,6 +121,13 @@ func agent(row store.Agent) client.Agent {
 type connector struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
+	// Capabilities as connectorv1 names them; none while the agent has not told.
+	Capabilities []string `json:"capabilities"`
+}
+
+// cannotWrite tells that the connector said what it can do, and that it cannot change objects.
+func (c connector) cannotWrite() bool {
+	return len(c.Capabilities) > 0 && !slices.Contains(c.Capabilities, connectorv1.Capability_CAPABILITY_MODIFY.String())
 }
 
 // connectorsOf gives the connectors that an agent's Hello named.

@@ -98,6 +98,9 @@ func (s *Server) applyOne(tx *store.Tx, who caller, system *mapping.System, in *
 		done.Notes = append(done.Notes, client.Fault{Document: in.Name, Message: system.Name + ": its attributes were not checked, its schema is not known yet",
 			NextStep: "once it was read, apply again to check, or see: drawbridge system show " + system.Name})
 	}
+	if faults, err := readOnly(tx, who, system); err != nil || len(faults) > 0 {
+		return done, faults, err
+	}
 	notes, err := s.siteNotes(tx, who, system, in.Name)
 	done.Notes = append(done.Notes, notes...)
 	if err != nil || in.DryRun {
@@ -112,6 +115,34 @@ func (s *Server) applyOne(tx *store.Tx, who caller, system *mapping.System, in *
 	}
 	return done, nil, tx.AddHistory([]store.History{{Tenant: who.tenant, Kind: history.Config, System: system.Name,
 		Text: fmt.Sprintf("document %s, revision %d, by %s", done.Action, done.Revision, who.name)}})
+}
+
+// readOnly finds a target whose connector, as every agent of the site that has it says, cannot change anything.
+func readOnly(tx *store.Tx, who caller, system *mapping.System) (mapping.Faults, error) {
+	if system.Target == nil {
+		return nil, nil
+	}
+	agents, err := tx.Agents(who.tenant)
+	if err != nil {
+		return nil, err
+	}
+	found := false
+	for _, a := range agents {
+		for _, c := range connectorsOf(a) {
+			if a.Site != system.Site || a.Revoked != 0 || c.Name != system.Connector {
+				continue
+			}
+			if !c.cannotWrite() {
+				return nil, nil
+			}
+			found = true
+		}
+	}
+	if !found {
+		return nil, nil
+	}
+	return mapping.Faults{{File: system.File(), Message: fmt.Sprintf("system %s has a target, but its connector %s only reads: nothing can be written there", system.Name, system.Connector),
+		Hint: "take target out; where HR keeps the rows in a database, the connector sql writes them back"}}, nil
 }
 
 // siteNotes tells where nobody can serve the system yet.
