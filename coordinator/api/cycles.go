@@ -108,6 +108,9 @@ func (s *Server) runSystem(ctx context.Context, in *runInput) (*body[client.Star
 			out, err = runPerson(tx, who, row, system, in.Body.Person)
 			return err
 		}
+		if system.Pushed() {
+			return problem(http.StatusConflict, row.Name+" is not read: its records are pushed to it by SCIM", "have the HR system push them again, see coordinator/scim/README.md")
+		}
 		out.Cycle, err = schedule.Start(tx, row, system, schedule.OnDemand, in.Body.Full)
 		out.Job, out.Detail = out.Cycle, fmt.Sprintf("Cycle %d of %s has begun: drawbridge cycle show %d", out.Cycle, row.Name, out.Cycle)
 		return err
