@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/drawbridge-id/drawbridge/installer/stage"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/openldap"
+	"github.com/drawbridge-id/drawbridge/plugins/scim/scimmy"
 	"github.com/drawbridge-id/drawbridge/plugins/sql/postgres"
 )
 
@@ -199,4 +203,106 @@ func TestSources_contractorBecomesEmployee(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "E5") || !strings.Contains(string(out), "not taken") {
 		t.Errorf("person show c77, %v:\n%s\nwant the person, with what was not taken", err, out)
 	}
+}
+
+// HR's tables feed the directory, an LDAP server and an application, with
+// groups by department in each, and the address that the directory gave in the
+// application: hire, change, leave, come back.
+func TestSources_databaseToEverywhere(t *testing.T) {
+	s, d, _ := twoHRs(t)
+	n := 100
+	if text := os.Getenv("DRAWBRIDGE_E2E_WORKERS"); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const base = "dc=example,dc=org"
+	departments := []string{"Sales", "Legal", "Finance", "Engineering"}
+	tree := filepath.Join(t.TempDir(), "tree.ldif")
+	text := ""
+	for _, ou := range []string{"people", "groups", "leavers"} {
+		text += fmt.Sprintf("dn: ou=%[1]s,%[2]s\nobjectClass: organizationalUnit\nou: %[1]s\n\n", ou, base)
+	}
+	app := &application{scimmy.StartTest(t, scimmy.Options{})}
+	for _, department := range departments {
+		text += fmt.Sprintf("dn: cn=%[1]s,ou=groups,%[2]s\nobjectClass: groupOfNames\ncn: %[1]s\nmember:\n\n", department, base)
+		app.post(t, "/Groups", fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":%q}`, department))
+	}
+	text += "dn: cn=policy," + base + "\nobjectClass: device\nobjectClass: pwdPolicy\ncn: policy\npwdAttribute: userPassword\npwdLockout: TRUE\n\n"
+	if err := os.WriteFile(tree, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := openldap.StartTest(t, openldap.Options{Base: base, LDIF: tree, Database: openldap.Standard})
+	openLDAP := strings.NewReplacer(`["ldaps://ldap1.example.org", "ldaps://ldap2.example.org"]`, fmt.Sprintf("[%q]", o.LDAPS),
+		"/etc/drawbridge/example-ca.pem", o.CAFile, "bind: uid=svc-drawbridge,ou=services,dc=example,dc=org", "bind: "+o.AdminDN, `['"Staff"']`, "[department]").
+		Replace(sampleOf(t, filepath.Join("..", "..", "plugins", "ldap", "README.md")))
+	scim := fmt.Sprintf(`system: app
+site: hq
+connector: scim
+settings: {url: %q}
+target:
+  class: user
+  match: {externalId: employeeNumber}
+  name: {attribute: id, value: employeeNumber}
+  attributes:
+    userName: employeeNumber
+    externalId: employeeNumber
+    displayName: displayName
+    'emails[type eq "work"].value': emails.work
+  groups: [department]
+  lifecycle: {leave: {groups: strip}}
+`, app.URL)
+	for name, document := range map[string]string{"corp-ldap.yaml": openLDAP, "app.yaml": scim} {
+		if err := s.Apply(t.Context(), name, document); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.SetSecret(t.Context(), "corp-ldap", "password", o.Password); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetSecret(t.Context(), "app", "token", app.Token); err != nil {
+		t.Fatal(err)
+	}
+	d.exec(fmt.Sprintf(`INSERT INTO people SELECT 'E' || i, 'Given' || i, 'Family' || i, 'w' || i || '@home.example', 'E1', '2020-01-01' FROM generate_series(1, %d) i`, n))
+	d.exec(`INSERT INTO assignments SELECT id, hired, NULL, 'Analyst', substr('SLFE', 1 + mod(substr(id, 2)::int, 4), 1) FROM people`)
+	began := time.Now()
+	look(t, s, "hr")
+	t.Logf("%d workers are in three systems after %v", n, time.Since(began).Round(time.Second))
+
+	// E2 is of Finance, E3 of Engineering.
+	everywhere := func(id, department string) {
+		t.Helper()
+		if e := account(t, s, id); e == nil || !stage.Enabled(e) || !slices.ContainsFunc(e.GetAttributeValues("memberOf"), func(dn string) bool { return strings.HasPrefix(dn, "CN="+department+" staff,") }) {
+			t.Errorf("in the directory %s is %v; want it enabled and in %s staff", id, e, department)
+		}
+		if e := ldapEntry(t, o, id); !strings.EqualFold(strings.Join(e.GetAttributeValues("memberOf"), ";"), "cn="+department+",ou=groups,"+base) {
+			t.Errorf("in OpenLDAP %s is in %q; want %s alone", id, e.GetAttributeValues("memberOf"), department)
+		}
+		if u := app.user(t, id); at(u, "groups.0.display") != department || at(u, "active") != "true" || at(u, "emails.0.value") != account(t, s, id).GetAttributeValue("mail") {
+			t.Errorf("in the application %s is %v; want it active, in %s, with the directory's address", id, u, department)
+		}
+	}
+	for id, department := range map[string]string{"E2": "Finance", "E3": "Engineering", fmt.Sprint("E", n): departments[n%4]} {
+		everywhere(id, department)
+	}
+
+	d.exec(`UPDATE assignments SET until = current_date - 1 WHERE person = 'E2'`)
+	d.exec(`INSERT INTO assignments VALUES ('E2', current_date, NULL, 'Lead', 'S')`)
+	d.exec(`UPDATE people SET ended = current_date - 1 WHERE id = 'E3'`)
+	look(t, s, "hr")
+	everywhere("E2", "Sales")
+	if e := account(t, s, "E3"); e == nil || stage.Enabled(e) || len(e.GetAttributeValues("memberOf")) > 0 {
+		t.Errorf("in the directory the leaver is %v; want it disabled and in no group", e)
+	}
+	if e := ldapEntry(t, o, "E3"); e.GetAttributeValue("pwdAccountLockedTime") == "" || e.GetAttributeValue("memberOf") != "" {
+		t.Errorf("in OpenLDAP the leaver is %v; want it locked and in no group", attributesOf(e))
+	}
+	if u := app.user(t, "E3"); at(u, "active") != "false" || at(u, "groups.0.display") != "" {
+		t.Errorf("in the application the leaver is %v; want it inactive and in no group", u)
+	}
+
+	d.exec(`UPDATE people SET ended = NULL WHERE id = 'E3'`)
+	look(t, s, "hr")
+	everywhere("E3", "Engineering")
 }
