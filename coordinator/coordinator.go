@@ -10,6 +10,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -44,6 +45,7 @@ const stopWait = 5 * time.Second
 // Options say where a coordinator is and what it serves.
 type Options struct {
 	Data            string        // folder; made if absent
+	Store           string        // address of a PostgreSQL database, where it is not the file coordinator.db in Data
 	Link            string        // address that agents dial, such as ":8443"
 	API             string        // address of the HTTP API, such as "127.0.0.1:8080"
 	APITLS          bool          // the API is served with the authority's certificate
@@ -93,7 +95,7 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 	if c.api, err = net.Listen("tcp", opt.API); err != nil {
 		return nil, fmt.Errorf("listen for the API: %w", err)
 	}
-	if c.store, err = store.Open(ctx, filepath.Join(opt.Data, "coordinator.db")); err != nil {
+	if c.store, err = store.Open(ctx, cmp.Or(opt.Store, filepath.Join(opt.Data, "coordinator.db"))); err != nil {
 		return nil, err
 	}
 	err = c.store.Write(ctx, func(tx *store.Tx) error {

@@ -57,7 +57,7 @@ type Queue struct {
 // the order to be sent. They stay the agent's until their results come.
 func (q *Queue) Claim(ctx context.Context, tenant, site, agent string, limit int) ([]*linkv1.Job, error) {
 	var rows []store.Job
-	err := q.Store.Write(ctx, func(tx *store.Tx) (err error) {
+	err := q.Store.Claim(ctx, tenant, func(tx *store.Tx) (err error) {
 		rows, err = tx.ClaimJobs(tenant, site, agent, limit)
 		return err
 	})

@@ -302,11 +302,12 @@ const hour = time.Hour
 
 func newWindow() *window { return &window{} }
 
-// load reads the last hour's jobs once.
+// load reads the last hour's jobs: once, or at every step where other
+// coordinators plan as well.
 func (w *window) load(tx *store.Tx) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.loaded {
+	if w.loaded && !tx.Shared() {
 		return nil
 	}
 	rows, err := tx.TakingJobs(tx.Now.Add(-hour), []string{"disable", "delete", "move", "membership"}, 1_000_000)

@@ -1,5 +1,7 @@
 package store
 
+import "time"
+
 // An Agent is an installed service that was let in.
 type Agent struct {
 	Tenant      string
@@ -116,8 +118,16 @@ func (tx *Tx) DisconnectAgent(tenant, id string, since Instant) error {
 	return err
 }
 
-// DisconnectAll notes that no agent is here: at the start of the coordinator.
+// silent is after how long without a sign of life an agent of another coordinator is not here any more.
+const silent = 5 * time.Minute
+
+// DisconnectAll notes, at the start of a coordinator, that no agent is here; where
+// others share the store, of those agents only that gave no sign of life lately.
 func (tx *Tx) DisconnectAll() error {
+	if tx.store.Shared() {
+		_, err := tx.exec("UPDATE agent SET connected = 0 WHERE connected <> 0 AND seen < ?", tx.Now.Add(-silent))
+		return err
+	}
 	_, err := tx.exec("UPDATE agent SET connected = 0 WHERE connected <> 0")
 	return err
 }

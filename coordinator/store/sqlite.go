@@ -67,17 +67,21 @@ func (f *file) hold(ctx context.Context, path string) error {
 	}
 	c, err := newConn(ctx, to)
 	if err != nil {
-		return err
+		return inUse(err)
 	}
 	if _, err := c.exec(ctx, "BEGIN EXCLUSIVE", nil); err != nil {
-		var code interface{ Code() int }
-		if errors.As(err, &code) && code.Code()&0xff == 5 { // SQLITE_BUSY
-			err = ErrInUse
-		}
-		return errors.Join(err, c.close())
+		return errors.Join(inUse(err), c.close())
 	}
 	f.held = c
 	return nil
+}
+
+// inUse makes SQLITE_BUSY into ErrInUse.
+func inUse(err error) error {
+	if code := (interface{ Code() int })(nil); errors.As(err, &code) && code.Code()&0xff == 5 {
+		return ErrInUse
+	}
+	return err
 }
 
 // dsn names the file and how each connection to it is set up. Pages are small

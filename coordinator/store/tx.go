@@ -18,6 +18,9 @@ type Tx struct {
 	nextID int64 // of jobs; 0 until asked for
 }
 
+// Shared says whether other coordinators may have the store open, too.
+func (tx *Tx) Shared() bool { return tx.store.Shared() }
+
 // raise has sig raised once the transaction is committed.
 func (tx *Tx) raise(sig *Signal) {
 	if !slices.Contains(tx.raised, sig) {

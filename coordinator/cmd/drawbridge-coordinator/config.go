@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,8 @@ type config struct {
 	APITLS          bool          `yaml:"api_tls"`
 	Names           []string      `yaml:"names"`
 	Tenant          string        `yaml:"tenant"`
+	Store           string        `yaml:"store"`
+	StoreFile       string        `yaml:"store_file"`
 	CertificateLife time.Duration `yaml:"certificate_life"`
 	RenewalGrace    time.Duration `yaml:"renewal_grace"`
 	LogLevel        string        `yaml:"log_level"`
@@ -49,6 +52,10 @@ type setting struct {
 var settings = []setting{
 	{"data", "DRAWBRIDGE_DATA", "`folder` for everything that must survive (default " + defaults.Data + ")",
 		func(c *config, v string) error { c.Data = v; return nil }},
+	{"store", "DRAWBRIDGE_STORE", "`address` of a PostgreSQL database that several coordinators share, without its password: postgres://user@host/name (default: the file coordinator.db in data)",
+		func(c *config, v string) error { c.Store = v; return nil }},
+	{"store-file", "DRAWBRIDGE_STORE_FILE", "`file` that holds the address, with its password, readable by the coordinator alone",
+		func(c *config, v string) error { c.StoreFile = v; return nil }},
 	{"link", "DRAWBRIDGE_LINK", "`address` that agents dial (default " + defaults.Link + ")",
 		func(c *config, v string) error { c.Link = v; return nil }},
 	{"api", "DRAWBRIDGE_API", "`address` of the HTTP API (default " + defaults.API + ")",
@@ -68,6 +75,9 @@ var settings = []setting{
 	{"log-format", "DRAWBRIDGE_LOG_FORMAT", "`text` or json (default text)",
 		func(c *config, v string) error { c.LogFormat = v; return nil }},
 }
+
+// password finds an address of a database with a password in it.
+var password = regexp.MustCompile(`postgres(ql)?://([^@/]*:[^@]+@|.*[?&]password=)`)
 
 // parse gives the settings that hold; the error names everything wrong with them.
 func parse(args []string, out io.Writer, env func(string) string) (config, error) {
@@ -109,6 +119,18 @@ func parse(args []string, out io.Writer, env func(string) string) (config, error
 			c.Names = []string{host}
 		}
 	}
+	for _, arg := range args { // a list of processes shows it to everybody on the host
+		if password.MatchString(arg) {
+			errs = append(errs, errors.New("store: a password does not belong on the command line: give the address by --store-file, DRAWBRIDGE_STORE or the configuration"))
+		}
+	}
+	if c.StoreFile != "" {
+		text, err := os.ReadFile(c.StoreFile)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("store_file: %w", err))
+		}
+		c.Store = strings.TrimSpace(string(text))
+	}
 	return c, errors.Join(append(errs, c.validate()...)...)
 }
 
@@ -128,6 +150,9 @@ func (c *config) validate() (errs []error) {
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if c.Data == "" {
 		fault("data: give a folder")
+	}
+	if c.Store != "" && !strings.HasPrefix(c.Store, "postgres://") && !strings.HasPrefix(c.Store, "postgresql://") {
+		fault("store: it does not begin with postgres://: write postgres://user@host/name")
 	}
 	for _, a := range []struct{ name, value string }{{"link", c.Link}, {"api", c.API}} {
 		if _, _, err := net.SplitHostPort(a.value); err != nil {
@@ -156,5 +181,5 @@ func (c config) level() slog.Level {
 }
 
 func (c config) options() coordinator.Options {
-	return coordinator.Options{Data: c.Data, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, Version: version}
+	return coordinator.Options{Data: c.Data, Store: c.Store, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, Version: version}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -11,9 +12,11 @@ import (
 	"path/filepath"
 
 	"github.com/drawbridge-id/drawbridge/coordinator"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
 const usage = `drawbridge-coordinator [run] [flags]   serve agents and the HTTP API
+drawbridge-coordinator migrate [flags] bring the store to this release's schema, and end; run does so, too
 drawbridge-coordinator version         say which release this is
 drawbridge-coordinator help            this
 
@@ -36,7 +39,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, env func(
 		fmt.Fprint(stdout, usage)
 		_, err := parse([]string{"-h"}, stdout, env)
 		return err
-	case "run":
+	case "run", "migrate":
 	default:
 		return fmt.Errorf("there is no verb %q: see drawbridge-coordinator help", verb)
 	}
@@ -46,6 +49,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, env func(
 	}
 	if err != nil {
 		return err
+	}
+	if verb == "migrate" {
+		return migrate(ctx, conf, stdout)
 	}
 	log := conf.logger(stderr)
 	first := false
@@ -71,6 +77,17 @@ Let the first agent in:
 `, conf.Data, filepath.Join(conf.Data, "admin-token"), scheme, c.API(), filepath.Join(conf.Data, "admin-token"))
 	}
 	return c.Run(ctx)
+}
+
+// migrate upgrades the store. Coordinators of the release before may run on it
+// meanwhile, where it is in PostgreSQL: no step takes away what they use.
+func migrate(ctx context.Context, conf config, stdout io.Writer) error {
+	st, err := store.Open(ctx, cmp.Or(conf.Store, filepath.Join(conf.Data, "coordinator.db")))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, "The store has the schema of this release.")
+	return st.Close()
 }
 
 func (c config) logger(to io.Writer) *slog.Logger {

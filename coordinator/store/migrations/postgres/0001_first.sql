@@ -204,7 +204,7 @@ CREATE TABLE job (
 ) WITH (fillfactor = 70);
 CREATE INDEX job_open ON job (tenant, state, site, priority DESC, id) WHERE ended = 0;
 CREATE INDEX job_id_alone ON job (id);  -- of statements that take ids of a transaction's own reading
-CREATE INDEX job_taking ON job (tenant, made) WHERE class IN ('disable','delete','move','membership');  -- what thresholds count
+CREATE INDEX job_taking ON job (made) WHERE class IN ('disable','delete','move','membership');  -- what thresholds count
 CREATE INDEX job_read ON job (tenant, system, class) WHERE object = '' AND ended = 0;
 CREATE INDEX job_after ON job (after) WHERE after <> 0;
 CREATE INDEX job_person ON job (tenant, person, id) WHERE person <> '';

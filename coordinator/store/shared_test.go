@@ -1,0 +1,120 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	"github.com/drawbridge-id/drawbridge/coordinator/store/storetest"
+)
+
+// Two coordinators on one file would both be its only writer.
+func TestOpen_fileInUse(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "coordinator.db")
+	storetest.OpenAs(t, path)
+	if _, err := store.Open(context.Background(), path); !errors.Is(err, store.ErrInUse) {
+		t.Errorf("second Open = %v; want ErrInUse", err)
+	}
+}
+
+// two opens a database as two coordinators do.
+func two(t *testing.T) [2]*store.Store {
+	t.Helper()
+	name := storetest.Database(t, server(t))
+	return [2]*store.Store{storetest.OpenAs(t, name), storetest.OpenAs(t, name)}
+}
+
+// Coordinators that claim at the same time never get the same job, and between them get each.
+func TestClaim_twoCoordinators(t *testing.T) {
+	t.Parallel()
+	stores := two(t)
+	const jobs = 2000
+	write(t, stores[0], func(tx *store.Tx) error {
+		rows := make([]store.Job, jobs)
+		for i := range rows {
+			rows[i] = store.Job{Tenant: tenant, Site: "hq", State: store.JobQueued}
+		}
+		return tx.AddJobs(rows)
+	})
+	var mu sync.Mutex
+	times := map[int64]int{}
+	var wg sync.WaitGroup
+	for n := range 8 {
+		wg.Go(func() {
+			for more := true; more; {
+				if err := stores[n%2].Claim(context.Background(), tenant, func(tx *store.Tx) error {
+					got, err := tx.ClaimJobs(tenant, "hq", fmt.Sprint("a", n), 50)
+					mu.Lock()
+					defer mu.Unlock()
+					for _, j := range got {
+						times[j.ID]++
+					}
+					more = len(got) > 0
+					return err
+				}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for id, n := range times {
+		if n != 1 {
+			t.Fatalf("job %d was claimed %d times", id, n)
+		}
+	}
+	if len(times) != jobs {
+		t.Errorf("%d of %d jobs were claimed", len(times), jobs)
+	}
+}
+
+// What a transaction has read of its tenant is true until its commit: of many
+// that look for a free name and take it, one gets it.
+func TestWriteTenant_oneAtATime(t *testing.T) {
+	t.Parallel()
+	stores := two(t)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	got := 0
+	for n := range 16 {
+		wg.Go(func() {
+			err := stores[n%2].WriteTenant(context.Background(), tenant, func(tx *store.Tx) error {
+				held, err := tx.Names(tenant, "ad", "cn", []string{"x"})
+				if err != nil || len(held) > 0 {
+					return err
+				}
+				mu.Lock()
+				got++
+				mu.Unlock()
+				return tx.PutNames([]store.Name{{Tenant: tenant, System: "ad", Attribute: "cn", Value: "x", Holder: fmt.Sprint(n)}})
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if got != 1 {
+		t.Errorf("%d found the name free; want one", got)
+	}
+}
+
+// What one coordinator commits wakes the other.
+func TestSignal_ofAnotherCoordinator(t *testing.T) {
+	t.Parallel()
+	stores := two(t)
+	woken := stores[1].Due.Next()
+	write(t, stores[0], func(tx *store.Tx) error { return tx.MarkDue(tenant, tx.Now, "test", []string{"p"}) })
+	select {
+	case <-woken:
+	case <-time.After(10 * time.Second):
+		t.Error("not woken")
+	}
+}
