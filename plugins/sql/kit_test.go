@@ -15,8 +15,9 @@ func (p peer) tables(t *testing.T) {
 	serial := map[string]string{"postgresql": "serial PRIMARY KEY", "mysql": "integer PRIMARY KEY AUTO_INCREMENT", "sqlite": "integer PRIMARY KEY"}[p.settings["kind"].(string)]
 	blob := map[string]string{"postgresql": "bytea", "mysql": "varbinary(100)", "sqlite": "blob"}[p.settings["kind"].(string)]
 	seen := map[string]string{"postgresql": "timestamptz", "mysql": "datetime", "sqlite": "datetime"}[p.settings["kind"].(string)]
+	unique := map[string]string{"postgresql": " UNIQUE", "mysql": " UNIQUE"}[p.settings["kind"].(string)] // in SQLite the anchor alone keeps rows apart
 	suffix := map[string]string{"mysql": " DEFAULT CHARSET utf8mb4"}[p.settings["kind"].(string)]
-	p.exec(t, "CREATE TABLE accounts (id "+serial+", login varchar(100) NOT NULL UNIQUE, number varchar(20) UNIQUE, name varchar(2000), title varchar(2000), level integer, salary decimal(10,2), born date, seen "+seen+
+	p.exec(t, "CREATE TABLE accounts (id "+serial+", login varchar(100) NOT NULL"+unique+", number varchar(20)"+unique+", name varchar(2000), title varchar(2000), level integer, salary decimal(10,2), born date, seen "+seen+
 		", photo "+blob+", boss boolean, code char(4), status char(1) NOT NULL DEFAULT 'A')"+suffix,
 		"CREATE TABLE crews (id integer PRIMARY KEY, name varchar(50) UNIQUE)"+suffix,
 		"CREATE TABLE members (account integer NOT NULL, crew integer NOT NULL, PRIMARY KEY (account, crew), FOREIGN KEY (account) REFERENCES accounts (id), FOREIGN KEY (crew) REFERENCES crews (id))"+suffix,

@@ -74,6 +74,7 @@ func TestWrite_faults(t *testing.T) {
 				{"check", modify("note", "1", "age", []string{"20"}, []string{"3"}), connectorv1.Outcome_OUTCOME_INVALID, "age", "check or trigger", ""},
 				{"type", modify("note", "1", "age", []string{"20"}, []string{"old"}), connectorv1.Outcome_OUTCOME_INVALID, "age", "types", ""},
 				{"range", modify("note", "1", "age", []string{"20"}, []string{"99999999999"}), connectorv1.Outcome_OUTCOME_INVALID, "age", "", "sqlite"},
+				{"rounded", modify("account", "1", "salary", nil, []string{"1.005"}), connectorv1.Outcome_OUTCOME_INVALID, "salary", "as the database keeps it", "sqlite"},
 				{"not writable", modify("crew", "7", "name", []string{"night"}, []string{"day"}), connectorv1.Outcome_OUTCOME_INVALID, "name", "writable", ""},
 				{"no delete", deletion("note", "1"), connectorv1.Outcome_OUTCOME_INVALID, "", "delete: true", ""},
 				{"gone", modify("note", "55", "age", nil, []string{"30"}), connectorv1.Outcome_OUTCOME_NOT_FOUND, "", "", ""},
