@@ -68,7 +68,7 @@ func (s *stream) admit(ctx context.Context, hello *linkv1.Hello) error {
 	select {
 	case s.admissions <- a:
 	default:
-		return s.shed()
+		return s.shed(ctx)
 	}
 	select {
 	case <-a.done:
@@ -118,15 +118,15 @@ func (s *stream) clone(old *stream) error {
 }
 
 // shed tells the agent to come back, each of many at another time.
-func (s *stream) shed() error {
+func (s *stream) shed(ctx context.Context) error {
 	n := s.turnedAway.Add(1)
 	wait := time.Second + rand.N(min(time.Duration(n)*2*time.Millisecond, time.Minute)+time.Second)
-	return errors.Join(s.depart("too many agents come at once", wait), errShed)
+	return errors.Join(s.depart(ctx, "too many agents come at once", wait), errShed)
 }
 
 // depart tells the agent to hang up and come back.
-func (s *stream) depart(reason string, wait time.Duration) error {
-	return s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Depart{Depart: &linkv1.Depart{
+func (s *stream) depart(ctx context.Context, reason string, wait time.Duration) error {
+	return s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Depart{Depart: &linkv1.Depart{
 		Reason: reason, ComeBackAfter: durationpb.New(wait),
 	}}})
 }

@@ -2,12 +2,14 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
+	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -145,14 +147,15 @@ func alike(a, b parcel) bool {
 }
 
 func (g *Gateway) takeResults(tx *store.Tx, parcels []parcel) error {
-	var results []*linkv1.Result
-	for _, p := range parcels {
-		results = append(results, p.results...)
+	sent := make([]jobs.Results, len(parcels))
+	for i, p := range parcels {
+		sent[i] = jobs.Results{Site: p.stream.agent.Site, Agent: p.stream.agent.ID, Results: p.results}
 	}
-	return g.Queue.Finish(tx, parcels[0].stream.agent.Tenant, results)
+	return g.Queue.Finish(tx, parcels[0].stream.agent.Tenant, sent...)
 }
 
-// takeRecords takes batches of one read. Those that are in the store already are let pass.
+// takeRecords takes batches of one read. Those that are in the store already
+// are let pass, and so are those of a system that is not of the agent's site.
 func (g *Gateway) takeRecords(tx *store.Tx, parcels []parcel) error {
 	agent := parcels[0].stream.agent
 	row, err := tx.Agent(agent.Tenant, agent.ID)
@@ -164,7 +167,13 @@ func (g *Gateway) takeRecords(tx *store.Tx, parcels []parcel) error {
 	var rejects []*connectorv1.Reject
 	for _, p := range parcels {
 		if n := int64(p.records.GetBatch()); n > last {
-			records = append(records, p.records.GetRecords()...)
+			for _, r := range p.records.GetRecords() {
+				if r.GetId() == "" || !r.GetDeleted() && len(r.GetObject()) == 0 {
+					p.stream.refused("an object without an id or without content", p.records.GetSystem())
+					continue
+				}
+				records = append(records, r)
+			}
 			rejects = append(rejects, p.records.GetRejects()...)
 			last = n
 		}
@@ -172,12 +181,21 @@ func (g *Gateway) takeRecords(tx *store.Tx, parcels []parcel) error {
 	if last == row.Batch {
 		return nil
 	}
+	name := parcels[0].records.GetSystem()
+	system, err := tx.System(agent.Tenant, name)
+	switch {
+	case err != nil && !errors.Is(err, store.ErrNone):
+		return err
+	case err == nil && system.Site != agent.Site:
+		parcels[0].stream.refused("records of a system that is not of its site", name)
+		return tx.TakeBatch(agent.Tenant, agent.ID, last)
+	}
 	cycle := int64(parcels[0].records.GetJob())
 	if cycle == 0 {
 		cycle = intake.ByAgent
 	}
 	if err := g.Intake.Take(tx, intake.Batch{
-		Tenant: agent.Tenant, System: parcels[0].records.GetSystem(), Cycle: cycle, Records: records, Rejects: rejects,
+		Tenant: agent.Tenant, System: name, Cycle: cycle, Records: records, Rejects: rejects,
 	}); err != nil {
 		return err
 	}

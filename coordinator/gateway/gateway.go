@@ -186,7 +186,7 @@ func (g *Gateway) serve(ctx context.Context, s *stream) (err error) {
 	defer func() { g.leave(ctx, s, err) }()
 	s.log.InfoContext(ctx, "Agent connected", "host", hello.GetHost(), "version", hello.GetVersion())
 	welcome := &linkv1.Welcome{Protocol: min(hello.GetProtocol(), Protocol), Clock: timestamppb.Now(), Version: g.Version}
-	if err := s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Welcome{Welcome: welcome}}); err != nil {
+	if err := s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Welcome{Welcome: welcome}}); err != nil {
 		return err
 	}
 	close(s.ready)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,7 +65,26 @@ type bench struct {
 	enrolment *enroll.Service
 	gateway   *gateway.Gateway
 	address   string
+	log       record
 	stop      func()
+}
+
+// A record keeps what is logged.
+type record struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
 }
 
 func newBench(t testing.TB) *bench {
@@ -77,7 +97,7 @@ func newBench(t testing.TB) *bench {
 
 func (b *bench) start() {
 	b.t.Helper()
-	log := slog.New(slog.DiscardHandler)
+	log := slog.New(slog.NewTextHandler(&b.log, nil))
 	st, err := store.Open(context.Background(), b.database)
 	if err != nil {
 		b.t.Fatal(err)

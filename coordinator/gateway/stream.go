@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ const (
 	jobsBytes = 2 << 20          // of jobs after which a frame is sent: photos are large
 	safety    = 10 * time.Second // how long a stream waits at most before it looks by itself
 	seenEvery = time.Minute      // how often it is noted that an agent is still here
+	unheard   = 1 << 18          // confirmations that may wait for an agent that sends and does not listen
 )
 
 // A stream is one agent's, from Hello to loss.
@@ -47,9 +49,10 @@ type stream struct {
 	rescinded map[uint64]struct{} // jobs that the agent was told to take back; likewise
 	rescinds  <-chan struct{}     // closed when there may be more of them; likewise
 
-	mu        sync.Mutex
-	open      map[uint64]struct{}
-	committed linkv1.Committed
+	mu         sync.Mutex
+	open       map[uint64]struct{}
+	committed  linkv1.Committed
+	complained time.Time
 }
 
 // errHungUp ends a stream that the agent has ended.
@@ -101,13 +104,33 @@ func (s *stream) take(ctx context.Context, frame *linkv1.ConnectRequest) error {
 			s.closed(refused)
 		}
 	case *linkv1.ConnectRequest_Changed:
-		err := s.Changes.Changed(ctx, s.agent.Tenant, f.Changed.GetSystem())
+		serves, err := s.serves(ctx, f.Changed.GetSystem())
+		if err != nil {
+			return err
+		}
+		if !serves {
+			s.refused("a change in a system that is not of its site", f.Changed.GetSystem())
+			return nil
+		}
+		err = s.Changes.Changed(ctx, s.agent.Tenant, f.Changed.GetSystem())
 		if err != nil && !errors.Is(err, store.ErrNone) {
 			return err
 		}
 	case *linkv1.ConnectRequest_Health:
+		var mine []*linkv1.SystemHealth
+		for _, h := range f.Health.GetSystems() {
+			serves, err := s.serves(ctx, h.GetSystem())
+			if err != nil {
+				return err
+			}
+			if serves {
+				mine = append(mine, h)
+			} else {
+				s.refused("the state of a system that is not of its site", h.GetSystem())
+			}
+		}
 		return s.Store.Write(ctx, func(tx *store.Tx) error {
-			for _, h := range f.Health.GetSystems() {
+			for _, h := range mine {
 				text, err := protojson.Marshal(h)
 				if err != nil {
 					continue
@@ -124,6 +147,28 @@ func (s *stream) take(ctx context.Context, frame *linkv1.ConnectRequest) error {
 		s.log.DebugContext(ctx, "Frame of an unknown kind skipped")
 	}
 	return nil
+}
+
+// serves tells whether a system is of the agent's site.
+func (s *stream) serves(ctx context.Context, system string) (bool, error) {
+	frame, _, err := s.systemsFrame(ctx)
+	return slices.ContainsFunc(frame.GetSystems(), func(c *linkv1.System) bool { return c.GetName() == system }), err
+}
+
+// refused says what of the agent's was let pass. A system that has just gone, or
+// moved to another site, is the harmless cause.
+func (s *stream) refused(what, system string) {
+	s.mu.Lock()
+	said := time.Since(s.complained) < time.Second // an agent in the wrong hands shall not fill the log
+	if !said {
+		s.complained = time.Now()
+	}
+	s.mu.Unlock()
+	if said {
+		return
+	}
+	s.log.Warn("Refused what the agent sent; if nothing was just changed, look at its host or revoke it",
+		"what", what, "system", system)
 }
 
 func (s *stream) hand(ctx context.Context, p parcel) error {
@@ -143,7 +188,11 @@ func (s *stream) confirm(jobs []uint64, batch uint64) {
 	for _, id := range jobs {
 		delete(s.open, id)
 	}
+	deaf := len(s.committed.Jobs) > unheard
 	s.mu.Unlock()
+	if deaf {
+		s.cancel(status.Error(codes.ResourceExhausted, "this agent sends results and does not take what it is told; come back and listen"))
+	}
 	s.wake()
 }
 
@@ -164,8 +213,25 @@ func (s *stream) wake() {
 	}
 }
 
-func (s *stream) send(frame *linkv1.ConnectResponse) error {
-	err := s.rpc.Send(frame)
+// lastWord is how long a stream that ends may still take what is being sent.
+const lastWord = 100 * time.Millisecond
+
+// send sends a frame, which the agent may keep waiting for as long as it likes
+// by taking nothing. So a stream that is cut meanwhile does not wait for it:
+// what is being sent ends with the stream.
+func (s *stream) send(ctx context.Context, frame *linkv1.ConnectResponse) error {
+	sent := make(chan error, 1)
+	go func() { sent <- s.rpc.Send(frame) }()
+	var err error
+	select {
+	case err = <-sent:
+	case <-ctx.Done():
+		select {
+		case err = <-sent:
+		case <-time.After(lastWord):
+			return context.Cause(ctx)
+		}
+	}
 	if errors.Is(err, io.EOF) {
 		err = status.Error(codes.Unavailable, "the agent is gone")
 	}
@@ -202,7 +268,7 @@ func (s *stream) run(ctx context.Context) error {
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		case <-s.closing:
-			if err = s.depart("the coordinator is restarting", restartWait()); err == nil {
+			if err = s.depart(ctx, "the coordinator is restarting", restartWait()); err == nil {
 				err = status.Error(codes.Unavailable, "the coordinator is restarting")
 			}
 		case <-queued:
@@ -237,7 +303,7 @@ func (s *stream) unwatched(ctx context.Context) error {
 
 // round sends what there is, and tells how long there will be nothing if nobody signals.
 func (s *stream) round(ctx context.Context) (time.Duration, error) {
-	if err := s.sendCommitted(); err != nil {
+	if err := s.sendCommitted(ctx); err != nil {
 		return 0, err
 	}
 	if err := s.sendSystems(ctx); err != nil {
@@ -262,7 +328,7 @@ func (s *stream) round(ctx context.Context) (time.Duration, error) {
 		if err := s.sendJobs(ctx, jobs); err != nil {
 			return 0, err
 		}
-		if err := s.sendCommitted(); err != nil {
+		if err := s.sendCommitted(ctx); err != nil {
 			return 0, err
 		}
 	}
@@ -302,7 +368,7 @@ func (s *stream) sendJobs(ctx context.Context, jobs []*linkv1.Job) error {
 			bytes += proto.Size(jobs[n])
 			n++
 		}
-		if err := s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Jobs{Jobs: &linkv1.Jobs{Jobs: jobs[:n]}}}); err != nil {
+		if err := s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Jobs{Jobs: &linkv1.Jobs{Jobs: jobs[:n]}}}); err != nil {
 			return err
 		}
 		jobs = jobs[n:]
@@ -329,14 +395,14 @@ func (s *stream) sendSystems(ctx context.Context) error {
 	if err != nil || version == s.systems && s.systems != "" {
 		return err
 	}
-	if err := s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Systems{Systems: frame}}); err != nil {
+	if err := s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Systems{Systems: frame}}); err != nil {
 		return err
 	}
 	s.systems = version + "sent"
 	return nil
 }
 
-func (s *stream) sendCommitted() error {
+func (s *stream) sendCommitted(ctx context.Context) error {
 	s.mu.Lock()
 	jobs, batch := s.committed.Jobs, s.committed.Batch
 	s.committed.Jobs, s.committed.Batch = nil, 0
@@ -344,5 +410,5 @@ func (s *stream) sendCommitted() error {
 	if len(jobs) == 0 && batch == 0 {
 		return nil
 	}
-	return s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Committed{Committed: &linkv1.Committed{Jobs: jobs, Batch: batch}}})
+	return s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Committed{Committed: &linkv1.Committed{Jobs: jobs, Batch: batch}}})
 }

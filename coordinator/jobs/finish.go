@@ -64,14 +64,26 @@ type failure struct {
 	text string
 }
 
+// Results are what one agent has sent, in the order in which it did.
+type Results struct {
+	Site    string // Required. Of the agent
+	Agent   string // Required. As its certificate says
+	Results []*linkv1.Result
+}
+
 // Finish takes results of one tenant's jobs, in the order in which they came.
-// Taking them again changes nothing.
-func (q *Queue) Finish(tx *store.Tx, tenant string, results []*linkv1.Result) error {
+// Taking them again changes nothing. A result counts only where the job is the
+// agent's that sends it, or nobody's and of its site: a store that was restored
+// has given out jobs that it does not know of. What else comes is said, and
+// changes nothing.
+func (q *Queue) Finish(tx *store.Tx, tenant string, sent ...Results) error {
 	f := &finish{Queue: q, tx: tx, tenant: tenant, people: map[int64]string{}, found: map[string]*findings{},
 		systems: map[string]*mapping.System{}, due: map[store.Instant][]string{}}
-	ids := make([]int64, len(results))
-	for i, r := range results {
-		ids[i] = int64(r.GetJob())
+	var ids []int64
+	for _, s := range sent {
+		for _, r := range s.Results {
+			ids = append(ids, int64(r.GetJob()))
+		}
 	}
 	rows, err := tx.Jobs(tenant, ids)
 	if err != nil {
@@ -83,14 +95,25 @@ func (q *Queue) Finish(tx *store.Tx, tenant string, results []*linkv1.Result) er
 			open[j.ID] = j
 		}
 	}
-	for _, r := range results {
-		j, ok := open[int64(r.GetJob())]
-		if !ok {
-			continue
+	for _, s := range sent {
+		var others []uint64
+		for _, r := range s.Results {
+			j, ok := open[int64(r.GetJob())]
+			if !ok {
+				continue
+			}
+			if j.Site != s.Site || j.Agent != "" && j.Agent != s.Agent {
+				others = append(others, r.GetJob())
+				continue
+			}
+			delete(open, j.ID)
+			if err := f.take(j, r); err != nil {
+				return fmt.Errorf("result of job %d: %w", j.ID, err)
+			}
 		}
-		delete(open, j.ID)
-		if err := f.take(j, r); err != nil {
-			return fmt.Errorf("result of job %d: %w", j.ID, err)
+		if len(others) > 0 {
+			q.Log.Warn("Results refused: the jobs are not this agent's; if it was not just replaced, look at its host or revoke it",
+				"tenant", tenant, "site", s.Site, "agent", s.Agent, "results", len(others), "job", others[0])
 		}
 	}
 	return f.save()

@@ -132,7 +132,9 @@ func (b *bench) claim(limit int) (ids []int64) {
 
 func (b *bench) finish(results ...*linkv1.Result) {
 	b.t.Helper()
-	b.write(func(tx *store.Tx) error { return b.Finish(tx, tenant, results) })
+	b.write(func(tx *store.Tx) error {
+		return b.Finish(tx, tenant, jobs.Results{Site: site, Agent: agent, Results: results})
+	})
 }
 
 func (b *bench) job(id int64) (j store.Job) {

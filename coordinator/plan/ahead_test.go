@@ -50,9 +50,7 @@ func TestStep_placesLeavers(t *testing.T) {
 	if got, want := jobs(t, w, store.JobFilter{State: "open"}), []string{"disable rescinding", "disable sent"}; !slices.Equal(got, want) {
 		t.Errorf("open = %q; want %q", got, want)
 	}
-	w.Write(func(tx *store.Tx) error { // the agent takes it back
-		return w.Queue.Finish(tx, rehearsal.Tenant, []*linkv1.Result{{Job: w.Placed[0].GetId(), Outcome: connectorv1.Outcome_OUTCOME_CONFLICT}})
-	})
+	w.Finish(&linkv1.Result{Job: w.Placed[0].GetId(), Outcome: connectorv1.Outcome_OUTCOME_CONFLICT}) // the agent takes it back
 	w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace", "term_date", ""))
 	w.Settle()
 	if got, want := jobs(t, w, store.JobFilter{State: "open"}), []string{"disable rescinding"}; !slices.Equal(got, want) {

@@ -207,8 +207,16 @@ func (w *World) Work(limit int) int {
 		}
 		results = append(results, w.result(j))
 	}
-	w.Write(func(tx *store.Tx) error { return w.Queue.Finish(tx, Tenant, results) })
+	w.Finish(results...)
 	return len(results)
+}
+
+// Finish takes results as the agent of the site sends them.
+func (w *World) Finish(results ...*linkv1.Result) {
+	w.t.Helper()
+	w.Write(func(tx *store.Tx) error {
+		return w.Queue.Finish(tx, Tenant, jobs.Results{Site: Site, Agent: Agent, Results: results})
+	})
 }
 
 func (w *World) result(j *linkv1.Job) *linkv1.Result {

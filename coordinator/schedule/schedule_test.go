@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
 	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
@@ -66,7 +67,7 @@ func end(t *testing.T, w *rehearsal.World) {
 			results = append(results, &linkv1.Result{Job: j.GetId(), Outcome: connectorv1.Outcome_OUTCOME_DONE,
 				Read: &linkv1.ReadSummary{Full: true}, Schema: &connectorv1.SchemaResponse{}})
 		}
-		return w.Queue.Finish(tx, rehearsal.Tenant, results)
+		return w.Queue.Finish(tx, rehearsal.Tenant, jobs.Results{Site: rehearsal.Site, Agent: rehearsal.Agent, Results: results})
 	})
 }
 
