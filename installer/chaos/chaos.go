@@ -233,7 +233,7 @@ func (r *rig) calm(ctx context.Context) error {
 		settled := r.stage.Settle(soon, since)
 		cancel()
 		if ctx.Err() != nil {
-			return settled
+			return errors.Join(settled, r.unfinished())
 		}
 		var held []client.Held
 		if err := r.stage.API.Items(ctx, "/v1/held", nil, &held); err != nil {
@@ -248,6 +248,25 @@ func (r *rig) calm(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// unfinished tells what a company that does not come to rest is at.
+func (r *rig) unfinished() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	status, err := r.stage.Status(ctx)
+	if err != nil {
+		return err
+	}
+	err = fmt.Errorf("due %d, jobs %v, cycles %+v, systems %+v", status.Due, status.Jobs, status.Cycles, status.Systems)
+	for _, state := range []string{"queued", "sent", "waiting", "held"} {
+		jobs, jerr := r.stage.Jobs(ctx, url.Values{"state": {state}})
+		err = errors.Join(err, jerr)
+		for _, j := range jobs[:min(len(jobs), 5)] {
+			err = errors.Join(err, fmt.Errorf("%s: %+v", state, j))
+		}
+	}
+	return err
 }
 
 // cli runs the command line again and again until a coordinator that was just
