@@ -94,7 +94,10 @@ func (s *Server) applyOne(tx *store.Tx, who caller, system *mapping.System, in *
 			return done, nil, nil
 		}
 	}
-	if len(old.Schema) == 0 {
+	if system.Pushed() && system.Target != nil {
+		return done, mapping.Faults{{File: in.Name, Message: system.Name + ": a system that records are pushed to is no target", Hint: "make the target a document of its own"}}, nil
+	}
+	if len(old.Schema) == 0 && !system.Pushed() {
 		done.Notes = append(done.Notes, client.Fault{Document: in.Name, Message: system.Name + ": its attributes were not checked, its schema is not known yet",
 			NextStep: "once it was read, apply again to check, or see: drawbridge system show " + system.Name})
 	}
@@ -147,6 +150,9 @@ func readOnly(tx *store.Tx, who caller, system *mapping.System) (mapping.Faults,
 
 // siteNotes tells where nobody can serve the system yet.
 func (s *Server) siteNotes(tx *store.Tx, who caller, system *mapping.System, file string) ([]client.Fault, error) {
+	if system.Pushed() {
+		return nil, nil
+	}
 	agents, err := tx.Agents(who.tenant)
 	if err != nil {
 		return nil, err
