@@ -96,7 +96,11 @@ func New(c *config.Config, version string, log *slog.Logger) (*Agent, error) {
 		return nil, err
 	}
 	if d := a.spool.Damage(); d != nil {
-		log.Error("Spool was damaged; it was set aside and the coordinator sends its jobs again", "err", d, "kept", d.Kept)
+		log.Error("Spool was damaged; it was set aside, the coordinator sends its jobs again, and everything is read again", "err", d, "kept", d.Kept)
+		// What was read and not confirmed yet is lost with it, and a snapshot would hold it for sent.
+		if err := os.RemoveAll(filepath.Join(c.Data, "snapshots")); err != nil {
+			return nil, errors.Join(fmt.Errorf("forget what was read: %w", err), a.spool.Close())
+		}
 	}
 	if a.guard, err = guard.Open(guard.Options{
 		Policy: c.Guardrail.File, Key: c.Guardrail.Key, Data: c.Data, Log: log.With("part", "guard"), Changed: a.guarded,

@@ -298,6 +298,9 @@ func (r *rig) judge(ctx context.Context) error {
 		}
 		r.judged[j.ID] = true
 		r.report.Refused++
+		if j.Fault != nil {
+			r.Log(fmt.Sprintf("refused: job %d of %s (%s) ended as %s: %s", j.ID, j.Person, j.Text, j.Outcome, j.Fault.Cause))
+		}
 		if j.Fault == nil || j.Fault.Cause == "" || j.Fault.NextStep == "" {
 			r.report.Mute++
 			r.report.Findings = append(r.report.Findings, fmt.Sprintf("mute: job %d (%s) ended as %s without a cause or a next step", j.ID, j.Text, j.Outcome))

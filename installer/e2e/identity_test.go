@@ -119,6 +119,10 @@ func cloned(t *testing.T, s *stage.Stage) {
 	if err := s.Agent.Start(); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, 20*time.Second, func() string {
+		_, err := s.Status(t.Context())
+		return unless(err == nil, "the coordinator is not back")
+	})
 	eventually(t, 20*time.Second, func() string { return unless(theAgent(t, s).State == "connected", "the first is not connected") })
 	since := theAgent(t, s).Connected
 
