@@ -155,12 +155,16 @@ func (g *Gateway) takeResults(tx *store.Tx, parcels []parcel) error {
 }
 
 // takeRecords takes batches of one read. Those that are in the store already
-// are let pass, and so are those of a system that is not of the agent's site.
+// are let pass, and so are those of a system that is not of the agent's site,
+// and those of a spool that the agent has no more: it reads everything again.
 func (g *Gateway) takeRecords(tx *store.Tx, parcels []parcel) error {
 	agent := parcels[0].stream.agent
 	row, err := tx.Agent(agent.Tenant, agent.ID)
 	if err != nil {
 		return err
+	}
+	if row.Spool != parcels[0].stream.spool { // sent before the agent lost it; the numbers are not those of the one it has now
+		return nil
 	}
 	last := row.Batch
 	var records []*connectorv1.Record

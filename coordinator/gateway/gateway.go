@@ -178,7 +178,7 @@ func (g *Gateway) serve(ctx context.Context, s *stream) (err error) {
 	if s.window = int(hello.GetWindow()); s.window == 0 {
 		s.window = 1
 	}
-	s.host, s.instance = hello.GetHost(), hello.GetInstance()
+	s.host, s.instance, s.spool = hello.GetHost(), hello.GetInstance(), hello.GetSpool()
 	if err := s.admit(ctx, hello); err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func (g *Gateway) enter(s *stream) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if old := g.streams[s.agent.Agent]; old != nil {
-		old.cancel(status.Error(codes.Aborted, "the agent has connected anew"))
+		old.cancel(errAnew)
 		s.log.Info("Agent had another stream, which is cut")
 	}
 	g.streams[s.agent.Agent] = s

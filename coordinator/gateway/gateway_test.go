@@ -204,6 +204,7 @@ type agent struct {
 	stream grpc.BidiStreamingClient[linkv1.ConnectRequest, linkv1.ConnectResponse]
 	frames chan *linkv1.ConnectResponse
 	ended  chan error
+	spool  string
 }
 
 // enrol makes an agent that is let in.
@@ -216,7 +217,7 @@ func (b *bench) enrolFor(id string, life time.Duration) *agent {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	a := &agent{t: b.t, id: identity.Agent{Tenant: tenant, Site: "hq", ID: id}}
+	a := &agent{t: b.t, spool: "s1", id: identity.Agent{Tenant: tenant, Site: "hq", ID: id}}
 	leaf, err := b.enrolment.Authority.SignAgent(key.Public(), a.id, 0, life)
 	if err != nil {
 		b.t.Fatal(err)
@@ -261,7 +262,7 @@ func (a *agent) connect(b *bench, window uint32) {
 	a.dial(b)
 	a.grease()
 	a.send(&linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Hello{Hello: &linkv1.Hello{
-		Protocol: 7, Version: "9.0.0", Host: "dc1", Platform: "linux/amd64", Spool: "s1", Clock: timestamppb.Now(), Window: window,
+		Protocol: 7, Version: "9.0.0", Host: "dc1", Platform: "linux/amd64", Spool: a.spool, Clock: timestamppb.Now(), Window: window,
 		Connectors: []*connectorv1.DescribeResponse{{Name: "csv", Version: "1.0.0"}},
 	}}})
 	a.grease()
@@ -470,6 +471,42 @@ func TestConnect_records(t *testing.T) {
 		people, err := tx.PeopleByKey(tenant, []string{"e1", "e2", "e3", "e4", "e9"})
 		if len(people) != 4 {
 			t.Errorf("%d people; want e1 to e4, each once", len(people))
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What an agent sent of a spool that it has lost since says nothing of the
+// batches of the one that it has now, whose numbers begin anew.
+func TestConnect_recordsOfLostSpool(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.apply(hrDocument)
+	a := b.enrol("a1")
+	a.connect(b, 10)
+	await(a, systemsOf)
+	old := *a
+	a.spool = "s2"
+	// While the store is busy the agent comes back and what it sent before arrives,
+	// mostly in this order.
+	b.write(func(*store.Tx) error {
+		a.connect(b, 10)
+		time.Sleep(50 * time.Millisecond)
+		old.records(7, 1, "e7")
+		time.Sleep(50 * time.Millisecond)
+		return nil
+	})
+	await(a, systemsOf)
+	a.records(1, 1, "e1")
+	for last := uint64(0); last < 1; {
+		last = await(a, committedOf).GetBatch()
+	}
+	if err := b.store.Read(t.Context(), func(tx *store.Tx) error {
+		people, err := tx.PeopleByKey(tenant, []string{"e1"})
+		if len(people) != 1 {
+			t.Error("the first batch of the new spool was taken for one of the old")
 		}
 		return err
 	}); err != nil {

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	"github.com/drawbridge-id/drawbridge/proto/identity"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -39,6 +40,7 @@ type stream struct {
 	window   int
 	host     string        // as Hello calls it
 	instance string        // of the agent's process
+	spool    string        // of the agent, whose numbers its batches have
 	since    store.Instant // connected
 	hello    chan *linkv1.Hello
 	ready    chan struct{} // closed once Hello was taken
@@ -57,6 +59,17 @@ type stream struct {
 
 // errHungUp ends a stream that the agent has ended.
 var errHungUp = errors.New("the agent hung up")
+
+// errAnew ends a stream that the agent has left for another.
+var errAnew = status.Error(codes.Aborted, "the agent has connected anew")
+
+// anew is errAnew where the queue found that out.
+func anew(err error) error {
+	if errors.Is(err, jobs.ErrSuperseded) {
+		return errAnew
+	}
+	return err
+}
 
 // receive sorts what the agent sends. It blocks while the committer lags
 // behind, and with it, by flow control, the agent.
@@ -98,8 +111,8 @@ func (s *stream) take(ctx context.Context, frame *linkv1.ConnectRequest) error {
 	case *linkv1.ConnectRequest_Accepted:
 		if refused := f.Accepted.GetRefused(); len(refused) > 0 {
 			s.log.WarnContext(ctx, "Agent refused jobs", "jobs", len(refused), "cause", f.Accepted.GetFault().GetCause(), "next_step", f.Accepted.GetFault().GetNextStep())
-			if err := s.Queue.Refuse(ctx, s.agent.Tenant, s.agent.ID, refused); err != nil {
-				return err
+			if err := s.Queue.Refuse(ctx, s.agent.Tenant, s.agent.ID, s.since, refused); err != nil {
+				return anew(err)
 			}
 			s.closed(refused)
 		}
@@ -321,11 +334,11 @@ func (s *stream) round(ctx context.Context) (time.Duration, error) {
 		if err != nil || wait > 0 {
 			return wait, err
 		}
-		jobs, err := s.Queue.Claim(ctx, s.agent.Tenant, s.agent.Site, s.agent.ID, min(room, jobsFrame))
-		if err != nil || len(jobs) == 0 {
-			return safety, err
+		claimed, err := s.Queue.Claim(ctx, s.agent.Tenant, s.agent.Site, s.agent.ID, s.since, min(room, jobsFrame))
+		if err != nil || len(claimed) == 0 {
+			return safety, anew(err)
 		}
-		if err := s.sendJobs(ctx, jobs); err != nil {
+		if err := s.sendJobs(ctx, claimed); err != nil {
 			return 0, err
 		}
 		if err := s.sendCommitted(ctx); err != nil {

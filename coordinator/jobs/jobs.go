@@ -26,6 +26,7 @@ package jobs
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -53,11 +54,20 @@ type Queue struct {
 	Log     *slog.Logger
 }
 
+// ErrSuperseded: the agent has connected anew since, or has gone.
+var ErrSuperseded = errors.New("the agent has connected anew")
+
 // Claim makes up to limit queued jobs of a site an agent's and returns them in
-// the order to be sent. They stay the agent's until their results come.
-func (q *Queue) Claim(ctx context.Context, tenant, site, agent string, limit int) ([]*linkv1.Job, error) {
+// the order to be sent. They stay the agent's until their results come. since is
+// when the stream that they are for was let in: one that the agent has left,
+// here or at another coordinator, gets none but [ErrSuperseded], for what it
+// claimed after its successor was sent everything once more, nobody would send.
+func (q *Queue) Claim(ctx context.Context, tenant, site, agent string, since store.Instant, limit int) ([]*linkv1.Job, error) {
 	var rows []store.Job
 	err := q.Store.Claim(ctx, tenant, func(tx *store.Tx) (err error) {
+		if last, err := tx.Connected(tenant, agent, since); err != nil || !last {
+			return cmp.Or(err, ErrSuperseded)
+		}
 		rows, err = tx.ClaimJobs(tenant, site, agent, limit)
 		return err
 	})
@@ -97,9 +107,14 @@ func (q *Queue) Waiting(ctx context.Context, tenant, site string, atMost time.Du
 // refusedPause is how long a job that an agent would not take waits.
 const refusedPause = 10 * time.Second
 
-// Refuse takes back jobs that an agent would not take; they are sent again a little later.
-func (q *Queue) Refuse(ctx context.Context, tenant, agent string, ids []uint64) error {
+// Refuse takes back jobs that an agent would not take; they are sent again a
+// little later. From a stream that the agent has left it is [ErrSuperseded]: they
+// were sent once more by the next, and may be under way.
+func (q *Queue) Refuse(ctx context.Context, tenant, agent string, since store.Instant, ids []uint64) error {
 	return q.Store.Write(ctx, func(tx *store.Tx) error {
+		if last, err := tx.Connected(tenant, agent, since); err != nil || !last {
+			return cmp.Or(err, ErrSuperseded)
+		}
 		rows := make([]int64, len(ids))
 		for i, id := range ids {
 			rows[i] = int64(id)

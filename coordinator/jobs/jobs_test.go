@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -47,7 +48,8 @@ target:
 // A bench is a queue on a real store with the system ad and people p0 to p9, keys k0 to k9.
 type bench struct {
 	*jobs.Queue
-	t testing.TB
+	t     testing.TB
+	since store.Instant // the agent has connected
 }
 
 func newBench(t testing.TB) *bench {
@@ -61,6 +63,10 @@ func newBench(t testing.TB) *bench {
 			people[i] = store.Person{Tenant: tenant, ID: fmt.Sprint("p", i), Key: fmt.Sprint("k", i), Attributes: "{}"}
 		}
 		if err := tx.PutPeople(people); err != nil {
+			return err
+		}
+		b.since = tx.Now
+		if err := tx.AddAgent(store.Agent{Tenant: tenant, ID: agent, Site: site, Connectors: "[]", Connected: tx.Now}); err != nil {
 			return err
 		}
 		_, err := tx.ApplySystem(store.System{Tenant: tenant, Name: "ad", Site: site, Connector: "activedirectory", Document: document})
@@ -120,7 +126,7 @@ func (b *bench) add(j store.Job, op *connectorv1.Operation) int64 {
 
 func (b *bench) claim(limit int) (ids []int64) {
 	b.t.Helper()
-	list, err := b.Claim(context.Background(), tenant, site, agent, limit)
+	list, err := b.Claim(context.Background(), tenant, site, agent, b.since, limit)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -226,7 +232,7 @@ func TestClaim_order(t *testing.T) {
 	if err != nil || m[0].GetFence() != uint64(first) || m[0].GetSystem() != "ad" || m[0].GetObject() != "g1" || m[0].GetNotAfter() == nil || m[0].GetApply().GetModify() == nil {
 		t.Errorf("job as sent = %v, %v; want all that its row says", m, err)
 	}
-	if err := b.Refuse(t.Context(), tenant, agent, []uint64{uint64(first)}); err != nil {
+	if err := b.Refuse(t.Context(), tenant, agent, b.since, []uint64{uint64(first)}); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.claim(9); got != nil {
@@ -234,6 +240,29 @@ func TestClaim_order(t *testing.T) {
 	}
 	if wait, err := b.Waiting(t.Context(), tenant, site, time.Minute); err != nil || wait < 5*time.Second || wait > 15*time.Second {
 		t.Errorf("Waiting = %v, %v; want the pause of the refused job", wait, err)
+	}
+}
+
+// What a stream claims that the agent has left would be sent by nobody: its
+// successor has sent everything once more already.
+func TestClaim_superseded(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.add(store.Job{Class: "modify", Person: "p1", Object: "g1"}, modifying("g1", "x"))
+	before := b.since
+	time.Sleep(2 * time.Millisecond) // instants are milliseconds
+	b.write(func(tx *store.Tx) error {
+		b.since = tx.Now
+		return tx.ConnectAgent(store.Agent{Tenant: tenant, ID: agent, Connectors: "[]"})
+	})
+	if list, err := b.Claim(t.Context(), tenant, site, agent, before, 9); !errors.Is(err, jobs.ErrSuperseded) {
+		t.Errorf("Claim for the stream before = %v, %v; want ErrSuperseded", list, err)
+	}
+	if diff := cmp.Diff([]int64{id}, b.claim(9)); diff != "" {
+		t.Errorf("claimed for the last stream (-want +got):\n%s", diff)
+	}
+	if err := b.Refuse(t.Context(), tenant, agent, before, []uint64{uint64(id)}); !errors.Is(err, jobs.ErrSuperseded) {
+		t.Errorf("Refuse by the stream before = %v; want ErrSuperseded", err)
 	}
 }
 
@@ -376,7 +405,7 @@ func TestFinish_looksForLostCreate(t *testing.T) {
 	id := b.add(store.Job{Class: "create", Person: "p1", Object: "p1"}, creating("jdoe"))
 	b.claim(9)
 	b.finish(outcome(id, unknown, nil))
-	sent, err := b.Claim(t.Context(), tenant, site, agent, 9)
+	sent, err := b.Claim(t.Context(), tenant, site, agent, b.since, 9)
 	if err != nil || len(sent) != 1 {
 		t.Fatalf("claimed %v, %v; want a search", sent, err)
 	}

@@ -358,7 +358,7 @@ func TestStep_leavesWhatAnAgentHasAlone(t *testing.T) {
 	w := world(t)
 	w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace"))
 	w.Plan()
-	if _, err := w.Queue.Claim(context.Background(), rehearsal.Tenant, rehearsal.Site, rehearsal.Agent, 10); err != nil {
+	if _, err := w.Queue.Claim(context.Background(), rehearsal.Tenant, rehearsal.Site, rehearsal.Agent, w.Since, 10); err != nil {
 		t.Fatal(err)
 	}
 	w.Read("hr", rehearsal.Worker("E1001", "Ada", "King"))

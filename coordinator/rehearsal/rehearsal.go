@@ -52,6 +52,8 @@ type World struct {
 	Refuse func(*connectorv1.Operation) (connectorv1.Outcome, *connectorv1.Fault)
 	// Meanwhile, where set, happens while the agent has what Work carries out.
 	Meanwhile func()
+	// Since is when the agent has connected.
+	Since store.Instant
 	// Placed are jobs that Work has taken and that are not to be begun before an instant.
 	Placed []*linkv1.Job
 
@@ -73,6 +75,7 @@ func New(t testing.TB) *World {
 		if err := tx.PutTenant(Tenant); err != nil {
 			return err
 		}
+		w.Since = tx.Now
 		return tx.AddAgent(store.Agent{Tenant: Tenant, ID: Agent, Site: Site, Host: "dc-host", Version: "1.0.0", Enrolled: tx.Now,
 			CertSerial: "1", CertExpires: tx.Now.Add(1e15), Connected: tx.Now, Seen: tx.Now,
 			Connectors: `[{"name":"csv","version":"1.0.0"},{"name":"activedirectory","version":"1.0.0"}]`})
@@ -192,7 +195,7 @@ func (w *World) Settle() (done int) {
 // Work carries out up to limit queued operations.
 func (w *World) Work(limit int) int {
 	w.t.Helper()
-	claimed, err := w.Queue.Claim(context.Background(), Tenant, Site, Agent, limit)
+	claimed, err := w.Queue.Claim(context.Background(), Tenant, Site, Agent, w.Since, limit)
 	if err != nil {
 		w.t.Fatal(err)
 	}

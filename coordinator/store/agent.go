@@ -118,6 +118,12 @@ func (tx *Tx) DisconnectAgent(tenant, id string, since Instant) error {
 	return err
 }
 
+// Connected tells whether the connection made at since is the agent's last, and not known to be gone.
+func (tx *Tx) Connected(tenant, id string, since Instant) (bool, error) {
+	at, err := value[Instant](tx, "SELECT connected FROM agent WHERE tenant = ? AND id = ?", tenant, id)
+	return at != 0 && at == since, err
+}
+
 // silent is after how long without a sign of life an agent of another coordinator is not here any more.
 const silent = 5 * time.Minute
 
