@@ -266,6 +266,8 @@ func (r *rig) unfinished() error {
 			err = errors.Join(err, fmt.Errorf("%s: %+v", state, j))
 		}
 	}
+	r.stage.Coordinator.Dump()
+	r.stage.Agent.Dump()
 	return err
 }
 
@@ -342,7 +344,7 @@ func Words(dir string) map[string]string {
 	words := map[string]string{}
 	for _, name := range []string{"coordinator", "agent"} {
 		if text, err := os.ReadFile(filepath.Join(dir, name+".log")); err == nil {
-			words[name] = string(text[max(0, len(text)-8<<10):])
+			words[name] = string(text[max(0, len(text)-64<<10):])
 		}
 	}
 	return words

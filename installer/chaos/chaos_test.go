@@ -24,6 +24,8 @@ var (
 	seed   = flag.Uint64("chaos.seed", 0, "play what the run with this seed played; 0 for a new one")
 	atMost = flag.Duration("chaos.time", 0, "begin no round after so long, whatever the kills; 0 for no limit")
 	domain = flag.String("chaos.domain", "double", "double or samba")
+	settle = flag.Duration("chaos.settle", 4*time.Minute, "patience for a round to come to rest")
+	keepIn = flag.String("chaos.dir", "", "play in this folder and leave it; by default in one that is removed")
 	out    = flag.String("chaos.out", "", "append the report to this file as a line of JSON")
 )
 
@@ -34,9 +36,12 @@ func TestChaos(t *testing.T) {
 		t.Skip("it kills real processes for minutes; `make test` runs it")
 	}
 	dir := t.TempDir()
+	if *keepIn != "" {
+		dir = *keepIn
+	}
 	opt := chaos.Options{
 		Bin: filepath.Join(dir, "bin"), Dir: filepath.Join(dir, "stage"), Domain: *domain, Seed: *seed, Kills: *kills, People: *people,
-		Log: func(line string) { t.Log(line) }, Settle: 4 * time.Minute,
+		Log: func(line string) { t.Log(line) }, Settle: *settle,
 	}
 	if *atMost > 0 {
 		opt.Until = time.Now().Add(*atMost)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -65,6 +66,9 @@ func (p *Process) Kill() { p.end(os.Kill, 0) }
 
 // Stop asks the program to end and waits for it; after ten seconds it is killed.
 func (p *Process) Stop() { p.end(os.Interrupt, 10*time.Second) }
+
+// Dump ends the program and has it print what each of its goroutines is at.
+func (p *Process) Dump() { p.end(syscall.SIGQUIT, 10*time.Second) }
 
 func (p *Process) end(sig os.Signal, patience time.Duration) {
 	p.mu.Lock()
