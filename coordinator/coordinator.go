@@ -26,6 +26,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api"
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/gateway"
@@ -104,7 +105,7 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 	if err != nil {
 		return nil, err
 	}
-	if err := api.LocalToken(ctx, c.store, opt.Tenant, filepath.Join(opt.Data, "admin-token")); err != nil {
+	if err := access.LocalToken(ctx, c.store, opt.Tenant, filepath.Join(opt.Data, "admin-token")); err != nil {
 		return nil, err
 	}
 
@@ -123,7 +124,8 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 		grpc.Creds(credentials.NewTLS(identity.ServerTLS(certificate.Current, authority.Pool()))))...)
 	linkv1.RegisterEnrollmentServiceServer(c.linkServ, enrolment)
 	linkv1.RegisterLinkServiceServer(c.linkServ, c.gateway)
-	server := &api.Server{Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Version: opt.Version, Log: log}
+	gate := &access.Gate{Store: c.store, Log: log}
+	server := &api.Server{Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Version: opt.Version, Access: gate, Log: log}
 	people := &scim.Server{Store: c.store, Intake: c.intake, Systems: systems, Log: log}
 	served := http.NewServeMux()
 	served.Handle("/", server.Handler())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
@@ -17,11 +18,11 @@ import (
 )
 
 func (s *Server) agents(doc huma.API) {
-	route(doc, "GET", "/v1/agents", "list-agents", "List agents", s.listAgents)
-	route(doc, "GET", "/v1/agents/{id}", "get-agent", "Show an agent", s.getAgent)
-	route(doc, "POST", "/v1/agents/{id}/revoke", "revoke-agent", "Shut an agent out", s.revokeAgent)
-	route(doc, "POST", "/v1/agents/{id}/approve", "approve-agent", "Let an agent be attested anew", s.approveAgent)
-	route(doc, "POST", "/v1/agents/{id}/decline", "decline-agent", "Do not let an agent be attested anew", s.declineAgent)
+	route(doc, "GET", "/v1/agents", "list-agents", "List agents", access.Viewer, s.listAgents)
+	route(doc, "GET", "/v1/agents/{id}", "get-agent", "Show an agent", access.Viewer, s.getAgent)
+	route(doc, "POST", "/v1/agents/{id}/revoke", "revoke-agent", "Shut an agent out", access.Administrator, s.revokeAgent)
+	route(doc, "POST", "/v1/agents/{id}/approve", "approve-agent", "Let an agent be attested anew", access.Administrator, s.approveAgent)
+	route(doc, "POST", "/v1/agents/{id}/decline", "decline-agent", "Do not let an agent be attested anew", access.Administrator, s.declineAgent)
 }
 
 const listAgents = "see drawbridge agent list"

@@ -3,10 +3,10 @@
 // asks, reads the store, and hands decisions to enroll, intake, plan and
 // schedule. The shapes of requests and answers are in api/client.
 //
-//	request ─► bearer token ─► tenant, name ─► handler ─► JSON
-//	              └─► 401 for every path, also those that do not exist
+//	request ─► access: who, and may they ─► handler ─► JSON
+//	              └─► 401 for every path, also those that do not exist; 403
 //
-// Everything a handler reads or changes is of the token's tenant. Refusals are
+// Everything a handler reads or changes is of the tenant of whoever asks. Refusals are
 // problem+json (RFC 9457) with what to do next; the API describes itself in
 // OpenAPI 3.1 at /openapi.json.
 package api
@@ -20,6 +20,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/plan"
 	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
@@ -32,7 +34,8 @@ type Server struct {
 	Enroll   *enroll.Service
 	Schedule *schedule.Scheduler
 	Cycles   cycles
-	Version  string // of the coordinator, SemVer
+	Version  string       // of the coordinator, SemVer
+	Access   *access.Gate // who asks, and what they may do
 	Log      *slog.Logger
 
 	systems *plan.Systems
@@ -68,15 +71,26 @@ func (s *Server) Routes() [][2]string {
 	return routes
 }
 
+// LeastRoles gives the least role of every operation by its id, for tests.
+func (s *Server) LeastRoles() map[string]access.Role {
+	_, doc := s.build()
+	return access.LeastRoles(doc)
+}
+
 func (s *Server) build() (http.Handler, *huma.OpenAPI) {
 	s.systems, s.recent = plan.NewSystems(), map[string]recentStatus{}
 	mux := http.NewServeMux()
 	config := huma.DefaultConfig("Drawbridge", s.Version)
 	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
-	config.Info.Description = "Operates a Drawbridge coordinator. Every request carries an API token."
-	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
-	config.Security = []map[string][]string{{"token": {}}}
+	config.Info.Description = "Operates a Drawbridge coordinator. Every request carries an API token, or the cookie of a session that began at /auth/sign-in. x-least-role is the role that an operation takes."
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token":   {Type: "http", Scheme: "bearer"},
+		"session": {Type: "apiKey", In: "cookie", Name: access.CookieName},
+	}
+	config.Security = []map[string][]string{{"token": {}}, {"session": {}}}
 	doc := humago.New(mux, config)
+	s.Access.Guard(doc)
+	s.Access.Register(doc)
 	s.tokens(doc)
 	s.agents(doc)
 	s.systemRoutes(doc)
@@ -88,30 +102,33 @@ func (s *Server) build() (http.Handler, *huma.OpenAPI) {
 	s.problems(doc)
 	s.passwords(doc)
 	s.status(doc)
-	return s.authenticate(mux), doc.OpenAPI()
+	return s.Access.Authenticate(mux), doc.OpenAPI()
 }
 
-// route registers an operation; id is its name in the description.
-func route[I, O any](doc huma.API, method, path, id, summary string, handle func(context.Context, *I) (*O, error)) {
-	huma.Register(doc, huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary}, handle)
+// route registers an operation, which takes at least a role; id is its name in the description.
+func route[I, O any](doc huma.API, method, path, id, summary string, least access.Role, handle func(context.Context, *I) (*O, error)) {
+	huma.Register(doc, access.Operation(least, huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary}), handle)
+}
+
+// caller is who asks.
+type caller struct{ tenant, name string }
+
+func callerOf(ctx context.Context) caller {
+	who := access.Of(ctx)
+	return caller{who.Tenant, who.Name}
 }
 
 // body wraps an answer, or a request without parameters, as huma wants it.
 type body[T any] struct{ Body T }
 
 // items is an answer that is a list.
-type items[T any] struct{ Body Items[T] }
-
-// Items is a list of T.
-type Items[T any] struct {
-	Items []T `json:"items" doc:"The list" nullable:"false"`
-}
+type items[T any] struct{ Body client.Items[T] }
 
 func listed[T any](list []T) *items[T] {
 	if list == nil {
 		list = []T{}
 	}
-	return &items[T]{Items[T]{list}}
+	return &items[T]{client.Items[T]{Items: list}}
 }
 
 func answer[T any](v T) *body[T] { return &body[T]{v} }

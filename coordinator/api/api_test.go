@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/drawbridge-id/drawbridge/coordinator/api"
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
@@ -344,7 +344,7 @@ func TestLocalToken_isKeptWhileGood(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "admin-token")
 	read := func() string {
 		t.Helper()
-		if err := api.LocalToken(t.Context(), w.Store, rehearsal.Tenant, path); err != nil {
+		if err := access.LocalToken(t.Context(), w.Store, rehearsal.Tenant, path); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(path)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
@@ -18,13 +19,13 @@ import (
 )
 
 func (s *Server) cycleRoutes(doc huma.API) {
-	route(doc, "GET", "/v1/cycles", "list-cycles", "List cycles", s.listCycles)
-	route(doc, "GET", "/v1/cycles/{id}", "get-cycle", "Show a cycle", s.getCycle)
-	route(doc, "POST", "/v1/cycles/{id}/approve", "approve-cycle", "Believe a held cycle",
+	route(doc, "GET", "/v1/cycles", "list-cycles", "List cycles", access.Viewer, s.listCycles)
+	route(doc, "GET", "/v1/cycles/{id}", "get-cycle", "Show a cycle", access.Viewer, s.getCycle)
+	route(doc, "POST", "/v1/cycles/{id}/approve", "approve-cycle", "Believe a held cycle", access.Operator,
 		func(ctx context.Context, in *byNumber) (*body[client.Cycle], error) {
 			return s.decideCycle(ctx, in.ID, s.Cycles.Believe)
 		})
-	route(doc, "POST", "/v1/cycles/{id}/reject", "reject-cycle", "Disbelieve a held cycle",
+	route(doc, "POST", "/v1/cycles/{id}/reject", "reject-cycle", "Disbelieve a held cycle", access.Operator,
 		func(ctx context.Context, in *byNumber) (*body[client.Cycle], error) {
 			return s.decideCycle(ctx, in.ID, s.Cycles.Discard)
 		})
@@ -94,6 +95,11 @@ type runInput struct {
 }
 
 func (s *Server) runSystem(ctx context.Context, in *runInput) (*body[client.Started], error) {
+	if in.Body.Person == "" {
+		if err := access.Of(ctx).Require(access.Operator, "to run a system for more than one person"); err != nil {
+			return nil, err
+		}
+	}
 	var out client.Started
 	err := s.write(ctx, func(tx *store.Tx, who caller) error {
 		row, err := systemRow(tx, who, in.Name)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
 	"github.com/drawbridge-id/drawbridge/coordinator/plan"
@@ -17,12 +18,12 @@ import (
 const shownHeld = 10
 
 func (s *Server) held(doc huma.API) {
-	route(doc, "GET", "/v1/held", "list-held", "List what waits for approval", s.listHeld)
-	route(doc, "POST", "/v1/held/approve", "approve-held", "Let held jobs go",
+	route(doc, "GET", "/v1/held", "list-held", "List what waits for approval", access.Viewer, s.listHeld)
+	route(doc, "POST", "/v1/held/approve", "approve-held", "Let held jobs go", access.Operator,
 		func(ctx context.Context, in *body[client.Decision]) (*body[client.Decided], error) {
 			return s.decideHeld(ctx, in.Body, plan.Approve, "They go to the agents now.")
 		})
-	route(doc, "POST", "/v1/held/reject", "reject-held", "Drop held jobs",
+	route(doc, "POST", "/v1/held/reject", "reject-held", "Drop held jobs", access.Operator,
 		func(ctx context.Context, in *body[client.Decision]) (*body[client.Decided], error) {
 			return s.decideHeld(ctx, in.Body, plan.Reject, "They are not planned again until the person changes, or by: drawbridge problem retry")
 		})

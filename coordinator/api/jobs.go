@@ -7,13 +7,14 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
 func (s *Server) jobs(doc huma.API) {
-	route(doc, "GET", "/v1/jobs", "list-jobs", "List jobs, the latest first", s.listJobs)
+	route(doc, "GET", "/v1/jobs", "list-jobs", "List jobs, the latest first", access.Viewer, s.listJobs)
 }
 
 type jobQuery struct {

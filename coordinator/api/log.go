@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/sse"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
@@ -21,9 +22,9 @@ const (
 )
 
 func (s *Server) log(doc huma.API) {
-	route(doc, "GET", "/v1/log", "list-log", "The latest entries of the provisioning log, the oldest of them first", s.listLog)
-	sse.Register(doc, huma.Operation{OperationID: "follow-log", Method: "GET", Path: "/v1/log/events",
-		Summary: "Follow the provisioning log"}, map[string]any{"entry": client.Entry{}}, s.followLog)
+	route(doc, "GET", "/v1/log", "list-log", "The latest entries of the provisioning log, the oldest of them first", access.Viewer, s.listLog)
+	sse.Register(doc, access.Operation(access.Viewer, huma.Operation{OperationID: "follow-log", Method: "GET", Path: "/v1/log/events",
+		Summary: "Follow the provisioning log"}), map[string]any{"entry": client.Entry{}}, s.followLog)
 }
 
 // LogQuery says which entries are wanted. It is exported for the same reason as SystemPath.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
@@ -19,12 +20,12 @@ import (
 )
 
 func (s *Server) passwords(doc huma.API) {
-	route(doc, "GET", "/v1/recipients", "list-recipients", "List to whom new passwords are sealed", s.listRecipients)
-	route(doc, "POST", "/v1/recipients", "put-recipient", "Have new passwords sealed to somebody", s.putRecipient)
-	route(doc, "POST", "/v1/recipients/{name}/remove", "remove-recipient", "Seal no further passwords to somebody", s.removeRecipient)
-	route(doc, "GET", "/v1/passwords", "list-passwords", "List new passwords that nobody has picked up", s.listPasswords)
-	route(doc, "POST", "/v1/passwords/{id}/open", "open-password", "Give a sealed password to be opened elsewhere", s.openPassword)
-	route(doc, "POST", "/v1/passwords/{id}/forget", "forget-password", "Forget a password that was picked up", s.forgetPassword)
+	route(doc, "GET", "/v1/recipients", "list-recipients", "List to whom new passwords are sealed", access.Viewer, s.listRecipients)
+	route(doc, "POST", "/v1/recipients", "put-recipient", "Have new passwords sealed to somebody", access.Administrator, s.putRecipient)
+	route(doc, "POST", "/v1/recipients/{name}/remove", "remove-recipient", "Seal no further passwords to somebody", access.Administrator, s.removeRecipient)
+	route(doc, "GET", "/v1/passwords", "list-passwords", "List new passwords that nobody has picked up", access.HelpDesk, s.listPasswords)
+	route(doc, "POST", "/v1/passwords/{id}/open", "open-password", "Give a sealed password to be opened elsewhere", access.HelpDesk, s.openPassword)
+	route(doc, "POST", "/v1/passwords/{id}/forget", "forget-password", "Forget a password that was picked up", access.HelpDesk, s.forgetPassword)
 }
 
 type byName struct {

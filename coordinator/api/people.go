@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
@@ -12,8 +13,8 @@ import (
 )
 
 func (s *Server) people(doc huma.API) {
-	route(doc, "GET", "/v1/people", "list-people", "Find people by key or name", s.listPeople)
-	route(doc, "GET", "/v1/people/{key}", "explain-person", "Explain a person and every value of their accounts", s.explainPerson)
+	route(doc, "GET", "/v1/people", "list-people", "Find people by key or name", access.Viewer, s.listPeople)
+	route(doc, "GET", "/v1/people/{key}", "explain-person", "Explain a person and every value of their accounts", access.Viewer, s.explainPerson)
 }
 
 type peopleQuery struct {

@@ -10,14 +10,15 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
 func (s *Server) problems(doc huma.API) {
-	route(doc, "GET", "/v1/problems", "list-problems", "List what stops accounts from being as wanted", s.listProblems)
-	route(doc, "POST", "/v1/problems/retry", "retry-problems", "Try again now", s.retryProblems)
+	route(doc, "GET", "/v1/problems", "list-problems", "List what stops accounts from being as wanted", access.Viewer, s.listProblems)
+	route(doc, "POST", "/v1/problems/retry", "retry-problems", "Try again now", access.HelpDesk, s.retryProblems)
 }
 
 type problemQuery struct {
@@ -52,6 +53,11 @@ func (s *Server) listProblems(ctx context.Context, in *problemQuery) (*items[cli
 
 func (s *Server) retryProblems(ctx context.Context, in *body[client.Retry]) (*body[client.Decided], error) {
 	var out client.Decided
+	if in.Body.Person == "" {
+		if err := access.Of(ctx).Require(access.Operator, "to try again for more than one person"); err != nil {
+			return nil, err
+		}
+	}
 	err := s.write(ctx, func(tx *store.Tx, who caller) error {
 		person := ""
 		if in.Body.Person != "" {

@@ -6,12 +6,13 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
 func (s *Server) status(doc huma.API) {
-	route(doc, "GET", "/v1/status", "get-status", "Everything at a glance", s.getStatus)
+	route(doc, "GET", "/v1/status", "get-status", "Everything at a glance", access.Viewer, s.getStatus)
 }
 
 // A recentStatus is given again for as long as that keeps whoever asks all the

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
@@ -25,11 +26,11 @@ import (
 const maxDocument = 4 << 20
 
 func (s *Server) systemRoutes(doc huma.API) {
-	huma.Register(doc, huma.Operation{OperationID: "apply-systems", Method: "POST", Path: "/v1/systems",
-		Summary: "Check and store system documents", MaxBodyBytes: maxDocument}, s.applySystems)
-	route(doc, "GET", "/v1/systems", "list-systems", "List systems", s.listSystems)
-	route(doc, "GET", "/v1/systems/{name}", "get-system", "Show a system", s.getSystem)
-	route(doc, "POST", "/v1/systems/{name}/run", "run-system", "Read a system now", s.runSystem)
+	huma.Register(doc, access.Operation(access.Administrator, huma.Operation{OperationID: "apply-systems", Method: "POST", Path: "/v1/systems",
+		Summary: "Check and store system documents", MaxBodyBytes: maxDocument}), s.applySystems)
+	route(doc, "GET", "/v1/systems", "list-systems", "List systems", access.Viewer, s.listSystems)
+	route(doc, "GET", "/v1/systems/{name}", "get-system", "Show a system", access.Viewer, s.getSystem)
+	route(doc, "POST", "/v1/systems/{name}/run", "run-system", "Read a system now", access.HelpDesk, s.runSystem)
 }
 
 type applyInput struct {

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api"
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
@@ -20,7 +21,7 @@ func (w *World) API() *api.Server {
 	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	return &api.Server{Store: w.Store, Enroll: &enroll.Service{Store: w.Store, Authority: authority, Log: log}, Schedule: w.Schedule,
-		Cycles: w.Intake, Version: "1.2.3", Log: log}
+		Cycles: w.Intake, Version: "1.2.3", Access: &access.Gate{Store: w.Store, Log: log}, Log: log}
 }
 
 // Serve serves the API until the test ends, and gives its address.
@@ -31,7 +32,7 @@ func (w *World) Serve() string {
 	return server.URL
 }
 
-// Token makes an API token of a tenant.
+// Token makes an API token of an administrator of a tenant.
 func (w *World) Token(tenant, name string) string {
 	w.t.Helper()
 	var text string
@@ -39,7 +40,7 @@ func (w *World) Token(tenant, name string) string {
 		if err := tx.PutTenant(tenant); err != nil {
 			return err
 		}
-		text, _, err = api.NewToken(tx, tenant, name)
+		text, _, err = access.NewToken(tx, store.APIToken{Tenant: tenant, Name: name, Roles: string(access.Administrator)})
 		return err
 	})
 	return text

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/drawbridge-id/drawbridge/coordinator/api"
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
@@ -42,7 +42,7 @@ const (
 	createdColumn  = "scim.created"
 )
 
-func (s *Server) records(who api.Holder, base string) view {
+func (s *Server) records(who access.Principal, base string) view {
 	return records{s, who.Tenant, who.Source, base}
 }
 

@@ -32,7 +32,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/drawbridge-id/drawbridge/coordinator/api"
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
@@ -68,7 +68,7 @@ type Server struct {
 // A request is one of a known holder of a token.
 type request struct {
 	*http.Request
-	who  api.Holder
+	who  access.Principal
 	view view
 	base string // address of the server with Base
 }
@@ -107,12 +107,12 @@ func (s *Server) Handler() http.Handler {
 	})
 }
 
-func (s *Server) holder(r *http.Request) (api.Holder, error) {
+func (s *Server) holder(r *http.Request) (access.Principal, error) {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return api.Holder{}, &problem{status: http.StatusUnauthorized, detail: "the request carries no token: give one as \"Authorization: Bearer …\""}
+		return access.Principal{}, &problem{status: http.StatusUnauthorized, detail: "the request carries no token: give one as \"Authorization: Bearer …\""}
 	}
-	who, err := api.Check(r.Context(), s.Store, strings.TrimSpace(text))
+	who, err := access.Check(r.Context(), s.Store, strings.TrimSpace(text))
 	if errors.Is(err, store.ErrNone) {
 		err = &problem{status: http.StatusUnauthorized,
 			detail: "the token is not known here: make one with drawbridge token create --api NAME --source SYSTEM to push, or --api NAME --scim to read"}

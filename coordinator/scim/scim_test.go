@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/drawbridge-id/drawbridge/coordinator/api"
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/plan"
 	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
 	"github.com/drawbridge-id/drawbridge/coordinator/scim"
@@ -72,7 +72,7 @@ func (h *hub) token(tenant, source string) (text string) {
 		}
 		var row store.APIToken
 		var err error
-		if text, row, err = api.NewToken(tx, tenant, "test"); err != nil {
+		if text, row, err = access.NewToken(tx, store.APIToken{Tenant: tenant, Name: "test", Roles: string(access.Administrator)}); err != nil {
 			return err
 		}
 		return tx.PutTokenSCIM(store.TokenSCIM{Tenant: tenant, Token: row.ID, Source: source})

@@ -57,26 +57,30 @@ func (tx *Tx) UseJoinToken(tenant, id, host string) (bool, error) {
 	return n == 1, err
 }
 
-// An APIToken lets an admin in.
+// An APIToken lets somebody, or a program, use the API.
 type APIToken struct {
-	Tenant string
-	ID     string
-	Secret []byte // SHA-256
-	Name   string
-	Made   Instant
-	Used   Instant // last
+	Tenant  string
+	ID      string
+	Secret  []byte // SHA-256
+	Name    string
+	Made    Instant
+	Used    Instant // last
+	Roles   string  // with commas
+	Expires Instant // none: never
+	Maker   string  // who made it
 }
 
-const apiTokenColumns = "tenant, id, secret, name, made, used"
+const apiTokenColumns = "tenant, id, secret, name, made, used, roles, expires, maker"
 
 func (t *APIToken) fields() []any {
-	return []any{&t.Tenant, &t.ID, &t.Secret, &t.Name, &t.Made, &t.Used}
+	return []any{&t.Tenant, &t.ID, &t.Secret, &t.Name, &t.Made, &t.Used, &t.Roles, &t.Expires, &t.Maker}
 }
 
 // PutAPIToken stores a token, replacing one with its id.
 func (tx *Tx) PutAPIToken(t APIToken) error {
 	return insert(tx, "api_token", apiTokenColumns,
-		"ON CONFLICT (tenant, id) DO UPDATE SET secret = excluded.secret, name = excluded.name, made = excluded.made, used = excluded.used", []APIToken{t})
+		`ON CONFLICT (tenant, id) DO UPDATE SET secret = excluded.secret, name = excluded.name, made = excluded.made, used = excluded.used,
+		roles = excluded.roles, expires = excluded.expires, maker = excluded.maker`, []APIToken{t})
 }
 
 // APIToken returns the token with the id, of whatever tenant, or [ErrNone].

@@ -4,6 +4,11 @@ import "time"
 
 // Every instant is UTC; one that is absent never was.
 
+// Items is a list of T.
+type Items[T any] struct {
+	Items []T `json:"items" doc:"The list" nullable:"false"`
+}
+
 // A JoinToken lets one agent enrol at a site.
 type JoinToken struct {
 	ID      string    `json:"id" doc:"Identifier; says nothing of the secret"`
@@ -24,20 +29,25 @@ type NewJoinToken struct {
 
 // An APIToken lets somebody use the API.
 type APIToken struct {
-	ID     string    `json:"id" doc:"Identifier"`
-	Name   string    `json:"name" doc:"Who or what uses it"`
-	Token  string    `json:"token,omitempty" doc:"The token itself; shown once"`
-	Made   time.Time `json:"made" doc:"When it was made"`
-	Used   time.Time `json:"used,omitzero" doc:"When it was last used, to the hour"`
-	SCIM   bool      `json:"scim,omitempty" doc:"Good for SCIM alone"`
-	Source string    `json:"source,omitempty" doc:"System whose records it pushes by SCIM; without one it reads the directory"`
+	ID      string    `json:"id" doc:"Identifier"`
+	Name    string    `json:"name" doc:"Who or what uses it"`
+	Token   string    `json:"token,omitempty" doc:"The token itself; shown once"`
+	Made    time.Time `json:"made" doc:"When it was made"`
+	Used    time.Time `json:"used,omitzero" doc:"When it was last used, to the hour"`
+	Expires time.Time `json:"expires,omitzero" doc:"Not good after; absent: never"`
+	Roles   []string  `json:"roles" nullable:"false" enum:"viewer,helpdesk,operator,administrator,auditor" doc:"What its holder is trusted with; none for one that is good for SCIM alone"`
+	Maker   string    `json:"maker,omitempty" doc:"Who made it"`
+	SCIM    bool      `json:"scim,omitempty" doc:"Good for SCIM alone"`
+	Source  string    `json:"source,omitempty" doc:"System whose records it pushes by SCIM; without one it reads the directory"`
 }
 
 // NewAPIToken asks for an API token.
 type NewAPIToken struct {
-	Name   string `json:"name" minLength:"1" maxLength:"100" doc:"Who or what will use it"`
-	SCIM   bool   `json:"scim,omitempty" doc:"Good for SCIM alone"`
-	Source string `json:"source,omitempty" doc:"System whose records it pushes by SCIM"`
+	Name   string   `json:"name" minLength:"1" maxLength:"100" doc:"Who or what will use it"`
+	Roles  []string `json:"roles,omitempty" enum:"viewer,helpdesk,operator,administrator,auditor" doc:"What its holder will be trusted with; administrator where none is given"`
+	Valid  string   `json:"valid,omitempty" doc:"How long it is good for, such as 720h; without an end where not given"`
+	SCIM   bool     `json:"scim,omitempty" doc:"Good for SCIM alone"`
+	Source string   `json:"source,omitempty" doc:"System whose records it pushes by SCIM"`
 }
 
 // An Agent is an enrolled agent.

@@ -1,0 +1,15 @@
+package client
+
+import "time"
+
+// Me is who asks, as the coordinator knows them.
+type Me struct {
+	Tenant     string    `json:"tenant" doc:"Organisation whose data they see"`
+	Subject    string    `json:"subject" doc:"Who they are, for good"`
+	Name       string    `json:"name" doc:"Who they are, as shown and written to the log"`
+	Email      string    `json:"email,omitempty" doc:"Their e-mail address, where it is known"`
+	Roles      []string  `json:"roles" nullable:"false" enum:"viewer,helpdesk,operator,administrator,auditor" doc:"What they are trusted with"`
+	Means      string    `json:"means" enum:"token,session" doc:"By what they showed it"`
+	Expires    time.Time `json:"expires,omitzero" doc:"When that ends; absent: never"`
+	Operations []string  `json:"operations" nullable:"false" doc:"Operations (operationId) that their roles let them use"`
+}
