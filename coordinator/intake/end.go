@@ -207,7 +207,7 @@ func (s *scope) gone(accounts []store.Account, ids, people []string) error {
 	if s.system.Source != nil {
 		return s.settle(map[string]*draft{}, people, nil)
 	}
-	return s.tx.MarkDue(s.tenant, s.tx.Now, "their account in "+s.name+" is gone", people)
+	return s.mark("their account in "+s.name+" is gone", people)
 }
 
 // readAs notes by which document the system was read, and makes everybody due who had to wait for that.
@@ -222,7 +222,7 @@ func (s *scope) readAs(cycle store.Cycle) error {
 	if s.system.Target == nil {
 		return nil
 	}
-	return s.tx.MarkAllDue(s.tenant, s.name+" was read under its new document")
+	return s.tx.MarkAllDue(s.tenant, s.name+" was read under its new document", cycle.ID)
 }
 
 // Believe takes what a held cycle found gone as gone. It returns [ErrNotHeld] where the cycle is not held.

@@ -51,6 +51,7 @@ type Batch struct {
 	Cycle   int64 // id of the read's job; 0 when it was a write, ByAgent when the agent has read by itself
 	Records []*connectorv1.Record
 	Rejects []*connectorv1.Reject
+	Trace   string // traceparent (W3C) of what the batch is part of; may be empty
 	// Owners gives the person whose account an object is, by native id, where a
 	// write has made it so.
 	Owners map[string]string
@@ -63,6 +64,7 @@ type scope struct {
 	tenant string
 	name   string
 	cycle  int64
+	trace  string
 	system *mapping.System
 	owners map[string]string
 	write  bool // the objects are what writes returned: who wrote knows when the person is due
@@ -88,7 +90,7 @@ func (in *Intake) Take(tx *store.Tx, b Batch) error {
 	if err != nil {
 		return err
 	}
-	s.cycle, s.owners, s.write = b.Cycle, b.Owners, b.Cycle == 0
+	s.cycle, s.trace, s.owners, s.write = b.Cycle, b.Trace, b.Owners, b.Cycle == 0
 	if err := s.rejects(b.Rejects); err != nil {
 		return err
 	}
@@ -195,6 +197,11 @@ func (s *scope) apply(changes []*change) error {
 		rows[i] = c.account
 	}
 	return s.tx.PutAccounts(rows)
+}
+
+// mark makes people due because of what was read.
+func (s *scope) mark(why string, people []string) error {
+	return s.tx.MarkDueAs(store.Due{Tenant: s.tenant, At: s.tx.Now, Why: why, Cycle: max(s.cycle, 0), Trace: s.trace}, people)
 }
 
 func (s *scope) rejects(rejects []*connectorv1.Reject) error {

@@ -118,7 +118,8 @@ func (s *scope) settle(people map[string]*draft, lost []string, changes []*chang
 			attributes, lead := merge(d.records, s.tx.Now.Time())
 			d.row.Attributes = string(attributes.AppendJSON(nil))
 			d.lead(lead.key)
-			d.row.Display = directory.Person{Key: d.row.Shown(), Attributes: attributes}.Display()
+			p := directory.Person{Key: d.row.Shown(), Attributes: attributes}
+			d.row.Display, d.row.Words = p.Display(), strings.Join(p.Words(), " ")
 		}
 		if d.row.Attributes == before[d] && !d.moved && d.was == "" && !d.respelled {
 			continue
@@ -142,7 +143,8 @@ func (s *scope) settle(people map[string]*draft, lost []string, changes []*chang
 	if err := s.tx.AddHistory(log); err != nil {
 		return err
 	}
-	return s.tx.MarkDue(s.tenant, s.tx.Now, "their record in "+s.name+" changed", due)
+	return s.tx.MarkDueAs(store.Due{Tenant: s.tenant, At: s.tx.Now, Why: "their record in " + s.name + " changed", Since: s.tx.Now,
+		Cycle: max(s.cycle, 0), Trace: s.trace}, due)
 }
 
 // complete adds to the people what other records say of them, and the people who lost a record.

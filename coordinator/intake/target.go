@@ -74,7 +74,7 @@ func (s *scope) target(changes []*change) error {
 	if err := Joined(s.tx, s.tenant, s.name, joined); err != nil {
 		return err
 	}
-	return s.tx.MarkDue(s.tenant, s.tx.Now, "their account in "+s.name+" changed", due)
+	return s.mark("their account in "+s.name+" changed", due)
 }
 
 // drifted makes those due whose records are written back to, and changed.
@@ -85,7 +85,7 @@ func (s *scope) drifted(changes []*change) error {
 			due = append(due, c.account.Person)
 		}
 	}
-	return s.tx.MarkDue(s.tenant, s.tx.Now, "their record in "+s.name+" changed", due)
+	return s.mark("their record in "+s.name+" changed", due)
 }
 
 // Joined wakes who waits in a system for the accounts of people, who have them now.

@@ -44,6 +44,8 @@ type finish struct {
 	history  []store.History
 	find     []store.Job
 	sealed   []store.Password
+	writes   []store.Job // that have ended, with the state that they ended in
+	answers  []store.Answer
 }
 
 // findings are what results tell of a system's objects.
@@ -120,6 +122,9 @@ func (q *Queue) Finish(tx *store.Tx, tenant string, sent ...Results) error {
 }
 
 func (f *finish) take(j store.Job, r *linkv1.Result) error {
+	if err := f.keep(j, r); err != nil {
+		return err
+	}
 	switch j.Class {
 	case "read":
 		return errors.Join(f.end(j, r), f.Intake.EndRead(f.tx, j, r))
@@ -141,6 +146,18 @@ func (f *finish) end(j store.Job, r *linkv1.Result) error {
 		return nil
 	}
 	return f.tx.EndJobs([]int64{j.ID}, store.JobFailed, word(r.GetOutcome()), faultText(r.GetFault()))
+}
+
+// keep keeps what came back as it came, but for what is secret and what is kept elsewhere.
+func (f *finish) keep(j store.Job, r *linkv1.Result) error {
+	kept := &linkv1.Result{Job: r.GetJob(), Outcome: r.GetOutcome(), Fault: r.GetFault(), Began: r.GetBegan(), Finished: r.GetFinished(), Object: r.GetObject(),
+		Unchanged: r.GetUnchanged(), Server: r.GetServer(), Found: r.GetFound(), Read: r.GetRead(), Steps: r.GetSteps()}
+	text, err := proto.Marshal(kept)
+	if err != nil {
+		return err
+	}
+	f.answers = append(f.answers, store.Answer{Tenant: f.tenant, ID: j.ID, Answer: text})
+	return nil
 }
 
 // word is an outcome as the store has it.
@@ -174,6 +191,11 @@ func (f *finish) applied(j store.Job, r *linkv1.Result) error {
 		return f.tx.EndJobs([]int64{j.ID}, store.JobDropped, "taken back", "")
 	}
 	f.tell(j, r, &work)
+	ended := j
+	if ended.State = store.JobFailed; r.GetOutcome() == connectorv1.Outcome_OUTCOME_DONE {
+		ended.State = store.JobDone
+	}
+	f.writes = append(f.writes, ended)
 	if r.GetOutcome() == connectorv1.Outcome_OUTCOME_DONE {
 		f.done = append(f.done, j.ID)
 		f.password(j, r, op)
@@ -448,6 +470,12 @@ func (f *finish) save() error {
 		return err
 	}
 	if err := f.tx.AddHistory(f.history); err != nil {
+		return err
+	}
+	if err := f.tx.AddAnswers(f.answers); err != nil {
+		return err
+	}
+	if err := f.tx.CountEnded(f.tenant, f.writes); err != nil {
 		return err
 	}
 	for at, people := range f.due {

@@ -44,7 +44,7 @@ type target struct {
 // A person is everything known of one person of the batch.
 type person struct {
 	row      store.Person
-	why      string
+	due      store.Due
 	person   directory.Person
 	accounts []store.Account
 	jobs     []store.Job // open ones, and the done ones that matter
@@ -76,9 +76,9 @@ func (b *batch) run(due []store.Due) error {
 // load reads the people and what belongs to them, a query for each table.
 func (b *batch) load(due []store.Due) error {
 	ids := make([]string, len(due))
-	why := make(map[string]string, len(due))
+	rowOf := make(map[string]store.Due, len(due))
 	for i, d := range due {
-		ids[i], why[d.Person] = d.Person, d.Why
+		ids[i], rowOf[d.Person] = d.Person, d
 	}
 	rows, err := b.tx.People(b.tenant, ids)
 	if err == nil {
@@ -89,7 +89,7 @@ func (b *batch) load(due []store.Due) error {
 	}
 	b.byID = make(map[string]*person, len(rows))
 	for _, row := range rows {
-		p := &person{row: row, why: why[row.ID]}
+		p := &person{row: row, due: rowOf[row.ID]}
 		if p.person.Attributes, err = directory.ParseAttributes(row.Attributes); err != nil {
 			return err
 		}
@@ -102,13 +102,9 @@ func (b *batch) load(due []store.Due) error {
 		}
 	}
 	// Those who became due at the same instant are taken in the order of keys.
-	at := make(map[string]store.Instant, len(due))
-	for _, d := range due {
-		at[d.Person] = d.At
-	}
 	slices.SortStableFunc(b.people, func(x, y *person) int {
-		if dx, dy := at[x.row.ID], at[y.row.ID]; dx != dy {
-			return int(dx - dy)
+		if x.due.At != y.due.At {
+			return int(x.due.At - y.due.At)
 		}
 		return strings.Compare(x.row.Key, y.row.Key)
 	})
@@ -252,6 +248,9 @@ func (b *batch) save(due []store.Due) error {
 		return err
 	}
 	if err := tx.AddJobs(jobs); err != nil {
+		return err
+	}
+	if err := tx.CountPlanned(tenant, jobs); err != nil {
 		return err
 	}
 	if err := tx.UnsettleJobs(b.unsettled); err != nil {

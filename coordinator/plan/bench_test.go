@@ -56,4 +56,4 @@ func BenchmarkStep_unchanged(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/people, "µs/person")
 }
 
-func markAll(tx *store.Tx) error { return tx.MarkAllDue(rehearsal.Tenant, "benchmark") }
+func markAll(tx *store.Tx) error { return tx.MarkAllDue(rehearsal.Tenant, "benchmark", 0) }

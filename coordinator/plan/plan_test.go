@@ -279,7 +279,7 @@ func TestReject_lasts(t *testing.T) {
 		_, err := plan.Reject(tx, rehearsal.Tenant, "tester", store.HeldFilter{Class: "disable"})
 		return err
 	})
-	w.Write(func(tx *store.Tx) error { return tx.MarkAllDue(rehearsal.Tenant, "test") })
+	w.Write(func(tx *store.Tx) error { return tx.MarkAllDue(rehearsal.Tenant, "test", 0) })
 	w.Settle()
 	if got := jobs(t, w, store.JobFilter{State: "open"}); len(got) != 0 {
 		t.Errorf("open jobs after rejecting = %q; want none", got)
@@ -315,7 +315,7 @@ func TestStep_doesNotRepeatWhatWasRefused(t *testing.T) {
 	w.Settle()
 	w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace", "title", "Countess"))
 	w.Settle()
-	w.Write(func(tx *store.Tx) error { return tx.MarkAllDue(rehearsal.Tenant, "test") })
+	w.Write(func(tx *store.Tx) error { return tx.MarkAllDue(rehearsal.Tenant, "test", 0) })
 	w.Settle()
 	if sent != 1 {
 		t.Errorf("sent %d times; want once", sent)
@@ -336,7 +336,7 @@ func TestStep_plansAnewWhatNobodyHas(t *testing.T) {
 	w := world(t)
 	w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace"))
 	w.Plan()
-	w.Write(func(tx *store.Tx) error { return tx.MarkAllDue(rehearsal.Tenant, "test") })
+	w.Write(func(tx *store.Tx) error { return tx.MarkAllDue(rehearsal.Tenant, "test", 0) })
 	w.Plan()
 	if got, want := jobs(t, w, store.JobFilter{}), []string{"create queued"}; !slices.Equal(got, want) {
 		t.Fatalf("jobs = %q; want the first one to stay: %q", got, want)

@@ -231,7 +231,7 @@ func urgency(pl *plan) int64 {
 			return 20
 		}
 	}
-	if pl.person.why == OnDemand {
+	if pl.person.due.Why == OnDemand {
 		return 10
 	}
 	return 0
@@ -267,6 +267,7 @@ func (b *batch) job(t target, pl *plan, op reconcile.Op, id, after, priority int
 	return store.Job{
 		ID: id, Tenant: b.tenant, Site: t.row.Site, System: t.row.Name, Object: object, Person: pl.person.row.ID, Class: op.Class,
 		State: state, After: after, Priority: priority, NotAfter: store.InstantOf(until), Work: work, Reasons: string(reasons), Settles: pl.settles,
+		Since: pl.person.due.Since, Cycle: pl.person.due.Cycle, Trace: pl.person.due.Trace,
 	}, nil
 }
 

@@ -195,7 +195,7 @@ func TestRun_ringsAlarmsAtTheirInstant(t *testing.T) {
 		<-ended
 		<-ended
 	}()
-	w.Write(func(tx *store.Tx) error { return tx.MarkAllDue(rehearsal.Tenant, "test") })
+	w.Write(func(tx *store.Tx) error { return tx.MarkAllDue(rehearsal.Tenant, "test", 0) })
 	for {
 		var made []store.Job
 		w.Write(func(tx *store.Tx) (err error) {

@@ -6,32 +6,48 @@ type Due struct {
 	Person string
 	At     Instant
 	Why    string
+	Since  Instant // when the record of a source came that is the reason; none for another reason
+	Cycle  int64   // in which that was; 0 for none
+	Trace  string  // traceparent (W3C) of what that is part of; empty for none
 }
 
-const dueColumns = "tenant, person, at, why"
+const (
+	alarmColumns = "tenant, person, at, why"
+	dueColumns   = "tenant, person, at, why, since, cycle, trace"
+	dueSooner    = `ON CONFLICT (tenant, person) DO UPDATE SET at = excluded.at, why = excluded.why, since = excluded.since, cycle = excluded.cycle,
+		trace = excluded.trace WHERE excluded.at < due.at`
+)
 
-func (d *Due) fields() []any { return []any{&d.Tenant, &d.Person, &d.At, &d.Why} }
+func (d *Due) fields() []any {
+	return []any{&d.Tenant, &d.Person, &d.At, &d.Why, &d.Since, &d.Cycle, &d.Trace}
+}
 
 // MarkDue makes people due at an instant; one who is due sooner stays so.
 func (tx *Tx) MarkDue(tenant string, at Instant, why string, people []string) error {
+	return tx.MarkDueAs(Due{Tenant: tenant, At: at, Why: why}, people)
+}
+
+// MarkDueAs makes people due as the row says, which is of nobody; one who is due sooner stays so.
+func (tx *Tx) MarkDueAs(as Due, people []string) error {
 	if len(people) == 0 {
 		return nil
 	}
 	rows := make([]Due, 0, len(people))
 	for _, p := range people {
 		if p != "" {
-			rows = append(rows, Due{tenant, p, at, why})
+			as.Person = p
+			rows = append(rows, as)
 		}
 	}
 	tx.raise(&tx.store.Due)
-	return insert(tx, "due", dueColumns, "ON CONFLICT (tenant, person) DO UPDATE SET at = excluded.at, why = excluded.why WHERE excluded.at < due.at", rows)
+	return insert(tx, "due", dueColumns, dueSooner, rows)
 }
 
-// MarkAllDue makes every person of a tenant due now, in the order of their keys: a mapping has changed.
-func (tx *Tx) MarkAllDue(tenant, why string) error {
+// MarkAllDue makes every person of a tenant due now, in the order of their keys: a mapping has changed, or a cycle has told of it.
+func (tx *Tx) MarkAllDue(tenant, why string, cycle int64) error {
 	tx.raise(&tx.store.Due)
-	_, err := tx.exec(`INSERT INTO due (tenant, person, at, why) SELECT tenant, id, ?, ? FROM person WHERE tenant = ? ORDER BY key
-		ON CONFLICT (tenant, person) DO UPDATE SET at = excluded.at, why = excluded.why WHERE excluded.at < due.at`, tx.Now, why, tenant)
+	_, err := tx.exec("INSERT INTO due (tenant, person, at, why, cycle) SELECT tenant, id, ?, ?, ? FROM person WHERE tenant = ? ORDER BY key "+dueSooner,
+		tx.Now, why, cycle, tenant)
 	return err
 }
 
@@ -71,22 +87,22 @@ func (tx *Tx) ReplaceAlarms(tenant string, people []string, alarms []Alarm) erro
 	if _, err := tx.exec("DELETE FROM alarm WHERE tenant = ? AND person IN (SELECT value FROM json_each(?))", tenant, list(people)); err != nil {
 		return err
 	}
-	return insert(tx, "alarm", dueColumns, "ON CONFLICT (tenant, person, at) DO UPDATE SET why = excluded.why", alarms)
+	return insert(tx, "alarm", alarmColumns, "ON CONFLICT (tenant, person, at) DO UPDATE SET why = excluded.why", alarms)
 }
 
 // AlarmsOf returns the alarms of people, the earliest first.
 func (tx *Tx) AlarmsOf(tenant string, people []string) ([]Alarm, error) {
-	return query[Alarm](tx, "SELECT "+dueColumns+" FROM alarm WHERE tenant = ? AND person IN (SELECT value FROM json_each(?)) ORDER BY at", tenant, list(people))
+	return query[Alarm](tx, "SELECT "+alarmColumns+" FROM alarm WHERE tenant = ? AND person IN (SELECT value FROM json_each(?)) ORDER BY at", tenant, list(people))
 }
 
 // RingAlarms makes the people of up to limit alarms whose instant has come due, and returns how many there were.
 func (tx *Tx) RingAlarms(limit int) (int, error) {
-	rang, err := query[Alarm](tx, "SELECT "+dueColumns+" FROM alarm WHERE at <= ? ORDER BY at LIMIT ?", tx.Now, limit)
+	rang, err := query[Alarm](tx, "SELECT "+alarmColumns+" FROM alarm WHERE at <= ? ORDER BY at LIMIT ?", tx.Now, limit)
 	if err != nil || len(rang) == 0 {
 		return 0, err
 	}
 	tx.raise(&tx.store.Due)
-	if err := insert(tx, "due", dueColumns, "ON CONFLICT (tenant, person) DO UPDATE SET at = excluded.at, why = excluded.why WHERE excluded.at < due.at", rang); err != nil {
+	if err := insert(tx, "due", alarmColumns, dueSooner, rang); err != nil {
 		return 0, err
 	}
 	last := rang[len(rang)-1].At

@@ -33,15 +33,17 @@ type Job struct {
 	Sent      Instant
 	Ended     Instant
 	Outcome   string
-	Fault     string // connectorv1.Fault, JSON
-	Settles   bool   // where it leaves what it wants, its person need not be planned again
-	Fence     int64  // rises in the order in which the object's jobs may run; 0: the id
+	Fault     string  // connectorv1.Fault, JSON
+	Settles   bool    // where it leaves what it wants, its person need not be planned again
+	Fence     int64   // rises in the order in which the object's jobs may run; 0: the id
+	Since     Instant // when the record of a source came that it answers; none where there is another reason
+	Trace     string  // traceparent (W3C) of what it is part of; empty for none
 }
 
 // The row of a job is narrow, because it is written anew with each step; what
 // the job is made of is written once, in job_work.
 const (
-	jobRow     = `id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after, agent, made, sent, ended, outcome, fault, settles, fence`
+	jobRow     = `id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after, agent, made, sent, ended, outcome, fault, settles, fence, since, trace`
 	jobColumns = jobRow + ", work, reasons"
 	selectJob  = "SELECT " + jobColumns + " FROM job JOIN job_work USING (id)"
 	selectWork = "SELECT " + jobRow + ", work, '[]' FROM job JOIN job_work USING (id)" // without reasons
@@ -53,9 +55,9 @@ func (j *Job) fields() []any { return append(j.row(), &j.Work, &j.Reasons) }
 func (j *Job) work() []any { return []any{&j.ID, &j.Work, &j.Reasons} }
 
 func (j *Job) row() []any {
-	return append(make([]any, 0, 23), // with room for what fields adds
+	return append(make([]any, 0, 25), // with room for what fields adds
 		&j.ID, &j.Tenant, &j.Site, &j.System, &j.Object, &j.Person, &j.Cycle, &j.Class, &j.State, &j.After, &j.Priority,
-		&j.NotBefore, &j.NotAfter, &j.Agent, &j.Made, &j.Sent, &j.Ended, &j.Outcome, &j.Fault, &j.Settles, &j.Fence)
+		&j.NotBefore, &j.NotAfter, &j.Agent, &j.Made, &j.Sent, &j.Ended, &j.Outcome, &j.Fault, &j.Settles, &j.Fence, &j.Since, &j.Trace)
 }
 
 // ReserveJobs returns the first of n ids for new jobs; they are this transaction's.

@@ -12,15 +12,16 @@ type Person struct {
 	Made       Instant
 	Changed    Instant
 	Spelled    string // the key as the source writes it; empty while it is not known
+	Words      string // by which the person is found, a space between; empty while they are not found out
 }
 
 // Shown is the key for people's eyes.
 func (p Person) Shown() string { return cmp.Or(p.Spelled, p.Key) }
 
-const personColumns = "tenant, id, key, display, attributes, made, changed, spelled"
+const personColumns = "tenant, id, key, display, attributes, made, changed, spelled, words"
 
 func (p *Person) fields() []any {
-	return []any{&p.Tenant, &p.ID, &p.Key, &p.Display, &p.Attributes, &p.Made, &p.Changed, &p.Spelled}
+	return []any{&p.Tenant, &p.ID, &p.Key, &p.Display, &p.Attributes, &p.Made, &p.Changed, &p.Spelled, &p.Words}
 }
 
 // People returns those that are there of the people with the ids, in no order.
@@ -41,7 +42,7 @@ func (tx *Tx) PeopleAfter(tenant, id string, limit int) ([]Person, error) {
 // PutPeople stores people, new or changed; key and Made of one that is there stay.
 func (tx *Tx) PutPeople(rows []Person) error {
 	return insert(tx, "person", personColumns, `ON CONFLICT (tenant, id) DO UPDATE SET display = excluded.display,
-		attributes = excluded.attributes, changed = excluded.changed, spelled = excluded.spelled`, rows)
+		attributes = excluded.attributes, changed = excluded.changed, spelled = excluded.spelled, words = excluded.words`, rows)
 }
 
 // CountPeople returns how many people a tenant has.

@@ -57,7 +57,7 @@ func (tx *Tx) ApproveJobs(ids []int64, notAfter map[int64]Instant) error {
 		}
 	}
 	for _, id := range slices.Sorted(slices.Values(ids)) { // one by one: each becomes the end of its object's chain
-		_, err := tx.exec(`UPDATE job SET fault = '', (after, state) = (SELECT coalesce(max(p.id), 0), CASE WHEN max(p.id) IS NULL THEN 'queued' ELSE 'waiting' END
+		_, err := tx.exec(`UPDATE job SET fault = '', since = 0, (after, state) = (SELECT coalesce(max(p.id), 0), CASE WHEN max(p.id) IS NULL THEN 'queued' ELSE 'waiting' END
 			FROM job p WHERE p.tenant = job.tenant AND p.person <> '' AND p.person = job.person
 			AND p.system = job.system AND p.object = job.object AND p.state IN ('queued','waiting','sent') AND p.priority <> 40 AND p.after <> job.id
 			AND NOT EXISTS (SELECT 1 FROM job q WHERE q.after = p.id AND q.after <> 0 AND q.state = 'waiting'))

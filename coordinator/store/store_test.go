@@ -318,14 +318,14 @@ func TestRows_roundTrip(t *testing.T) {
 			system  = store.System{tenant, "hr", "hq", "csv", 1, "system: hr", 0, []byte{3}, 0, `{"a":1}`, 9, 1, 1}
 			cycle   = store.Cycle{tenant, 7, "hr", "schedule", 1, 2, store.CycleHeld, 3, 4, 5, 6, "why"}
 			reject  = store.Reject{tenant, "hr", "line 3", 7, "bad", "id", true}
-			person  = store.Person{tenant, "p1", "k1", "Zoë", `{"a":"b"}`, 1, 2, "K1"}
+			person  = store.Person{tenant, "p1", "k1", "Zoë", `{"a":"b"}`, 1, 2, "K1", "zoe k1"}
 			account = store.Account{tenant, "ad", "guid", "user", "CN=x", "m", "p1", []byte{1, 0, 2}, 3, 4, 5, 6}
 			name    = store.Name{tenant, "ad", "sAMAccountName", "x", "p1"}
-			due     = store.Due{tenant, "p1", 1, "why"}
+			due     = store.Due{tenant, "p1", 1, "why", 2, 3, "00-t"}
 			alarm   = store.Alarm{tenant, "p1", 2, "start"}
 			waiting = store.Waiting{tenant, "ad", "k2", "p1"}
 			problem = store.Problem{tenant, "p1", "ad", 1, "invalid", "{}", 2, 3}
-			job     = store.Job{9, tenant, "hq", "ad", "guid", "p1", 7, "create", store.JobSent, 8, 1, 2, 3, "a1", []byte{5}, `[1]`, 4, 5, 6, "DONE", "{}", true, 77}
+			job     = store.Job{9, tenant, "hq", "ad", "guid", "p1", 7, "create", store.JobSent, 8, 1, 2, 3, "a1", []byte{5}, `[1]`, 4, 5, 6, "DONE", "{}", true, 77, 5, "00-t"}
 			history = store.History{1, tenant, 2, "written", "ad", "p1", "guid", 9, "made", []byte(`{"a":1}`)}
 		)
 		write(t, s, func(tx *store.Tx) error {
@@ -333,7 +333,7 @@ func TestRows_roundTrip(t *testing.T) {
 			return errors.Join(err, tx.AddJoinToken(token), tx.PutAPIToken(api), tx.AddAgent(agent), tx.PutCycle(cycle),
 				tx.SetSchema(tenant, "hr", []byte{3}), tx.SetHealth(tenant, "hr", `{"a":1}`),
 				tx.PutRejects([]store.Reject{reject}), tx.PutPeople([]store.Person{person}), tx.PutAccounts([]store.Account{account}),
-				tx.PutNames([]store.Name{name}), tx.MarkDue(tenant, 1, "why", []string{"p1"}), tx.ReplaceAlarms(tenant, []string{"p1"}, []store.Alarm{alarm}),
+				tx.PutNames([]store.Name{name}), tx.MarkDueAs(due, []string{"p1"}), tx.ReplaceAlarms(tenant, []string{"p1"}, []store.Alarm{alarm}),
 				tx.ReplaceWaiting(tenant, []string{"p1"}, []store.Waiting{waiting}), tx.PutProblems([]store.Problem{problem}),
 				tx.AddJobs([]store.Job{job}), tx.AddHistory([]store.History{history}))
 		})
