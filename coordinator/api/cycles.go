@@ -117,8 +117,12 @@ func (s *Server) runSystem(ctx context.Context, in *runInput) (*body[client.Star
 		if system.Pushed() {
 			return problem(http.StatusConflict, row.Name+" is not read: its records are pushed to it by SCIM", "have the HR system push them again, see coordinator/scim/README.md")
 		}
-		out.Cycle, err = schedule.Start(tx, row, system, schedule.OnDemand, in.Body.Full)
+		var awaited bool
+		out.Cycle, awaited, err = schedule.Demand(tx, row, system, in.Body.Full)
 		out.Job, out.Detail = out.Cycle, fmt.Sprintf("Cycle %d of %s has begun: drawbridge cycle show %d", out.Cycle, row.Name, out.Cycle)
+		if awaited {
+			out.Detail = fmt.Sprintf("%s is read again as soon as cycle %d, which is under way, has ended: drawbridge cycle list", row.Name, out.Cycle)
+		}
 		return err
 	})
 	return answer(out), err

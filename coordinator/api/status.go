@@ -51,11 +51,12 @@ func (s *Server) count(tx *store.Tx, tenant string, out *client.Status) error {
 	if err != nil {
 		return err
 	}
-	due, err := tx.CountDue(tenant)
+	due, later, err := tx.CountDue(tenant)
 	if err != nil {
 		return err
 	}
 	out.People, out.Due = int64(people), int64(due)
+	out.Later = int64(later)
 	if out.Alarms, err = tx.CountAlarms(tenant); err != nil {
 		return err
 	}

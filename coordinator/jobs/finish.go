@@ -310,13 +310,14 @@ func (f *finish) again(j store.Job, in time.Duration) {
 	}
 }
 
-// news tells whether a conflict has shown the object, and other than it was known.
+// news tells whether a conflict has shown the object, and other than it was
+// known when the job was planned: a read may have brought the same meanwhile.
 func (f *finish) news(j store.Job, r *linkv1.Result) (bool, error) {
 	if r.GetObject() == nil {
 		return false, nil
 	}
 	rows, err := f.tx.Accounts(f.tenant, j.System, []string{r.GetObject().GetId()})
-	return len(rows) == 0 || string(rows[0].Object) != string(r.GetObject().GetObject()), err
+	return len(rows) == 0 || rows[0].Changed > j.Made || string(rows[0].Object) != string(r.GetObject().GetObject()), err
 }
 
 // taken notes that a name is somebody else's, so that the next candidate is

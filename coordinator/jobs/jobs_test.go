@@ -398,6 +398,28 @@ func TestFinish_outcomes(t *testing.T) {
 	}
 }
 
+// A conflict over a change that a read has told of since the job was planned is
+// planned again at once, and not a while later as one that says nothing new.
+func TestFinish_conflictThatAReadHasTold(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	take := func(givenName string) {
+		b.write(func(tx *store.Tx) error {
+			return b.Intake.Take(tx, intake.Batch{Tenant: tenant, System: "ad", Records: []*connectorv1.Record{user("g1", "jdoe", givenName)}, Owners: map[string]string{"g1": "p1"}})
+		})
+	}
+	take("old")
+	id := b.add(store.Job{Class: "modify", Person: "p1", Object: "g1"}, modifying("g1", "x"))
+	b.claim(9)
+	time.Sleep(2 * time.Millisecond) // instants are milliseconds
+	take("changed by hand")
+	b.write(func(tx *store.Tx) error { return tx.RemoveDue(tenant, []string{"p1"}) }) // planned, but an agent has the job
+	b.finish(outcome(id, conflict, user("g1", "jdoe", "changed by hand")))
+	if in := b.dueIn("p1"); in < 0 || in > time.Second {
+		t.Errorf("person is due in %v; want at once: the job was planned before the read", in)
+	}
+}
+
 // A create whose fate is unknown is looked for by its anchor; the one object found is the person's.
 func TestFinish_looksForLostCreate(t *testing.T) {
 	t.Parallel()

@@ -58,7 +58,11 @@ func (s *Scheduler) read(tx *store.Tx) error {
 			return err
 		}
 		due := full == 0 || system.Read.FullEvery > 0 && tx.Now >= full.Add(system.Read.FullEvery)
-		if _, err := Start(tx, row, system, s.cause(row.Tenant, row.Name), due); err != nil {
+		cause := s.cause(row.Tenant, row.Name)
+		if row.Asked != store.AskedNothing {
+			cause = OnDemand
+		}
+		if _, err := Start(tx, row, system, cause, due || row.Asked == store.AskedEverything); err != nil {
 			return err
 		}
 		next := store.Instant(0)
@@ -70,6 +74,26 @@ func (s *Scheduler) read(tx *store.Tx) error {
 		}
 	}
 	return nil
+}
+
+// Demand has a system read because somebody asked for it: at once, or, while a
+// read is open, which may be past what was just changed and may be of changes
+// only, as soon as that has ended. It gives the id of the cycle that has begun,
+// or of the one that is awaited.
+func Demand(tx *store.Tx, row store.System, system *mapping.System, full bool) (id int64, awaited bool, err error) {
+	id, err = tx.OpenRead(row.Tenant, row.Name, "read")
+	if err != nil {
+		return 0, false, err
+	}
+	if id == 0 {
+		id, err = Start(tx, row, system, OnDemand, full)
+		return id, false, err
+	}
+	what := store.AskedChanges
+	if full {
+		what = store.AskedEverything
+	}
+	return id, true, tx.AskRead(row.Tenant, row.Name, what)
 }
 
 // Start begins a cycle: it stores the read job and the cycle of the same id. If
@@ -95,7 +119,7 @@ func Start(tx *store.Tx, row store.System, system *mapping.System, cause string,
 		return 0, err
 	}
 	jobs := []store.Job{{Tenant: row.Tenant, Site: row.Site, System: row.Name, Class: "read", State: store.JobQueued, Work: work, Priority: 5}}
-	if err := tx.AddJobs(jobs); err != nil {
+	if err := errors.Join(tx.AddJobs(jobs), tx.AnswerRead(row.Tenant, row.Name)); err != nil {
 		return 0, err
 	}
 	if full {

@@ -9,7 +9,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
+	"github.com/drawbridge-id/drawbridge/coordinator/plan"
 	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
+	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -104,6 +106,51 @@ func TestStep_neverPilesUpReads(t *testing.T) {
 	}
 	if _, states := reads(t, w, "hr"); len(states) != 1 {
 		t.Errorf("reads = %q; want one", states)
+	}
+}
+
+// Who asks for a read while one is open gets another after it: the open one may
+// be past what was just changed, and of changes only.
+func TestDemand_whileOneIsOpen(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	nextRead(w, "hr", now)
+	step(t, w)
+	end(t, w)
+	demand := func(full bool) (awaited bool) {
+		w.Write(func(tx *store.Tx) error {
+			row, err := tx.System(rehearsal.Tenant, "hr")
+			if err != nil {
+				return err
+			}
+			system, err := plan.NewSystems().Get(row)
+			if err != nil {
+				return err
+			}
+			_, awaited, err = schedule.Demand(tx, row, system, full)
+			return err
+		})
+		return awaited
+	}
+	if demand(false) {
+		t.Error("a read was awaited; want it begun: none is open")
+	}
+	if !demand(true) || !demand(false) {
+		t.Error("a read was begun while one is open")
+	}
+	step(t, w)
+	if list, _ := reads(t, w, "hr"); len(list) != 2 {
+		t.Fatalf("%d reads; want the first and the one that is open", len(list))
+	}
+	end(t, w)
+	nextRead(w, "hr", now) // an open read has put it off by a moment
+	step(t, w)
+	if list, _ := reads(t, w, "hr"); len(list) != 3 || list[1].GetFull() || !list[2].GetFull() {
+		t.Fatalf("reads = %v; want a third, of everything", list)
+	}
+	end(t, w)
+	if next := step(t, w); time.Until(next) < time.Minute {
+		t.Errorf("next read in %v; want none before the interval", time.Until(next))
 	}
 }
 

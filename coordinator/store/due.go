@@ -61,9 +61,14 @@ func (tx *Tx) NextDue() (Instant, error) {
 	return value[Instant](tx, "SELECT coalesce(min(at), 0) FROM due")
 }
 
-// CountDue returns how many people of a tenant are due by now.
-func (tx *Tx) CountDue(tenant string) (int, error) {
-	return value[int](tx, "SELECT count(*) FROM due WHERE tenant = ? AND at <= ?", tenant, tx.Now)
+// CountDue returns how many people of a tenant are due by now, and how many
+// at a later instant.
+func (tx *Tx) CountDue(tenant string) (now, later int, err error) {
+	if now, err = value[int](tx, "SELECT count(*) FROM due WHERE tenant = ? AND at <= ?", tenant, tx.Now); err != nil {
+		return 0, 0, err
+	}
+	later, err = value[int](tx, "SELECT count(*) FROM due WHERE tenant = ? AND at > ?", tenant, tx.Now)
+	return now, later, err
 }
 
 // RemoveDue forgets that people were due by now.

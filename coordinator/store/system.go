@@ -15,13 +15,21 @@ type System struct {
 	NextRead  Instant
 	Evaluated int64 // revision by which its stored accounts were evaluated
 	ReadAs    int64 // revision that was in force when the last believed read began: a target is planned only when it is the present one
+	Asked     int64 // what somebody has asked for of the next read: [AskedNothing] …
 }
 
-const systemColumns = "tenant, name, site, connector, revision, document, applied, schema, schema_at, health, next_read, evaluated, read_as"
+// What may be asked for of the next read.
+const (
+	AskedNothing int64 = iota
+	AskedChanges
+	AskedEverything
+)
+
+const systemColumns = "tenant, name, site, connector, revision, document, applied, schema, schema_at, health, next_read, evaluated, read_as, asked"
 
 func (s *System) fields() []any {
 	return []any{&s.Tenant, &s.Name, &s.Site, &s.Connector, &s.Revision, &s.Document, &s.Applied, &s.Schema, &s.SchemaAt, &s.Health, &s.NextRead,
-		&s.Evaluated, &s.ReadAs}
+		&s.Evaluated, &s.ReadAs, &s.Asked}
 }
 
 // ApplySystem stores a system's document with the next revision, which it
@@ -69,6 +77,20 @@ func (tx *Tx) NextRead() (Instant, error) {
 // SetNextRead sets when the schedule reads a system again; none means never.
 func (tx *Tx) SetNextRead(tenant, name string, at Instant) error {
 	return tx.changed(tx.exec("UPDATE system SET next_read = ? WHERE tenant = ? AND name = ?", at, tenant, name))
+}
+
+// AskRead has the schedule read a system as soon as the read that is open has
+// ended; of what was asked for before, the more counts.
+func (tx *Tx) AskRead(tenant, name string, what int64) error {
+	tx.raise(&tx.store.Systems)
+	return tx.changed(tx.exec("UPDATE system SET next_read = ?, asked = CASE WHEN asked < ? THEN ? ELSE asked END WHERE tenant = ? AND name = ?",
+		tx.Now, what, what, tenant, name))
+}
+
+// AnswerRead notes that a read has begun that brings what was asked for.
+func (tx *Tx) AnswerRead(tenant, name string) error {
+	_, err := tx.exec("UPDATE system SET asked = 0 WHERE tenant = ? AND name = ? AND asked <> 0", tenant, name)
+	return err
 }
 
 // ReadSooner has a system that the schedule reads read at an instant if that is sooner than it would be.

@@ -240,7 +240,10 @@ func (r *rig) calm(ctx context.Context) error {
 			return err
 		}
 		if len(held) == 0 && settled == nil {
-			return nil
+			if rested, err := r.rested(ctx, since); err != nil || rested {
+				return err
+			}
+			time.Sleep(50 * time.Millisecond)
 		}
 		for _, h := range held {
 			if err := r.cli(ctx, "held", "approve", "--system", h.System, "--class", h.Class); err != nil {
@@ -248,6 +251,21 @@ func (r *rig) calm(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// rested tells whether every system was read after since (what was asked for
+// while a read was open comes after that), and nobody is to be looked at again.
+func (r *rig) rested(ctx context.Context, since time.Time) (bool, error) {
+	status, err := r.stage.Status(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, s := range status.Systems {
+		if s.Last == nil || s.Last.Began.Before(since.Truncate(time.Millisecond)) {
+			return false, nil
+		}
+	}
+	return status.Later == 0, nil
 }
 
 // unfinished tells what a company that does not come to rest is at.
@@ -258,7 +276,7 @@ func (r *rig) unfinished() error {
 	if err != nil {
 		return err
 	}
-	err = fmt.Errorf("due %d, jobs %v, cycles %+v, systems %+v", status.Due, status.Jobs, status.Cycles, status.Systems)
+	err = fmt.Errorf("due %d, later %d, jobs %v, cycles %+v, systems %+v", status.Due, status.Later, status.Jobs, status.Cycles, status.Systems)
 	for _, state := range []string{"queued", "sent", "waiting", "held"} {
 		jobs, jerr := r.stage.Jobs(ctx, url.Values{"state": {state}})
 		err = errors.Join(err, jerr)

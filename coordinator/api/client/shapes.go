@@ -263,6 +263,7 @@ type Status struct {
 	People   int64            `json:"people" doc:"People known"`
 	Accounts map[string]int64 `json:"accounts" doc:"Accounts by system"`
 	Due      int64            `json:"due" doc:"People to be looked at now"`
+	Later    int64            `json:"later" doc:"People to be looked at again in a while: what they need has failed, or contradicts itself"`
 	Alarms   int64            `json:"alarms" doc:"Instants ahead at which something changes by itself"`
 	Jobs     map[string]int64 `json:"jobs" doc:"Open jobs by state"`
 	Held     []Held           `json:"held" doc:"What waits for a person, without the jobs"`
