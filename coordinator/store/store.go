@@ -152,10 +152,19 @@ func (s *Store) run(ctx context.Context, l lock, of string, do func(*Tx) error) 
 	if err := do(tx); err != nil {
 		return err
 	}
+	last := closingOf(ctx, l)
+	if last != nil {
+		if err := last.do(tx); err != nil {
+			return err
+		}
+	}
 	if err := c.commit(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	committed = true
+	if last != nil {
+		last.done.Store(true)
+	}
 	for _, sig := range tx.raised {
 		sig.Raise()
 		if s.server != nil {
