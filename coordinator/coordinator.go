@@ -45,24 +45,29 @@ const stopWait = 5 * time.Second
 
 // Options say where a coordinator is and what it serves.
 type Options struct {
-	Data            string        // folder; made if absent
-	Store           string        // address of a PostgreSQL database, where it is not the file coordinator.db in Data
-	Link            string        // address that agents dial, such as ":8443"
-	API             string        // address of the HTTP API, such as "127.0.0.1:8080"
-	APITLS          bool          // the API is served with the authority's certificate
-	Names           []string      // host names and addresses under which it is reached, for its certificate
-	Tenant          string        // made at the first start
-	CertificateLife time.Duration // of agents; 0 means a day
-	RenewalGrace    time.Duration // after its end, in which a certificate may be renewed; 0 means 30 days
-	Version         string        // of the coordinator, SemVer
+	Data            string              // folder; made if absent
+	Store           string              // address of a PostgreSQL database, where it is not the file coordinator.db in Data
+	Link            string              // address that agents dial, such as ":8443"
+	API             string              // address of the HTTP API, such as "127.0.0.1:8080"
+	APITLS          bool                // the API is served with the authority's certificate
+	Names           []string            // host names and addresses under which it is reached, for its certificate
+	Tenant          string              // made at the first start
+	CertificateLife time.Duration       // of agents; 0 means a day
+	RenewalGrace    time.Duration       // after its end, in which a certificate may be renewed; 0 means 30 days
+	Version         string              // of the coordinator, SemVer
+	Access          access.Config       // who gets in to the API, and how
+	Env             func(string) string // looks up an environment variable; nil: none is set
 }
 
 // A Coordinator holds its store and its two listeners.
 type Coordinator struct {
 	version string
+	tenant  string // made at the first start
+	apiTLS  bool
 	log     *slog.Logger
 	store   *store.Store
 
+	gate     *access.Gate
 	gateway  *gateway.Gateway
 	intake   *intake.Intake
 	queue    *jobs.Queue
@@ -75,12 +80,12 @@ type Coordinator struct {
 	apiServ  *http.Server
 }
 
-// New opens the data folder and both listeners. [Coordinator.Run] must follow: it releases them.
+// New opens the data folder and both listeners. [Coordinator.Run] must follow, or Close: they release them.
 func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, err error) {
 	if err := os.MkdirAll(opt.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	c := &Coordinator{version: opt.Version, log: log}
+	c := &Coordinator{version: opt.Version, tenant: opt.Tenant, apiTLS: opt.APITLS, log: log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.release())
@@ -124,13 +129,18 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 		grpc.Creds(credentials.NewTLS(identity.ServerTLS(certificate.Current, authority.Pool()))))...)
 	linkv1.RegisterEnrollmentServiceServer(c.linkServ, enrolment)
 	linkv1.RegisterLinkServiceServer(c.linkServ, c.gateway)
-	gate := &access.Gate{Store: c.store, Log: log}
-	server := &api.Server{Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Version: opt.Version, Access: gate, Log: log}
+	if opt.Env == nil {
+		opt.Env = func(string) string { return "" }
+	}
+	if c.gate, err = access.New(c.store, opt.Tenant, opt.Access, opt.Env, log); err != nil {
+		return nil, err
+	}
+	server := &api.Server{Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Version: opt.Version, Access: c.gate, Log: log}
 	people := &scim.Server{Store: c.store, Intake: c.intake, Systems: systems, Log: log}
 	served := http.NewServeMux()
 	served.Handle("/", server.Handler())
 	served.Handle(scim.Base+"/", people.Handler())
-	c.apiServ = &http.Server{Handler: served, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	c.apiServ = &http.Server{Handler: c.gate.Handler(served), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	if opt.APITLS {
 		c.api = tls.NewListener(c.api, &tls.Config{
 			MinVersion:     tls.VersionTLS12,
@@ -157,18 +167,26 @@ func (c *Coordinator) release() error {
 	return errors.Join(errs...)
 }
 
+// Close releases everything where Run is not called.
+func (c *Coordinator) Close() error { return c.release() }
+
 // Link is the address that agents dial, API that of the HTTP API.
 func (c *Coordinator) Link() net.Addr { return c.link.Addr() }
 
 // API is the address of the HTTP API.
 func (c *Coordinator) API() net.Addr { return c.api.Addr() }
 
+// AdminLink makes a link that signs an administrator in at a browser, once and within the hour.
+func (c *Coordinator) AdminLink(ctx context.Context) (string, error) {
+	return c.gate.AdminLink(ctx, c.tenant, access.Address(c.API().String(), c.apiTLS))
+}
+
 // Run serves until ctx ends or a part fails, and releases everything. Agents
 // are asked to come back; requests under way are finished.
 func (c *Coordinator) Run(ctx context.Context) error {
 	working, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	group, failed := errgroup.WithContext(working)
-	for _, loop := range []func(context.Context) error{c.gateway.Run, c.intake.Run, c.queue.Run, c.planner.Run, c.schedule.Run} {
+	for _, loop := range []func(context.Context) error{c.gate.Run, c.gateway.Run, c.intake.Run, c.queue.Run, c.planner.Run, c.schedule.Run} {
 		group.Go(func() error { return loop(failed) })
 	}
 	group.Go(func() error {

@@ -18,26 +18,62 @@
 package access
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
-// How long a session lives.
-const (
-	DefaultIdle = time.Hour      // unused
-	DefaultLife = 12 * time.Hour // whatever is done with it
-)
-
-// A Gate lets people and programs in. Store and Log must be set; it is safe for concurrent use.
+// A Gate lets people and programs in. It is safe for concurrent use.
 type Gate struct {
-	Store *store.Store
-	Log   *slog.Logger
+	store     *store.Store
+	log       *slog.Logger
+	config    Config
+	proxies   []netip.Prefix
+	providers []*provider
+	cross     *http.CrossOriginProtection
 
-	Idle time.Duration // a session unused for so long ends; 0 means DefaultIdle
-	Life time.Duration // every session ends after it; 0 means DefaultLife
+	everything *limit // requests of one address
+	requests   *limit // of one token or session
+	attempts   *limit // of one address, to get in
+	live       live
+}
+
+// New makes a gate for the tenant, who is also the one of providers that name none.
+// env looks up an environment variable. Everything wrong with config is said at once.
+func New(st *store.Store, tenant string, config Config, env func(string) string, log *slog.Logger) (*Gate, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	perSecond := cmp.Or(config.APIRate, DefaultRate)
+	g := &Gate{store: st, log: log, config: config, cross: http.NewCrossOriginProtection(),
+		everything: newLimit(10*perSecond, int(40*perSecond)+1), requests: newLimit(perSecond, int(5*perSecond)+1), attempts: newLimit(2, 60)}
+	g.config.SessionIdle, g.config.SessionLife = cmp.Or(config.SessionIdle, DefaultIdle), cmp.Or(config.SessionLife, DefaultLife)
+	g.proxies, _ = config.proxies() // validated
+	if config.PublicURL != "" {
+		if err := g.cross.AddTrustedOrigin(strings.TrimSuffix(config.PublicURL, "/")); err != nil {
+			return nil, fmt.Errorf("public_url: %w", err)
+		}
+	}
+	var errs []error
+	for _, p := range config.SignIn {
+		if p.Tenant == "" {
+			p.Tenant = tenant
+		}
+		made, err := newProvider(p, g.config.PublicURL, env)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("sign_in %s: %w", p.Name, err))
+		}
+		g.providers = append(g.providers, made)
+	}
+	return g, errors.Join(errs...)
 }
 
 // A Principal is who asks.
@@ -55,6 +91,8 @@ type Principal struct {
 
 	SCIM   bool   // a token that is good for SCIM alone
 	Source string // system whose records it pushes; "" where it reads the directory
+
+	base string // address under which they reach the coordinator
 }
 
 // Means by which somebody shows who they are.

@@ -20,8 +20,14 @@ func (g *Gate) Authenticate(next http.Handler) http.Handler {
 			g.turnAway(w, r, err)
 			return
 		}
-		who.Address, who.Browser = g.address(r), r.UserAgent()
-		next.ServeHTTP(w, r.WithContext(with(r.Context(), who)))
+		if wait := g.requests.take(who.Means + who.ID); wait > 0 {
+			tooMany(w, wait)
+			return
+		}
+		who.Address, who.Browser, who.base = g.address(r), r.UserAgent(), g.base(r)
+		ctx, leave := g.live.enter(with(r.Context(), who), who)
+		defer leave()
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
@@ -46,7 +52,7 @@ func (g *Gate) identify(w http.ResponseWriter, r *http.Request) (Principal, erro
 }
 
 func (g *Gate) bearer(ctx context.Context, text string) (Principal, error) {
-	who, err := Check(ctx, g.Store, text)
+	who, err := Check(ctx, g.store, text)
 	switch {
 	case errors.Is(err, store.ErrNone):
 		return who, problem(http.StatusUnauthorized, "the API token is not known here, or its time is over",
@@ -61,7 +67,7 @@ func (g *Gate) bearer(ctx context.Context, text string) (Principal, error) {
 func (g *Gate) turnAway(w http.ResponseWriter, r *http.Request, err error) {
 	var p *client.Problem
 	if !errors.As(err, &p) {
-		g.Log.ErrorContext(r.Context(), "Credentials not checked", "err", err)
+		g.log.ErrorContext(r.Context(), "Credentials not checked", "err", err)
 		p = problem(http.StatusInternalServerError, "the coordinator could not check who asks", "try again")
 	}
 	if p.Status == http.StatusUnauthorized {
@@ -73,8 +79,7 @@ func (g *Gate) turnAway(w http.ResponseWriter, r *http.Request, err error) {
 // sameSite refuses a change that another site has the browser ask for. Browsers
 // say where a request comes from; one that says nothing may be anybody's.
 func (g *Gate) sameSite(r *http.Request) error {
-	var cross http.CrossOriginProtection
-	err := cross.Check(r)
+	err := g.cross.Check(r)
 	safe := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
 	if err == nil && !safe && r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
 		err = errors.New("neither Sec-Fetch-Site nor Origin")

@@ -34,15 +34,13 @@ func post(path, id, summary string) huma.Operation {
 // Register adds the routes about whoever asks, and about who else may.
 func (g *Gate) Register(doc huma.API) {
 	g.tokens(doc)
+	g.links(doc)
 	operations := sync.OnceValue(func() map[string]Role { return LeastRoles(doc.OpenAPI()) })
 	huma.Register(doc, Operation(Viewer, get("/v1/me", "get-me", "Who asks, and what they may do")),
 		func(ctx context.Context, _ *nothing) (*body[client.Me], error) {
 			who := Of(ctx)
-			me := client.Me{Tenant: who.Tenant, Subject: who.Subject, Name: who.Name, Email: who.Email, Roles: []string{}, Means: who.Means,
+			me := client.Me{Tenant: who.Tenant, Subject: who.Subject, Name: who.Name, Email: who.Email, Roles: namesOf(who.Roles), Means: who.Means,
 				Expires: who.Expires, Operations: []string{}}
-			for _, r := range who.Roles {
-				me.Roles = append(me.Roles, string(r))
-			}
 			for id, least := range operations() {
 				if who.May(least) {
 					me.Operations = append(me.Operations, id)

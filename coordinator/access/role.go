@@ -56,12 +56,14 @@ func ParseRoles(text string) ([]Role, error) {
 	return list, nil
 }
 
-func joined(list []Role) string {
+func joined(list []Role) string { return strings.Join(namesOf(list), ",") }
+
+func namesOf(list []Role) []string {
 	names := make([]string, len(list))
 	for i, r := range list {
 		names[i] = string(r)
 	}
-	return strings.Join(names, ",")
+	return names
 }
 
 // rolesOf reads what the store has; a role that there is no more is nobody's.

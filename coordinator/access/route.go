@@ -31,16 +31,25 @@ func LeastRole(op *huma.Operation) Role {
 	return Role(name)
 }
 
-// Guard has every operation of doc that is registered afterwards ask for its role.
+// Guard has every operation of doc that is registered afterwards ask for its
+// role, and write what it does to the audit.
 func (g *Gate) Guard(doc huma.API) {
 	doc.UseMiddleware(func(ctx huma.Context, next func(huma.Context)) {
-		least := LeastRole(ctx.Operation())
-		if who := Of(ctx.Context()); !who.May(least) {
-			refuseIn(ctx, forbidden(who, least))
+		if audited(ctx.Operation()) {
+			g.audit(ctx, func(ctx huma.Context) { guarded(ctx, next) })
 			return
 		}
-		next(ctx)
+		guarded(ctx, next)
 	})
+}
+
+func guarded(ctx huma.Context, next func(huma.Context)) {
+	least := LeastRole(ctx.Operation())
+	if who := Of(ctx.Context()); !who.May(least) {
+		refuseIn(ctx, forbidden(who, least))
+		return
+	}
+	next(ctx)
 }
 
 // Require tells who asks that it takes more than their roles, where that

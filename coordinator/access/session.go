@@ -1,9 +1,9 @@
 package access
 
 import (
-	"cmp"
 	"context"
 	"crypto/subtle"
+	"errors"
 	"net/http"
 	"time"
 
@@ -11,13 +11,19 @@ import (
 )
 
 // begin signs somebody in: it stores a session, and gives the browser its cookie.
-func (g *Gate) begin(w http.ResponseWriter, r *http.Request, tx *store.Tx, who Principal, means string) error {
+func (g *Gate) begin(w http.ResponseWriter, r *http.Request, who Principal, how string) error {
 	text, id, hash := newSecret(sessionPrefix)
-	life := cmp.Or(g.Life, DefaultLife)
-	err := tx.AddSession(store.Session{Tenant: who.Tenant, ID: id, Secret: hash, Subject: who.Subject, Name: who.Name, Email: who.Email,
-		Roles: joined(who.Roles), Means: means, Made: tx.Now, Seen: tx.Now, Expires: tx.Now.Add(life), Address: g.address(r), Browser: cut(r.UserAgent(), 300)})
+	who.Means, who.ID, who.Address, who.Browser = Session, id, g.address(r), r.UserAgent()
+	life := g.config.SessionLife
+	line := lineOf(who, "sign-in")
+	line.Object, line.Outcome, line.Detail = how, Done, "as "+joined(who.Roles)
+	err := g.store.WriteTenant(r.Context(), who.Tenant, func(tx *store.Tx) error {
+		return errors.Join(tx.AddAudit(line), tx.AddSession(store.Session{Tenant: who.Tenant, ID: id, Secret: hash, Subject: who.Subject,
+			Name: who.Name, Email: who.Email, Roles: joined(who.Roles), Means: how, Made: tx.Now, Seen: tx.Now, Expires: tx.Now.Add(life),
+			Address: who.Address, Browser: cut(who.Browser, 300)}))
+	})
 	if err == nil {
-		http.SetCookie(w, g.cookie(r, sessionCookie, text, life, http.SameSiteStrictMode))
+		http.SetCookie(w, g.cookie(r, sessionCookie, text, life))
 	}
 	return err
 }
@@ -28,16 +34,16 @@ func (g *Gate) session(ctx context.Context, cookie string) (who Principal, err e
 	if !ok {
 		return who, store.ErrNone
 	}
-	idle, stale := cmp.Or(g.Idle, DefaultIdle), false
+	stale := false
 	var row store.Session
-	err = g.Store.Read(ctx, func(tx *store.Tx) error {
+	err = g.store.Read(ctx, func(tx *store.Tx) error {
 		if row, err = tx.Session(id); err != nil {
 			return err
 		}
-		if row.Expires <= tx.Now || row.Seen.Add(idle) <= tx.Now {
+		if !g.lives(row, tx.Now) {
 			return store.ErrNone
 		}
-		stale = tx.Now > row.Seen.Add(idle/20)
+		stale = tx.Now > row.Seen.Add(g.config.SessionIdle/20)
 		return nil
 	})
 	if err == nil && subtle.ConstantTimeCompare(row.Secret, hash) != 1 {
@@ -51,14 +57,16 @@ func (g *Gate) session(ctx context.Context, cookie string) (who Principal, err e
 	if !stale {
 		return who, nil
 	}
-	return who, g.Store.WriteTenant(ctx, row.Tenant, func(tx *store.Tx) error { return tx.SeenSession(row.Tenant, row.ID) })
+	return who, g.store.WriteTenant(ctx, row.Tenant, func(tx *store.Tx) error { return tx.SeenSession(row.Tenant, row.ID) })
 }
 
 // end signs out: the session is gone, and so is the cookie.
 func (g *Gate) end(ctx context.Context, who Principal) error {
-	return g.Store.WriteTenant(ctx, who.Tenant, func(tx *store.Tx) error {
+	line := lineOf(who, "sign-out")
+	line.Outcome = Done
+	return g.store.WriteTenant(ctx, who.Tenant, func(tx *store.Tx) error {
 		_, err := tx.RemoveSession(who.Tenant, who.ID)
-		return err
+		return errors.Join(err, tx.AddAudit(line))
 	})
 }
 
@@ -68,21 +76,24 @@ const CookieName = "__Host-" + sessionCookie
 const sessionCookie = "drawbridge-session"
 
 // cookie makes one that scripts cannot read. Where the connection is safe it is
-// one of this very host ("__Host-"), which no neighbour can set or read.
-func (g *Gate) cookie(r *http.Request, name, value string, life time.Duration, site http.SameSite) *http.Cookie {
+// one of this very host ("__Host-"), which no neighbour can set or read. A page
+// that a link on another site leads to is signed in; that changes nothing,
+// because GET changes nothing, and sameSite looks at the rest.
+func (g *Gate) cookie(r *http.Request, name, value string, life time.Duration) *http.Cookie {
 	safe := g.secure(r)
 	if safe {
 		name = "__Host-" + name
 	}
-	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: safe, SameSite: site, MaxAge: int(life / time.Second)}
+	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: safe, SameSite: http.SameSiteLaxMode, MaxAge: int(life / time.Second)}
 	if value == "" {
 		c.MaxAge = -1
 	}
 	return c
 }
 
-func (g *Gate) cookieOf(r *http.Request) string {
-	name := sessionCookie
+func (g *Gate) cookieOf(r *http.Request) string { return g.readCookie(r, sessionCookie) }
+
+func (g *Gate) readCookie(r *http.Request, name string) string {
 	if g.secure(r) {
 		name = "__Host-" + name
 	}
@@ -94,7 +105,7 @@ func (g *Gate) cookieOf(r *http.Request) string {
 }
 
 func (g *Gate) dropCookie(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, g.cookie(r, sessionCookie, "", 0, http.SameSiteStrictMode))
+	http.SetCookie(w, g.cookie(r, sessionCookie, "", 0))
 }
 
 func cut(text string, most int) string {

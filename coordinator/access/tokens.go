@@ -111,13 +111,9 @@ func (g *Gate) listTokens(ctx context.Context, _ *nothing) (*items[client.APITok
 }
 
 func tokenOf(t store.APIToken, use *store.TokenSCIM) client.APIToken {
-	out := client.APIToken{ID: t.ID, Name: t.Name, Made: t.Made.Time(), Used: t.Used.Time(), Expires: t.Expires.Time(), Maker: t.Maker, Roles: []string{}}
+	out := client.APIToken{ID: t.ID, Name: t.Name, Made: t.Made.Time(), Used: t.Used.Time(), Expires: t.Expires.Time(), Maker: t.Maker, Roles: namesOf(rolesOf(t.Roles))}
 	if use != nil {
-		out.SCIM, out.Source = true, use.Source
-		return out
-	}
-	for _, r := range rolesOf(t.Roles) {
-		out.Roles = append(out.Roles, string(r))
+		out.SCIM, out.Source, out.Roles = true, use.Source, []string{}
 	}
 	return out
 }
@@ -140,11 +136,11 @@ func (g *Gate) revokeToken(ctx context.Context, in *byID) (*nothing, error) {
 }
 
 func (g *Gate) read(ctx context.Context, do func(tx *store.Tx) error) error {
-	return g.told(ctx, g.Store.Read(ctx, do))
+	return g.told(ctx, g.store.Read(ctx, do))
 }
 
 func (g *Gate) write(ctx context.Context, do func(tx *store.Tx) error) error {
-	return g.told(ctx, g.Store.WriteTenant(ctx, Of(ctx).Tenant, do))
+	return g.told(ctx, g.store.WriteTenant(ctx, Of(ctx).Tenant, do))
 }
 
 // told lets refusals pass. Anything else is the coordinator's own trouble: it
@@ -154,6 +150,6 @@ func (g *Gate) told(ctx context.Context, err error) error {
 	if err == nil || errors.As(err, &p) {
 		return err
 	}
-	g.Log.ErrorContext(ctx, "Request failed", "err", err)
+	g.log.ErrorContext(ctx, "Request failed", "err", err)
 	return problem(http.StatusInternalServerError, "the coordinator could not do it", "try again; if it stays so, the coordinator's log says why")
 }

@@ -20,8 +20,12 @@ func (w *World) API() *api.Server {
 		w.t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	gate, err := access.New(w.Store, Tenant, access.Config{}, func(string) string { return "" }, log)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	return &api.Server{Store: w.Store, Enroll: &enroll.Service{Store: w.Store, Authority: authority, Log: log}, Schedule: w.Schedule,
-		Cycles: w.Intake, Version: "1.2.3", Access: &access.Gate{Store: w.Store, Log: log}, Log: log}
+		Cycles: w.Intake, Version: "1.2.3", Access: gate, Log: log}
 }
 
 // Serve serves the API until the test ends, and gives its address.

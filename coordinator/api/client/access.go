@@ -13,3 +13,18 @@ type Me struct {
 	Expires    time.Time `json:"expires,omitzero" doc:"When that ends; absent: never"`
 	Operations []string  `json:"operations" nullable:"false" doc:"Operations (operationId) that their roles let them use"`
 }
+
+// NewSignInLink asks for a link that signs somebody in, once.
+type NewSignInLink struct {
+	Name  string   `json:"name" minLength:"1" maxLength:"100" doc:"Whom it signs in, as written to the log"`
+	Roles []string `json:"roles,omitempty" enum:"viewer,helpdesk,operator,administrator,auditor" doc:"What they are trusted with; administrator where none is given"`
+	Valid string   `json:"valid,omitempty" doc:"How long it is good, such as 1h; 1h by default, at most 24h"`
+}
+
+// SignInLink signs somebody in, once.
+type SignInLink struct {
+	Name    string    `json:"name" doc:"Whom it signs in"`
+	Roles   []string  `json:"roles" nullable:"false" doc:"What they are trusted with"`
+	URL     string    `json:"url" doc:"The link; shown once"`
+	Expires time.Time `json:"expires" doc:"Not good after"`
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/drawbridge-id/drawbridge/coordinator"
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 )
 
@@ -33,6 +34,7 @@ type config struct {
 	RenewalGrace    time.Duration `yaml:"renewal_grace"`
 	LogLevel        string        `yaml:"log_level"`
 	LogFormat       string        `yaml:"log_format"`
+	access.Config   `yaml:",inline"`
 }
 
 var defaults = config{
@@ -70,6 +72,18 @@ var settings = []setting{
 		func(c *config, v string) (err error) { c.CertificateLife, err = time.ParseDuration(v); return err }},
 	{"renewal-grace", "DRAWBRIDGE_RENEWAL_GRACE", "how `long` after its end it may be renewed without an admin's approval (default 720h)",
 		func(c *config, v string) (err error) { c.RenewalGrace, err = time.ParseDuration(v); return err }},
+	{"public-url", "DRAWBRIDGE_PUBLIC_URL", "`address` that browsers use, such as https://id.corp.example (default: that of the API)",
+		func(c *config, v string) error { c.PublicURL = v; return nil }},
+	{"session-idle", "DRAWBRIDGE_SESSION_IDLE", "how `long` a browser stays signed in without being used (default 1h)",
+		func(c *config, v string) (err error) { c.SessionIdle, err = time.ParseDuration(v); return err }},
+	{"session-life", "DRAWBRIDGE_SESSION_LIFE", "how `long` a browser stays signed in at most (default 12h)",
+		func(c *config, v string) (err error) { c.SessionLife, err = time.ParseDuration(v); return err }},
+	{"trusted-proxies", "DRAWBRIDGE_TRUSTED_PROXIES", "`addresses` or networks, with commas, whose X-Forwarded-For is believed (default: none)",
+		func(c *config, v string) error { c.TrustedProxies = strings.Split(v, ","); return nil }},
+	{"require-reason", "DRAWBRIDGE_REQUIRE_REASON", "`operations` (operationId), with commas, that take a reason, or all (default: none)",
+		func(c *config, v string) error { c.RequireReason = strings.Split(v, ","); return nil }},
+	{"api-rate", "DRAWBRIDGE_API_RATE", "`requests` a second that one token or session may make (default 200)",
+		func(c *config, v string) (err error) { c.APIRate, err = strconv.ParseFloat(v, 64); return err }},
 	{"log-level", "DRAWBRIDGE_LOG_LEVEL", "`debug`, info, warn or error (default info)",
 		func(c *config, v string) error { c.LogLevel = v; return nil }},
 	{"log-format", "DRAWBRIDGE_LOG_FORMAT", "`text` or json (default text)",
@@ -171,6 +185,9 @@ func (c *config) validate() (errs []error) {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		fault("log_format: %q is neither text nor json", c.LogFormat)
 	}
+	if err := c.Config.Validate(); err != nil {
+		errs = append(errs, err)
+	}
 	return errs
 }
 
@@ -181,5 +198,5 @@ func (c config) level() slog.Level {
 }
 
 func (c config) options() coordinator.Options {
-	return coordinator.Options{Data: c.Data, Store: c.Store, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, Version: version}
+	return coordinator.Options{Data: c.Data, Store: c.Store, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, Version: version, Access: c.Config}
 }

@@ -17,6 +17,7 @@ import (
 
 const usage = `drawbridge-coordinator [run] [flags]   serve agents and the HTTP API
 drawbridge-coordinator migrate [flags] bring the store to this release's schema, and end; run does so, too
+drawbridge-coordinator admin-link      make a link that signs in an administrator, once; on the host of one that runs
 drawbridge-coordinator version         say which release this is
 drawbridge-coordinator help            this
 
@@ -39,7 +40,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, env func(
 		fmt.Fprint(stdout, usage)
 		_, err := parse([]string{"-h"}, stdout, env)
 		return err
-	case "run", "migrate":
+	case "run", "migrate", "admin-link":
 	default:
 		return fmt.Errorf("there is no verb %q: see drawbridge-coordinator help", verb)
 	}
@@ -53,28 +54,37 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, env func(
 	if verb == "migrate" {
 		return migrate(ctx, conf, stdout)
 	}
-	log := conf.logger(stderr)
-	first := false
-	if _, err := os.Stat(filepath.Join(conf.Data, "coordinator.db")); errors.Is(err, os.ErrNotExist) {
-		first = true
+	if verb == "admin-link" {
+		return adminLink(ctx, conf, stdout)
 	}
-	c, err := coordinator.New(ctx, conf.options(), log)
+	log := conf.logger(stderr)
+	_, err = os.Stat(filepath.Join(conf.Data, "admin-token"))
+	first := errors.Is(err, os.ErrNotExist)
+	opt := conf.options()
+	opt.Env = env
+	c, err := coordinator.New(ctx, opt, log)
 	if err != nil {
 		return err
 	}
 	if first {
+		link, err := c.AdminLink(ctx)
+		if err != nil {
+			return errors.Join(err, c.Close())
+		}
 		scheme := "http"
 		if conf.APITLS {
 			scheme = "https"
 		}
 		fmt.Fprintf(stdout, `First start. Everything is kept in %s: back it up, above all authority.pem.
 
+Sign in at a browser, once and within the hour (drawbridge-coordinator admin-link makes another link):
+  %s
 An API token for this host's admin is in %s; the command line takes it so:
   export DRAWBRIDGE_URL=%s://%s DRAWBRIDGE_TOKEN=$(cat %s)
   drawbridge status
 Let the first agent in:
   drawbridge token create --site hq
-`, conf.Data, filepath.Join(conf.Data, "admin-token"), scheme, c.API(), filepath.Join(conf.Data, "admin-token"))
+`, conf.Data, link, filepath.Join(conf.Data, "admin-token"), scheme, c.API(), filepath.Join(conf.Data, "admin-token"))
 	}
 	return c.Run(ctx)
 }
