@@ -94,6 +94,8 @@ func (s *Server) build() (http.Handler, *huma.OpenAPI) {
 	s.tokens(doc)
 	s.agents(doc)
 	s.systemRoutes(doc)
+	s.configuration(doc)
+	s.versions(doc)
 	s.cycleRoutes(doc)
 	s.held(doc)
 	s.people(doc)

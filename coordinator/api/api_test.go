@@ -54,7 +54,7 @@ func send(t *testing.T, method, address, token string, body string) (int, string
 // concrete fills the parameters of a path with names that exist in the tenant of populated.
 func concrete(path string) string {
 	return strings.NewReplacer("{name}", "corp-ad", "{key}", "e1001", "{id}", rehearsal.Agent).Replace(
-		strings.NewReplacer("/cycles/{id}", "/cycles/1", "/passwords/{id}", "/passwords/1", "/api-tokens/{id}", "/api-tokens/nosuch").Replace(path))
+		strings.NewReplacer("{revision}", "1", "/cycles/{id}", "/cycles/1", "/passwords/{id}", "/passwords/1", "/api-tokens/{id}", "/api-tokens/nosuch").Replace(path))
 }
 
 func populated(t *testing.T) *rehearsal.World {
@@ -95,7 +95,7 @@ func TestHandler_keepsTenantsApart(t *testing.T) {
 	before := snapshot(t, w)
 	bodies := map[string]string{
 		"/v1/held/approve": `{"all":true}`, "/v1/held/reject": `{"all":true}`, "/v1/problems/retry": `{}`, "/v1/systems/{name}/run": `{}`,
-		"/v1/join-tokens": `{"site":"hq"}`, "/v1/api-tokens": `{"name":"x"}`,
+		"/v1/systems/{name}/rollback": `{"revision":1}`, "/v1/join-tokens": `{"site":"hq"}`, "/v1/api-tokens": `{"name":"x"}`,
 	}
 	for _, r := range w.API().Routes() {
 		if r[1] == "/v1/log/events" {

@@ -55,7 +55,7 @@ func (s *Server) applySystems(ctx context.Context, in *applyInput) (*body[client
 		out.Systems = nil
 		var faults mapping.Faults
 		for _, system := range systems {
-			done, found, err := s.applyOne(tx, who, system, in, text)
+			done, found, err := s.applyOne(tx, who, system, in, "")
 			if err != nil {
 				return err
 			}
@@ -76,7 +76,7 @@ func (s *Server) applySystems(ctx context.Context, in *applyInput) (*body[client
 }
 
 // applyOne checks one document against what is known, and stores it unless it is only to be checked.
-func (s *Server) applyOne(tx *store.Tx, who caller, system *mapping.System, in *applyInput, text []byte) (client.AppliedSystem, mapping.Faults, error) {
+func (s *Server) applyOne(tx *store.Tx, who caller, system *mapping.System, in *applyInput, note string) (client.AppliedSystem, mapping.Faults, error) {
 	done := client.AppliedSystem{Name: system.Name, Action: "created", Revision: 1}
 	old, err := tx.System(who.tenant, system.Name)
 	if err != nil && !errors.Is(err, store.ErrNone) {
@@ -110,7 +110,7 @@ func (s *Server) applyOne(tx *store.Tx, who caller, system *mapping.System, in *
 	if err != nil || in.DryRun {
 		return done, nil, err
 	}
-	row := store.System{Tenant: who.tenant, Name: system.Name, Site: system.Site, Connector: system.Connector, Document: system.Document, NextRead: tx.Now}
+	row := store.System{Tenant: who.tenant, Name: system.Name, Site: system.Site, Connector: system.Connector, Document: system.Document, NextRead: tx.Now, Who: who.name, Note: note}
 	if done.Revision, err = tx.ApplySystem(row); err != nil {
 		return done, nil, err
 	}
@@ -118,7 +118,7 @@ func (s *Server) applyOne(tx *store.Tx, who caller, system *mapping.System, in *
 		return done, nil, err
 	}
 	return done, nil, tx.AddHistory([]store.History{{Tenant: who.tenant, Kind: history.Config, System: system.Name,
-		Text: fmt.Sprintf("document %s, revision %d, by %s", done.Action, done.Revision, who.name)}})
+		Text: strings.TrimSuffix(fmt.Sprintf("document %s, revision %d, by %s: %s", done.Action, done.Revision, who.name, note), ": ")}})
 }
 
 // readOnly finds a target whose connector, as every agent of the site that has it says, cannot change anything.

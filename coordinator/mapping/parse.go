@@ -133,6 +133,7 @@ func parse(name string, text []byte, base int) (*System, error) {
 	if err := d.result(); err != nil {
 		return nil, err
 	}
+	s.environment = environmentOf(b)
 	if s.Target != nil {
 		s.Target.Attributes = s.Attributes()
 	}

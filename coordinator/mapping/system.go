@@ -34,7 +34,8 @@ type System struct {
 	// Document is the text it was parsed from; lines count from its first.
 	Document string
 
-	file string
+	file        string
+	environment string // form of what all expressions depend on: zone, tables, extension
 }
 
 // File gives the name of the file that the document is from, as Parse was told.

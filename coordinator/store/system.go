@@ -16,6 +16,9 @@ type System struct {
 	Evaluated int64 // revision by which its stored accounts were evaluated
 	ReadAs    int64 // revision that was in force when the last believed read began: a target is planned only when it is the present one
 	Asked     int64 // what somebody has asked for of the next read: [AskedNothing] …
+
+	// Who and Note are said to ApplySystem alone: who applies the document, and why.
+	Who, Note string
 }
 
 // What may be asked for of the next read.
@@ -33,18 +36,18 @@ func (s *System) fields() []any {
 }
 
 // ApplySystem stores a system's document with the next revision, which it
-// returns; schema, health and schedule stay as they are. NextRead of s is taken
+// returns, and keeps the documents before it as versions; schema, health and schedule stay as they are. NextRead of s is taken
 // when the system is new.
 func (tx *Tx) ApplySystem(s System) (revision int64, err error) {
 	tx.raise(&tx.store.Systems)
 	if s.Health == "" {
 		s.Health = "{}"
 	}
-	last, err := value[int64](tx, "SELECT revision FROM system WHERE tenant = ? AND name = ?", s.Tenant, s.Name)
+	s.Revision, err = tx.addVersion(Version{Tenant: s.Tenant, System: s.Name, Document: s.Document, Who: s.Who, Note: s.Note})
 	if err != nil {
 		return 0, err
 	}
-	s.Revision, s.Applied = last+1, tx.Now
+	s.Applied = tx.Now
 	return s.Revision, insert(tx, "system", systemColumns, `ON CONFLICT (tenant, name) DO UPDATE SET site = excluded.site, connector = excluded.connector,
 		revision = excluded.revision, document = excluded.document, applied = excluded.applied`, []System{s})
 }

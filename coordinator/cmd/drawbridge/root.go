@@ -56,7 +56,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 coordinator not reached, 4 not pe
 		statusCommand(s), runCommand(s), systemCommand(s), cycleCommand(s), heldCommand(s), personCommand(s),
 		jobCommand(s), logCommand(s), problemCommand(s), tokenCommand(s), agentCommand(s),
 		recipientCommand(s), passwordCommand(s),
-		importCommand(s), testCommand(s),
+		importCommand(s), testCommand(s), planCommand(s), applyCommand(s),
 	)
 	wrongUsage(root)
 	return root

@@ -1,0 +1,273 @@
+package forecast
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/coordinator/intake"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+)
+
+// place is where a record is.
+type place struct{ system, id string }
+
+// moves are the records that changed sources would give to other people than
+// they have now, and the people who would be made.
+type moves struct {
+	*Forecaster
+	tally *tally
+	owner map[place]string     // whose a record would be; "": nobody's. Records that stay are not in it
+	gets  map[string][]place   // by person: records that are somebody else's now
+	fresh map[string]*newcomer // by folded key
+}
+
+// A newcomer is somebody who would be made.
+type newcomer struct {
+	key    string
+	voices []intake.Voice
+}
+
+func newMoves(f *Forecaster, t *tally) *moves {
+	return &moves{Forecaster: f, tally: t, owner: map[place]string{}, gets: map[string][]place{}, fresh: map[string]*newcomer{}}
+}
+
+// fresher begins the ids of people who are not there yet.
+const fresher = "new:"
+
+// source finds whose the records of a source would be.
+func (m *moves) source(ctx context.Context, name string) error {
+	src := m.next[name].Source
+	if src == nil || !m.known(name) {
+		return nil // without a source its records are nobody's: see sourced
+	}
+	for last, more := "", true; more; {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		rows, err := m.tx.AccountsAfter(m.tenant, name, last, page)
+		if err != nil {
+			return err
+		}
+		if more = len(rows) == page; len(rows) > 0 {
+			last = rows[len(rows)-1].ID
+		}
+		if err := m.correlate(name, src, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// correlate finds whose records would be: who has the key, or is known by
+// same_as, as intake does.
+func (m *moves) correlate(name string, src *mapping.Source, rows []store.Account) error {
+	type candidate struct {
+		store.Account
+		mapping.Record
+	}
+	var ask []candidate
+	var keys, alike []string
+	for _, a := range rows {
+		if a.Gone != 0 || a.Class != src.Class || src.OfAccounts {
+			continue
+		}
+		r, err := src.Read(a.Object)
+		if err != nil {
+			m.refused(name, a, err)
+			continue
+		}
+		if a.Person != "" && m.sameKey(name, a, r) {
+			continue
+		}
+		ask = append(ask, candidate{a, r})
+		keys = append(keys, directory.Fold(r.Key))
+		alike = append(alike, r.SameAs)
+	}
+	if len(ask) == 0 {
+		return nil
+	}
+	byKey, err := m.byKey(keys)
+	if err != nil {
+		return err
+	}
+	known, err := m.tx.KnownBy(m.tenant, src.SameAs, nonEmpty(alike))
+	if err != nil {
+		return err
+	}
+	for _, c := range ask {
+		key := directory.Fold(c.Record.Key)
+		owner, same := byKey[key], knownAs(known, c.SameAs)
+		switch {
+		case key != "" && owner != "":
+		case len(same) == 1 && src.SameAs != "":
+			owner = same[0]
+		case len(same) > 1 || key == "" || src.Joins:
+			owner = ""
+		default:
+			owner = fresher + key
+			n := m.fresh[key]
+			if n == nil {
+				n = &newcomer{key: c.Record.Key}
+				m.fresh[key] = n
+			}
+			n.voices = append(n.voices, intake.Voice{System: name, ID: c.Account.ID, Key: c.Record.Key, Source: src, Attributes: c.Record.Attributes})
+		}
+		if owner != c.Person {
+			at := place{name, c.Account.ID}
+			m.owner[at] = owner
+			if owner != "" && !strings.HasPrefix(owner, fresher) {
+				m.gets[owner] = append(m.gets[owner], at)
+			}
+		}
+	}
+	return nil
+}
+
+// sameKey tells whether the key of a record stays what it is.
+func (m *moves) sameKey(name string, a store.Account, r mapping.Record) bool {
+	before := m.present[name]
+	if before == nil || before.Source == nil {
+		return false
+	}
+	was, err := before.Source.Read(a.Object)
+	return err == nil && directory.Fold(was.Key) == directory.Fold(r.Key)
+}
+
+// refused counts a record that the new rules cannot take, and the present ones can.
+func (m *moves) refused(name string, a store.Account, err error) {
+	if before := m.present[name]; before != nil && before.Source != nil {
+		if _, was := before.Source.Read(a.Object); was != nil {
+			return
+		}
+	}
+	m.tally.rejected(cmp.Or(a.Address, name+" "+a.ID), err)
+}
+
+// byKey gives the ids of people by their folded keys, present or earlier.
+func (m *moves) byKey(keys []string) (map[string]string, error) {
+	keys = nonEmpty(keys)
+	people, err := m.tx.PeopleByKey(m.tenant, keys)
+	if err != nil {
+		return nil, err
+	}
+	known, err := m.tx.KnownBy(m.tenant, "", keys)
+	ids := make(map[string]string, len(people))
+	for _, k := range known {
+		ids[k.Value] = k.Person
+	}
+	for _, p := range people {
+		ids[p.Key] = p.ID
+	}
+	return ids, err
+}
+
+func knownAs(known []store.Known, value string) (people []string) {
+	for _, k := range known {
+		if value != "" && k.Value == value {
+			people = append(people, k.Person)
+		}
+	}
+	return people
+}
+
+// records gives the accounts of people that are records of sources, as they are
+// now, and those that would be theirs.
+func (m *moves) records(rows []store.Person) (map[string][]store.Account, error) {
+	ids := make([]string, len(rows))
+	here := make(map[string]bool, len(rows))
+	gets := map[string][]string{} // ids of records by system
+	for i, row := range rows {
+		ids[i], here[row.ID] = row.ID, true
+		for _, at := range m.gets[row.ID] {
+			gets[at.system] = append(gets[at.system], at.id)
+		}
+	}
+	accounts, err := m.tx.AccountsOf(m.tenant, ids)
+	if err != nil {
+		return nil, err
+	}
+	for system, ids := range gets {
+		more, err := m.tx.Accounts(m.tenant, system, ids)
+		if err != nil {
+			return nil, err
+		}
+		accounts = append(accounts, more...)
+	}
+	of := map[string][]store.Account{}
+	for _, a := range accounts {
+		if a.Gone != 0 || !isRecord(m.present[a.System], a) && !isRecord(m.next[a.System], a) {
+			continue
+		}
+		if here[a.Person] {
+			of[a.Person] = append(of[a.Person], a)
+		}
+		if to := m.owner[place{a.System, a.ID}]; here[to] && to != a.Person {
+			of[to] = append(of[to], a)
+		}
+	}
+	return of, nil
+}
+
+func isRecord(s *mapping.System, a store.Account) bool {
+	return s != nil && s.Source != nil && s.Source.Class == a.Class
+}
+
+// theirs tells whether a record would be the person's.
+func (m *moves) theirs(a store.Account, person string) bool {
+	if to, moved := m.owner[place{a.System, a.ID}]; moved {
+		return to == person
+	}
+	return a.Person == person && isRecord(m.next[a.System], a)
+}
+
+// sourced tells whether the person has a record in a source that makes people, now and then.
+func (m *moves) sourced(records []store.Account, person string) (was, is bool) {
+	for _, a := range records {
+		was = was || a.Person == person && isRecord(m.present[a.System], a) && !m.present[a.System].Source.Joins
+		is = is || m.theirs(a, person) && isRecord(m.next[a.System], a) && !m.next[a.System].Source.Joins
+	}
+	return was, is
+}
+
+// anew makes the person of their records as the new documents read them. One of
+// whom a record cannot be taken keeps what they have.
+func (m *moves) anew(row store.Person, records []store.Account, p *directory.Person) {
+	var voices []intake.Voice
+	for _, a := range records {
+		if !m.theirs(a, row.ID) {
+			continue
+		}
+		src := m.next[a.System].Source
+		r, err := src.Read(a.Object)
+		if err != nil {
+			if a.Person == row.ID {
+				return
+			}
+			continue
+		}
+		voices = append(voices, intake.Voice{System: a.System, ID: a.ID, Key: r.Key, Source: src, Attributes: r.Attributes})
+	}
+	if attributes, key, made := intake.Together(voices, m.tx.Now.Time()); made {
+		p.Attributes, p.Key = attributes, directory.Fold(key)
+	}
+}
+
+// made gives the people who would be made, in the order of their keys.
+func (m *moves) made() []directory.Person {
+	var people []directory.Person
+	for key, n := range m.fresh {
+		p := directory.Person{ID: fresher + key, Key: key, HasSource: true, Changed: m.tx.Now.Time()}
+		p.Attributes, _, _ = intake.Together(n.voices, m.tx.Now.Time())
+		people = append(people, p)
+	}
+	slices.SortFunc(people, func(a, b directory.Person) int { return strings.Compare(a.Key, b.Key) })
+	return people
+}
+
+func nonEmpty(list []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == "" })
+}

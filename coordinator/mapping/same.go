@@ -1,0 +1,136 @@
+package mapping
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// What an edit of a document touches is told by comparing forms: texts that say
+// all that an outcome depends on, and nothing of how it is laid out, its
+// comments, its schedule or its examples.
+
+// SameSource tells whether two documents make the same of every record.
+func SameSource(a, b *System) bool { return a.sourceForm() == b.sourceForm() }
+
+// SameTarget tells whether two documents want the same of every account, and
+// let the same pass without approval.
+func SameTarget(a, b *System) bool { return a.targetForm() == b.targetForm() }
+
+// SameRead tells whether what was read by one document is what the other would
+// have read: then the system need not be read again before the other is obeyed.
+func SameRead(a, b *System) bool {
+	has := func(list []string, s string) bool {
+		return slices.ContainsFunc(list, func(l string) bool { return strings.EqualFold(l, s) })
+	}
+	was := a.Attributes()
+	return a.Site == b.Site && a.Connector == b.Connector && string(a.Settings) == string(b.Settings) &&
+		slices.Equal(a.Classes(), b.Classes()) &&
+		!slices.ContainsFunc(b.Attributes(), func(s string) bool { return !has(was, s) })
+}
+
+// SameNames tells whether two targets recognise accounts in the same way, and
+// keep the same values unique: then what is stored of accounts serves both.
+func SameNames(a, b *System) bool {
+	names := func(s *System) string {
+		if s.Target == nil {
+			return ""
+		}
+		form := s.Target.Class + "\x00" + s.Target.Match
+		for _, r := range s.Target.Rules {
+			if r.Unique() {
+				form += "\x00" + strings.ToLower(r.Attribute)
+			}
+		}
+		return form + fmt.Sprint("\x00", s.Target.WriteBack)
+	}
+	return names(a) == names(b)
+}
+
+// Unread gives the attributes of the target that a document names and one
+// before it did not, so that nothing is known of them yet.
+func Unread(before, after *System) []string {
+	was := before.Attributes()
+	return slices.DeleteFunc(after.Attributes(), func(s string) bool {
+		return slices.ContainsFunc(was, func(w string) bool { return strings.EqualFold(w, s) })
+	})
+}
+
+func (s *System) sourceForm() string {
+	if s.Source == nil {
+		return ""
+	}
+	src := s.Source
+	f := form{}
+	f.add("source", src.Class, src.Joins, src.OfAccounts, src.SameAs, src.Precedence)
+	f.rule("key", src.key)
+	f.rule("same_as", src.sameAs)
+	for _, r := range src.rules {
+		f.rule(r.path, r.expression)
+		f.add(r.kind, r.precedence)
+	}
+	return f.String() + s.environment
+}
+
+func (s *System) targetForm() string {
+	t := s.Target
+	if t == nil {
+		return ""
+	}
+	f := form{}
+	f.add("target", t.Class, t.WriteBack, t.Match, t.MakeContainers, t.EnabledAttribute, t.MemberOf)
+	if t.Password != nil {
+		f.add("password", *t.Password)
+	}
+	l := t.Lifecycle
+	f.add(l.Create, l.Enable, l.HoldRehire, l.IgnoreOutOfScope, l.Leave.At, l.Leave.Disable, l.Leave.Groups)
+	if l.Leave.Delete != nil {
+		f.add("delete", *l.Leave.Delete)
+	}
+	for i, r := range slices.Concat([]*Rule{t.Scope, t.MatchRule, t.Container, t.Name, t.LeaversContainer}, t.Groups, []*Rule{nil}, t.Rules, []*Rule{nil}, t.LeaverRules) {
+		if r == nil {
+			f.add(i, "none")
+			continue
+		}
+		f.rule(r.Attribute, r.expression)
+		f.add(r.Apply, r.Keep, r.KeepEmpty, r.Exact, r.Person)
+	}
+	for _, class := range slices.Sorted(maps.Keys(t.thresholds)) {
+		f.add(class, t.thresholds[class])
+	}
+	return f.String() + s.environment
+}
+
+// A form is put together of what an outcome depends on.
+type form struct{ strings.Builder }
+
+func (f *form) add(parts ...any) {
+	for _, p := range parts {
+		fmt.Fprintf(f, "%v\x00", p)
+	}
+}
+
+func (f *form) rule(attribute string, e *expression) {
+	if e == nil {
+		f.add(attribute, "none")
+		return
+	}
+	f.add(attribute, e.text)
+}
+
+// environmentOf gives the form of what all expressions of a document depend on.
+func environmentOf(b *builder) string {
+	f := form{}
+	f.add(b.zone, b.defaultDomain)
+	for _, path := range slices.Sorted(maps.Keys(b.extension)) {
+		f.add(path, b.extension[path])
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.tables)) {
+		f.add("table", name)
+		for _, key := range slices.Sorted(maps.Keys(b.tables[name])) {
+			f.add(key, b.tables[name][key])
+		}
+	}
+	return f.String()
+}

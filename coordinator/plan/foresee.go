@@ -1,0 +1,139 @@
+package plan
+
+import (
+	"slices"
+	"time"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/reconcile"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+)
+
+// A Foresight says what would be done for people if other documents were in
+// force, by the code that plans for real people. It stores nothing, reserves
+// names in memory only, and is for one goroutine, within one transaction, which
+// need only read.
+type Foresight struct {
+	At time.Time // instant to plan for; when the transaction began unless it is set
+
+	tx     *store.Tx
+	tenant string
+	sides  []*side
+}
+
+// A side is one configuration that people are planned under.
+type side struct {
+	planner *Planner // of groups alone
+	targets []target
+	sources map[string]string // class by name
+	names   map[string]*names // by system: what was reserved for earlier people
+}
+
+// Foresee makes a foresight over several configurations, which are compared.
+func Foresee(tx *store.Tx, tenant string, configurations ...[]*mapping.System) *Foresight {
+	f := &Foresight{At: tx.Now.Time(), tx: tx, tenant: tenant}
+	for _, systems := range configurations {
+		s := &side{planner: &Planner{groups: newGroupCache()}, sources: map[string]string{}, names: map[string]*names{}}
+		for _, system := range systems {
+			if system.Source != nil && !system.Source.Joins {
+				s.sources[system.Name] = system.Source.Class
+			}
+			if system.Target != nil {
+				row := store.System{Tenant: tenant, Name: system.Name, Site: system.Site, Connector: system.Connector}
+				s.targets = append(s.targets, target{row, system, system.Attributes()})
+			}
+		}
+		f.sides = append(f.sides, s)
+	}
+	return f
+}
+
+// A Subject is somebody to be planned: the person as each configuration has
+// them; nil where they are nobody under it.
+type Subject struct {
+	ID      string
+	As      []*directory.Person
+	Systems []string // to look at; nil: all
+	// Known: whether they have a source is said by As; else it is looked up.
+	Known bool
+}
+
+// A Seen is what would be done for a person in a system.
+type Seen struct {
+	reconcile.Output
+	Account *store.Account // as it is now, or is found by its match; nil: none
+}
+
+// People plans subjects, and gives for each in turn, for each configuration in
+// turn, what would be done by system.
+func (f *Foresight) People(subjects []Subject) ([][]map[string]Seen, error) {
+	out := make([][]map[string]Seen, len(subjects))
+	for i := range out {
+		out[i] = make([]map[string]Seen, len(f.sides))
+	}
+	for n, s := range f.sides {
+		b := &batch{tx: f.tx, planner: s.planner, tenant: f.tenant, byID: map[string]*person{}, targets: s.targets, sources: s.sources}
+		var ids []string
+		for _, subject := range subjects {
+			if subject.As[n] == nil {
+				continue
+			}
+			p := &person{row: store.Person{Tenant: f.tenant, ID: subject.ID, Key: subject.As[n].Key}, person: *subject.As[n]}
+			ids = append(ids, subject.ID)
+			b.people, b.byID[subject.ID] = append(b.people, p), p
+		}
+		if err := b.loadBelongings(ids); err != nil {
+			return nil, err
+		}
+		for i, subject := range subjects {
+			if p := b.byID[subject.ID]; p != nil {
+				p.person.HasSource = p.person.HasSource && !subject.Known || subject.Known && subject.As[n].HasSource
+				out[i][n] = map[string]Seen{}
+			}
+		}
+		for _, t := range s.targets {
+			if err := f.target(b, s, t, subjects, out, n); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// target plans the subjects in one target.
+func (f *Foresight) target(b *batch, s *side, t target, subjects []Subject, out [][]map[string]Seen, n int) error {
+	candidates, err := b.candidates(t)
+	if err != nil {
+		return err
+	}
+	ledger := s.names[t.row.Name]
+	if ledger == nil {
+		ledger = &names{tx: f.tx, tenant: f.tenant, system: t.row.Name, taken: map[nameKey]string{}, holders: map[nameKey]*store.Name{}}
+		s.names[t.row.Name] = ledger
+	}
+	refs := &refs{batch: b, target: t}
+	for i, subject := range subjects {
+		p := b.byID[subject.ID]
+		if p == nil || out[i][n] == nil || subject.Systems != nil && !slices.Contains(subject.Systems, t.row.Name) {
+			continue
+		}
+		in := reconcile.Input{Now: f.At, Person: p.person, Target: t.system.Target,
+			Refs: refs, Names: ledger.of(p, ""), Recipient: refs.Recipient, ByHand: func() bool { return p.letIn(t.row.Name) }}
+		seen := Seen{Account: p.account(t)}
+		if seen.Account != nil {
+			account := accountOf(*seen.Account)
+			account.Granted = p.granted(t.row.Name)
+			in.Account, in.Names = &account, ledger.of(p, seen.Account.ID)
+		} else if in.Candidates = candidates[p.row.ID]; len(in.Candidates) == 1 {
+			c := in.Candidates[0]
+			seen.Account = &store.Account{Tenant: f.tenant, System: t.row.Name, ID: c.ID, Class: t.system.Target.Class, Address: c.Address, Object: c.Object}
+		}
+		seen.Output = reconcile.Plan(in)
+		if err := firstError(refs.err, ledger.err); err != nil {
+			return err
+		}
+		out[i][n][t.row.Name] = seen
+	}
+	return nil
+}
