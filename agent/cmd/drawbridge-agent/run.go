@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"text/tabwriter"
 	"time"
 
@@ -47,7 +46,7 @@ func (c *command) runAgent(ctx context.Context) error {
 	}
 	log := logger(conf.Log, to)
 	if c.lookup("GOGC", "") == "" {
-		debug.SetGCPercent(50) // records pass through: a few MiB less for a twentieth more work
+		leaveSmallHeap()
 	}
 	for err = agent.ErrRestart; errors.Is(err, agent.ErrRestart); {
 		var a *agent.Agent

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+)
+
+const (
+	heapFloor   = 64 << 20 // bytes that the heap may reach before it is looked through
+	heapPercent = 100      // that it may grow by beyond
+)
+
+// leaveSmallHeap has the garbage collector leave the heap alone until it holds
+// heapFloor bytes, and collect it after each growth by heapPercent beyond: what
+// passes through at a high rate is much more than what is kept: a tenth of all
+// work while people are planned.
+func leaveSmallHeap() {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	most := heapFloor * 100 / (4 << 20) // by which the runtime scales its own floor of 4 MiB
+	now := most
+	debug.SetGCPercent(now)
+	type cycle struct{ _ [64]byte }
+	var ended func(*cycle)
+	ended = func(c *cycle) {
+		metrics.Read(live)
+		percent := most
+		if n := int(live[0].Value.Uint64()); n > 0 {
+			percent = min(most, max(heapPercent, heapFloor*100/n-100))
+		}
+		if percent != now {
+			now = percent
+			debug.SetGCPercent(now)
+		}
+		runtime.SetFinalizer(c, ended) // once more with the next collection
+	}
+	runtime.SetFinalizer(new(cycle), ended)
+}
