@@ -99,30 +99,54 @@ func (n *names) look(attribute string, values []string) error {
 
 // free tells whether the person may have the name, and reserves it.
 func (l *ledger) free(key nameKey) bool {
-	id := l.person.row.ID
-	if person, ok := l.taken[key]; ok {
-		return person == id
+	if !l.may(key) {
+		return false
 	}
-	if holder := l.holders[key]; holder != nil {
-		if holder.Holder == id {
-			return true
-		}
-		if l.account == "" || holder.Holder != l.account {
-			return false
-		}
-	}
-	l.taken[key] = id
-	l.fresh = append(l.fresh, store.Name{Tenant: l.tenant, System: l.system, Attribute: key.attribute, Value: key.value, Holder: id})
+	l.take(key)
 	return true
 }
 
-// A scout implements reconcile.Names: it notes what is wanted first, and lets
-// it be taken. What is planned with it is thrown away.
-type scout map[string][]string // folded values by attribute
+// reserve reserves all of the names, or none where the person may not have one. It has been looked who holds them.
+func (l *ledger) reserve(keys []nameKey) bool {
+	for _, key := range keys {
+		if !l.may(key) {
+			return false
+		}
+	}
+	for _, key := range keys {
+		l.take(key)
+	}
+	return true
+}
 
-func (s scout) Pick(attribute string, candidates iter.Seq[string]) (string, bool) {
+// may tells whether the person may have the name: it is nobody's, theirs, or their account's.
+func (l *ledger) may(key nameKey) bool {
+	if person, ok := l.taken[key]; ok {
+		return person == l.person.row.ID
+	}
+	holder := l.holders[key]
+	return holder == nil || holder.Holder == l.person.row.ID || l.account != "" && holder.Holder == l.account
+}
+
+// take reserves a name that the person may have, unless they hold it.
+func (l *ledger) take(key nameKey) {
+	id := l.person.row.ID
+	if _, ok := l.taken[key]; ok {
+		return
+	}
+	if holder := l.holders[key]; holder != nil && holder.Holder == id {
+		return
+	}
+	l.taken[key] = id
+	l.fresh = append(l.fresh, store.Name{Tenant: l.tenant, System: l.system, Attribute: key.attribute, Value: key.value, Holder: id})
+}
+
+// wishes implements reconcile.Names: every name is free, and noted.
+type wishes []nameKey
+
+func (w *wishes) Pick(attribute string, candidates iter.Seq[string]) (string, bool) {
 	for value := range candidates {
-		s[attribute] = append(s[attribute], directory.Fold(value))
+		*w = append(*w, nameKey{attribute, directory.Fold(value)})
 		return value, true
 	}
 	return "", false

@@ -32,7 +32,8 @@ func (b *batch) plan(t target) error {
 	}
 	refs := &refs{batch: b, target: t}
 	names := &names{tx: b.tx, tenant: b.tenant, system: t.row.Name, taken: map[nameKey]string{}, holders: map[nameKey]*store.Name{}}
-	if err := b.scout(t, refs, names, candidates); err != nil {
+	guesses, err := b.guess(t, refs, names, candidates)
+	if err != nil {
 		return err
 	}
 	for _, p := range b.people {
@@ -46,18 +47,21 @@ func (b *batch) plan(t target) error {
 			b.unsettle(open)
 			continue
 		}
-		in := reconcile.Input{
-			Now: b.tx.Now.Time(), Person: p.person, Target: t.system.Target,
-			Refs: refs, Names: names.of(p, ""), Recipient: refs.Recipient, ByHand: func() bool { return p.letIn(t.row.Name) },
-		}
+		in, ledger := b.input(t, p, refs), names.of(p, "")
 		if a := p.account(t); a != nil {
 			account := accountOf(*a)
 			account.Granted = p.granted(t.row.Name)
-			in.Account, in.Names = &account, names.of(p, a.ID)
+			in.Account, ledger = &account, names.of(p, a.ID)
 		} else {
 			in.Candidates = candidates[p.row.ID]
 		}
-		out := reconcile.Plan(in)
+		var out reconcile.Output
+		if g := guesses[p]; g != nil && ledger.reserve(g.names) {
+			out = g.out
+		} else {
+			in.Names = ledger
+			out = reconcile.Plan(in)
+		}
 		if refs.err != nil || names.err != nil {
 			return firstError(refs.err, names.err)
 		}
@@ -68,22 +72,45 @@ func (b *batch) plan(t target) error {
 	return nil
 }
 
-// scout reads at once who holds the names that those without an account would
-// be given first, which each of them would have to ask for else.
-func (b *batch) scout(t target, refs *refs, names *names, candidates map[string][]reconcile.Account) error {
-	wanted := scout{}
+// input is what planning somebody in a target depends on besides their account and the names.
+func (b *batch) input(t target, p *person, refs *refs) reconcile.Input {
+	return reconcile.Input{Now: b.tx.Now.Time(), Person: p.person, Target: t.system.Target, Refs: refs, Recipient: refs.Recipient,
+		ByHand: func() bool { return p.letIn(t.row.Name) }}
+}
+
+// A guess is what is planned for somebody if each name is free that they ask for first.
+type guess struct {
+	out   reconcile.Output
+	names wishes
+}
+
+// guess plans those without an account as if every name were free, and reads at
+// once who holds these names. Where they are free, which they are of most, that
+// is the plan; the others are planned once more.
+func (b *batch) guess(t target, refs *refs, names *names, candidates map[string][]reconcile.Account) (map[*person]*guess, error) {
+	guesses := make(map[*person]*guess, len(b.people))
+	wanted := map[string][]string{}
 	for _, p := range b.people {
-		if p.account(t) == nil && len(p.open(t.row.Name)) == 0 {
-			reconcile.Ask(reconcile.Input{Now: b.tx.Now.Time(), Person: p.person, Target: t.system.Target, Candidates: candidates[p.row.ID],
-				Refs: refs, Names: wanted, Recipient: refs.Recipient, ByHand: func() bool { return false }})
+		if p.account(t) != nil || len(p.open(t.row.Name)) > 0 {
+			continue
+		}
+		g := &guess{}
+		in := b.input(t, p, refs)
+		in.Candidates, in.Names = candidates[p.row.ID], &g.names
+		if g.out = reconcile.Plan(in); refs.err != nil {
+			return nil, refs.err
+		}
+		guesses[p] = g
+		for _, key := range g.names {
+			wanted[key.attribute] = append(wanted[key.attribute], key.value)
 		}
 	}
 	for attribute, values := range wanted {
 		if err := names.look(attribute, values); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return refs.err
+	return guesses, nil
 }
 
 // underWay tells whether the outcome of a job must be known before anything

@@ -18,7 +18,7 @@ func (p *planner) create(enabled bool) {
 		return
 	}
 	name, ok = p.free(p.t.Name.Attribute, where, name)
-	if !ok || p.asks {
+	if !ok {
 		return
 	}
 	c := &connectorv1.Create{Container: where, Name: name, Enabled: enabled, MakeContainers: p.t.MakeContainers,

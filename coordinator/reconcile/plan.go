@@ -29,17 +29,6 @@ func Plan(in Input) Output {
 	return out
 }
 
-// Ask asks in.Names for what Plan would ask it for first, and does nothing else.
-func Ask(in Input) {
-	p := planners.Get().(*planner)
-	defer planners.Put(p)
-	*p = planner{in: in, t: in.Target, object: p.object, chosen: p.chosen[:0], asks: true}
-	p.view = p.t.View(in.Person, in.Now)
-	defer p.view.Close()
-	p.run()
-	p.in, p.out = Input{}, Output{}
-}
-
 var planners = sync.Pool{New: func() any { return new(planner) }}
 
 // A planner makes one plan.
@@ -52,7 +41,6 @@ type planner struct {
 	enabled bool
 	told    bool // the object tells whether it is enabled
 	out     Output
-	asks    bool // and no more
 
 	chosen []choice // unique attributes, as they are or shall be
 }

@@ -202,6 +202,13 @@ func (w *World) Work(limit int) int {
 	if w.Meanwhile != nil {
 		w.Meanwhile()
 	}
+	results := w.Results(claimed...)
+	w.Finish(results...)
+	return len(results)
+}
+
+// Results carries claimed jobs out and gives what an agent sends of them.
+func (w *World) Results(claimed ...*linkv1.Job) []*linkv1.Result {
 	results := make([]*linkv1.Result, 0, len(claimed))
 	for _, j := range claimed {
 		if j.GetNotBefore() != nil {
@@ -210,8 +217,7 @@ func (w *World) Work(limit int) int {
 		}
 		results = append(results, w.result(j))
 	}
-	w.Finish(results...)
-	return len(results)
+	return results
 }
 
 // Finish takes results as the agent of the site sends them.

@@ -1,5 +1,11 @@
 package store
 
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
 // A Name is a value of an attribute that must be unique in a system and is spoken for.
 type Name struct {
 	Tenant    string
@@ -15,6 +21,7 @@ func (n *Name) fields() []any { return []any{&n.Tenant, &n.System, &n.Attribute,
 
 // Names returns who holds which of the folded values.
 func (tx *Tx) Names(tenant, system, attribute string, values []string) ([]Name, error) {
+	values = slices.Sorted(slices.Values(values))
 	return query[Name](tx, "SELECT "+nameColumns+` FROM name WHERE tenant = ? AND system = ? AND attribute = ?
 		AND value IN (SELECT value FROM json_each(?))`, tenant, system, attribute, list(values))
 }
@@ -24,9 +31,21 @@ func (tx *Tx) AllNames(tenant, system string) ([]Name, error) {
 	return query[Name](tx, "SELECT "+nameColumns+" FROM name WHERE tenant = ? AND system = ? ORDER BY attribute, value", tenant, system)
 }
 
-// PutNames stores names; each takes the value over from whoever held it.
+// PutNames stores names; each takes the value over from whoever held it. They
+// are written in the order of the key, so that neighbours find their page at hand.
 func (tx *Tx) PutNames(rows []Name) error {
-	return insert(tx, "name", nameColumns, "ON CONFLICT (tenant, system, attribute, value) DO UPDATE SET holder = excluded.holder WHERE name.holder <> excluded.holder", rows)
+	order := make([]int, len(rows))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int {
+		return cmp.Or(strings.Compare(rows[i].Attribute, rows[j].Attribute), strings.Compare(rows[i].Value, rows[j].Value), i-j)
+	})
+	sorted := make([]Name, len(rows))
+	for i, place := range order {
+		sorted[i] = rows[place]
+	}
+	return insert(tx, "name", nameColumns, "ON CONFLICT (tenant, system, attribute, value) DO UPDATE SET holder = excluded.holder WHERE name.holder <> excluded.holder", sorted)
 }
 
 // RemoveNames frees names, each only if it is the holder's still.
