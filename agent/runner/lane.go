@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -21,8 +22,8 @@ const (
 	mostAhead   = 100              // jobs that the guardrail is shown with the one it is asked about
 )
 
-// A lane runs the jobs of one system. All its fields belong to the goroutine
-// of [lane.run]; the workers it starts answer by events.
+// A lane runs the jobs of one system. All its fields but outdated belong to the
+// goroutine of [lane.run]; the workers it starts answer by events.
 type lane struct {
 	*Runner
 	system *linkv1.System
@@ -32,6 +33,7 @@ type lane struct {
 	pause  circuit
 	events chan event
 
+	outdated    atomic.Bool // the system is configured otherwise now: nothing is begun any more
 	rescissions chan *linkv1.Rescission
 	ownTries    int           // reads of its own that failed in a row
 	poked       chan struct{} // holds one: the link came or went
@@ -213,6 +215,9 @@ func (l *lane) drain(cancel context.CancelCauseFunc) error {
 // step begins whatever can be begun and says when it is to be called again,
 // should nothing happen before.
 func (l *lane) step(ctx context.Context, now time.Time) (wake time.Time, err error) {
+	if l.outdated.Load() {
+		return wake, nil
+	}
 	name := l.system.GetName()
 	host := l.Clock.Now()
 	if !now.Before(l.expireAt) && l.Spool.Waiting(name) > 0 {

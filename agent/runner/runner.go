@@ -90,15 +90,29 @@ type Runner struct {
 
 // SetSystems replaces the configured systems. current is false for those that
 // were only remembered: then jobs of others are left waiting. It may be called
-// at any time and does not wait.
+// at any time and does not wait; no job that is accepted later is begun with
+// settings from before.
 func (r *Runner) SetSystems(systems []*linkv1.System, current bool) {
 	r.mu.Lock()
 	r.systems, r.current = systems, current
+	wanted := byName(systems)
+	for name, l := range r.lanes {
+		l.lane.outdated.Store(!proto.Equal(wanted[name], l.system))
+	}
 	r.mu.Unlock()
+	r.poke() // one that is not outdated after all goes on
 	select {
 	case r.adjusted() <- struct{}{}:
 	default:
 	}
+}
+
+func byName(systems []*linkv1.System) map[string]*linkv1.System {
+	all := make(map[string]*linkv1.System, len(systems))
+	for _, s := range systems {
+		all[s.GetName()] = s
+	}
+	return all
 }
 
 func (r *Runner) adjusted() chan struct{} {
@@ -114,6 +128,9 @@ func (r *Runner) adjusted() chan struct{} {
 func (r *Runner) Retry(system string) {
 	r.mu.Lock()
 	r.retry = append(r.retry, system)
+	if l := r.lanes[system]; l != nil {
+		l.lane.outdated.Store(true)
+	}
 	r.mu.Unlock()
 	select {
 	case r.adjusted() <- struct{}{}:
@@ -190,10 +207,7 @@ type running struct {
 // adjust starts, replaces and ends lanes as the systems demand.
 func (r *Runner) adjust(ctx context.Context, fail context.CancelCauseFunc, lanes map[string]*running) {
 	r.mu.Lock()
-	wanted := make(map[string]*linkv1.System, len(r.systems))
-	for _, s := range r.systems {
-		wanted[s.GetName()] = s
-	}
+	wanted := byName(r.systems)
 	again := r.retry
 	r.retry = nil
 	r.mu.Unlock()
@@ -247,6 +261,7 @@ func (r *Runner) enter(system string, l *running) {
 		return
 	}
 	r.lanes[system] = l
+	l.lane.outdated.Store(!proto.Equal(byName(r.systems)[system], l.system)) // they may be others already
 }
 
 // SetLinked tells whether the coordinator is there. While it is not, lanes read
