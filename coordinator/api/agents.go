@@ -31,19 +31,65 @@ func (s *Server) getAgent(ctx context.Context, in *byID) (*body[client.Agent], e
 	var out client.Agent
 	err := s.read(ctx, func(tx *store.Tx, who caller) error {
 		row, err := tx.Agent(who.tenant, in.ID)
-		out = agent(row)
-		return missing(err, "agent", in.ID, listAgents)
+		if err != nil {
+			return missing(err, "agent", in.ID, listAgents)
+		}
+		one := []client.Agent{agent(row)}
+		err = queues(tx, who.tenant, one)
+		out = one[0]
+		return err
 	})
 	return answer(out), err
 }
 
-func (s *Server) listAgents(ctx context.Context, _ *empty) (*items[client.Agent], error) {
+type agentQuery struct {
+	Site  string `query:"site" doc:"Only of this site"`
+	State string `query:"state" enum:"connected,away,revoked,asking" doc:"Only in this state; asking: that ask for approval"`
+	Text  string `query:"q" maxLength:"200" doc:"Only whose host's name holds this, or whose id it is"`
+	Page
+}
+
+func (s *Server) listAgents(ctx context.Context, in *agentQuery) (*items[client.Agent], error) {
 	var list []client.Agent
-	err := s.read(ctx, func(tx *store.Tx, who caller) (err error) {
-		list, err = agentsOf(tx, who.tenant)
-		return err
+	next := ""
+	err := s.read(ctx, func(tx *store.Tx, who caller) error {
+		rows, err := tx.ListAgents(who.tenant, store.AgentFilter{Site: in.Site, State: in.State, Text: in.Text, After: in.Cursor}, in.Limit)
+		if err != nil {
+			return err
+		}
+		if list = agentsOf(rows); len(rows) == in.Limit {
+			next = store.AgentPlace(rows[len(rows)-1])
+		}
+		return queues(tx, who.tenant, list)
 	})
-	return listed(list), err
+	out := listed(list)
+	out.Body.Next = next
+	return out, err
+}
+
+// queues says of agents how many jobs they have, and how many wait for their site.
+func queues(tx *store.Tx, tenant string, list []client.Agent) error {
+	if len(list) == 0 {
+		return nil
+	}
+	sent, err := tx.SentCounts(tenant)
+	if err != nil {
+		return err
+	}
+	queued, err := tx.QueuedCounts(tenant)
+	for i := range list {
+		for _, c := range sent {
+			if c.Name == list[i].ID {
+				list[i].Queue = c.N
+			}
+		}
+		for _, c := range queued {
+			if c.Name == list[i].Site {
+				list[i].SiteQueue = c.N
+			}
+		}
+	}
+	return err
 }
 
 func (s *Server) revokeAgent(ctx context.Context, in *byID) (*body[client.Agent], error) {
@@ -84,13 +130,12 @@ func (s *Server) decide(ctx context.Context, in *decided, approve bool) (*body[c
 	return s.getAgent(ctx, &byID{in.ID})
 }
 
-func agentsOf(tx *store.Tx, tenant string) ([]client.Agent, error) {
-	rows, err := tx.Agents(tenant)
+func agentsOf(rows []store.Agent) []client.Agent {
 	list := make([]client.Agent, len(rows))
 	for i, row := range rows {
 		list[i] = agent(row)
 	}
-	return list, err
+	return list
 }
 
 func agent(row store.Agent) client.Agent {
@@ -124,6 +169,7 @@ type connector struct {
 	Version string `json:"version"`
 	// Capabilities as connectorv1 names them; none while the agent has not told.
 	Capabilities []string `json:"capabilities"`
+	Settings     string   `json:"settingsSchema"` // JSON Schema
 }
 
 // cannotWrite tells that the connector said what it can do, and that it cannot change objects.

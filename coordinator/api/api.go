@@ -13,9 +13,10 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
-	"sync"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -39,8 +40,10 @@ type Server struct {
 	Log      *slog.Logger
 
 	systems *plan.Systems
-	mu      sync.Mutex
-	recent  map[string]recentStatus // by tenant
+
+	totals   recent[totals]
+	statuses recent[client.Status]
+	homes    recent[client.Home]
 }
 
 // cycles carries out what a person decides about a held cycle; it is intake's.
@@ -55,6 +58,25 @@ type cycles interface {
 func (s *Server) Handler() http.Handler {
 	handler, _ := s.build()
 	return handler
+}
+
+// Description gives the API's OpenAPI document in JSON; it is the same for the same release.
+func Description(version string) ([]byte, error) {
+	s := &Server{Version: version, Access: &access.Gate{}}
+	_, doc := s.build()
+	return json.MarshalIndent(doc, "", "  ")
+}
+
+// tag names each operation for what its path begins with.
+func tag(doc *huma.OpenAPI) {
+	for path, item := range doc.Paths {
+		name, _, _ := strings.Cut(strings.TrimPrefix(path, "/v1/"), "/")
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			if op != nil {
+				op.Tags = []string{name}
+			}
+		}
+	}
 }
 
 // Routes gives method and path of every operation, for tests that try them all.
@@ -78,7 +100,7 @@ func (s *Server) LeastRoles() map[string]access.Role {
 }
 
 func (s *Server) build() (http.Handler, *huma.OpenAPI) {
-	s.systems, s.recent = plan.NewSystems(), map[string]recentStatus{}
+	s.systems = plan.NewSystems()
 	mux := http.NewServeMux()
 	config := huma.DefaultConfig("Drawbridge", s.Version)
 	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
@@ -104,12 +126,24 @@ func (s *Server) build() (http.Handler, *huma.OpenAPI) {
 	s.problems(doc)
 	s.passwords(doc)
 	s.status(doc)
+	s.home(doc)
+	s.series(doc)
+	s.connectors(doc)
+	s.schemas(doc)
+	tag(doc.OpenAPI())
 	return s.Access.Authenticate(mux), doc.OpenAPI()
 }
 
 // route registers an operation, which takes at least a role; id is its name in the description.
 func route[I, O any](doc huma.API, method, path, id, summary string, least access.Role, handle func(context.Context, *I) (*O, error)) {
 	huma.Register(doc, access.Operation(least, huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary}), handle)
+}
+
+// forget has what was found out lately for a tenant found out anew: somebody has changed something.
+func (s *Server) forget(tenant string) {
+	s.totals.forget(tenant)
+	s.statuses.forget(tenant)
+	s.homes.forget(tenant)
 }
 
 // caller is who asks.
@@ -141,5 +175,6 @@ func (s *Server) read(ctx context.Context, do func(tx *store.Tx, who caller) err
 }
 
 func (s *Server) write(ctx context.Context, do func(tx *store.Tx, who caller) error) error {
+	defer s.forget(callerOf(ctx).tenant)
 	return s.refuse(ctx, s.Store.Write(ctx, func(tx *store.Tx) error { return do(tx, callerOf(ctx)) }))
 }

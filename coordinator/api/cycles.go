@@ -38,19 +38,23 @@ type byNumber struct {
 type cycleQuery struct {
 	System string `query:"system" doc:"Only of this system"`
 	State  string `query:"state" enum:"reading,applied,held,failed,rejected" doc:"Only in this state"`
-	Limit  int    `query:"limit" default:"20" minimum:"1" maximum:"1000" doc:"How many at most"`
+	Page
 }
 
 func (s *Server) listCycles(ctx context.Context, in *cycleQuery) (*items[client.Cycle], error) {
 	var list []client.Cycle
-	err := s.read(ctx, func(tx *store.Tx, who caller) error {
-		rows, err := tx.ListCycles(who.tenant, in.System, in.State, in.Limit)
+	before, err := in.number()
+	if err != nil {
+		return nil, err
+	}
+	err = s.read(ctx, func(tx *store.Tx, who caller) error {
+		rows, err := tx.ListCycles(who.tenant, store.CycleFilter{System: in.System, State: in.State, Before: before}, in.Limit)
 		for _, row := range rows {
 			list = append(list, cycle(row))
 		}
 		return err
 	})
-	return listed(list), err
+	return paged(list, in.Limit, func() string { return fmt.Sprint(list[len(list)-1].ID) }), err
 }
 
 func cycle(c store.Cycle) client.Cycle {
@@ -58,12 +62,15 @@ func cycle(c store.Cycle) client.Cycle {
 		Seen: c.Seen, Changed: c.Changed, Deleted: c.Deleted, Rejected: c.Rejected, Reason: c.Reason}
 }
 
-func (s *Server) getCycle(ctx context.Context, in *byNumber) (*body[client.Cycle], error) {
-	var out client.Cycle
+func (s *Server) getCycle(ctx context.Context, in *byNumber) (*body[client.CycleDetail], error) {
+	var out client.CycleDetail
 	err := s.read(ctx, func(tx *store.Tx, who caller) error {
 		row, err := tx.Cycle(who.tenant, in.ID)
-		out = cycle(row)
-		return missing(err, "cycle", in.ID, "see drawbridge cycle list")
+		if err != nil {
+			return missing(err, "cycle", in.ID, "see drawbridge cycle list")
+		}
+		out, err = cycleDetail(tx, row)
+		return err
 	})
 	return answer(out), err
 }

@@ -15,6 +15,7 @@ import (
 
 func (s *Server) jobs(doc huma.API) {
 	route(doc, "GET", "/v1/jobs", "list-jobs", "List jobs, the latest first", access.Viewer, s.listJobs)
+	route(doc, "GET", "/v1/jobs/{id}", "get-job", "Show a job with the exact request and answer", access.Viewer, s.getJob)
 }
 
 type jobQuery struct {
@@ -22,14 +23,18 @@ type jobQuery struct {
 	State  string `query:"state" enum:"held,queued,waiting,sent,rescinding,done,failed,dropped,open" doc:"Only in this state; open: not ended"`
 	Class  string `query:"class" doc:"Only of this class"`
 	Person string `query:"person" doc:"Only of the person with this key"`
-	Before int64  `query:"before" minimum:"0" doc:"Only with a lower number"`
-	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"10000" doc:"How many at most"`
+	Cycle  int64  `query:"cycle" minimum:"0" doc:"Only planned out of this cycle"`
+	Page
 }
 
 func (s *Server) listJobs(ctx context.Context, in *jobQuery) (*items[client.Job], error) {
 	var list []client.Job
-	err := s.read(ctx, func(tx *store.Tx, who caller) error {
-		f := store.JobFilter{System: in.System, State: in.State, Class: in.Class, Before: in.Before}
+	before, err := in.number()
+	if err != nil {
+		return nil, err
+	}
+	err = s.read(ctx, func(tx *store.Tx, who caller) error {
+		f := store.JobFilter{System: in.System, State: in.State, Class: in.Class, Cycle: in.Cycle, Before: before}
 		if in.Person != "" {
 			p, err := personRow(tx, who, in.Person)
 			if err != nil {
@@ -46,7 +51,7 @@ func (s *Server) listJobs(ctx context.Context, in *jobQuery) (*items[client.Job]
 		}
 		return heldByAgents(tx, who.tenant, list)
 	})
-	return listed(list), err
+	return paged(list, in.Limit, func() string { return fmt.Sprint(list[len(list)-1].ID) }), err
 }
 
 // heldByAgents says of jobs that were sent why they wait at a guardrail.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -22,7 +23,7 @@ const (
 )
 
 func (s *Server) log(doc huma.API) {
-	route(doc, "GET", "/v1/log", "list-log", "The latest entries of the provisioning log, the oldest of them first", access.Viewer, s.listLog)
+	route(doc, "GET", "/v1/log", "list-log", "Entries of the provisioning log, the latest first", access.Viewer, s.listLog)
 	sse.Register(doc, access.Operation(access.Viewer, huma.Operation{OperationID: "follow-log", Method: "GET", Path: "/v1/log/events",
 		Summary: "Follow the provisioning log"}), map[string]any{"entry": client.Entry{}}, s.followLog)
 }
@@ -30,46 +31,70 @@ func (s *Server) log(doc huma.API) {
 // LogQuery says which entries are wanted. It is exported for the same reason as SystemPath.
 type LogQuery struct {
 	System string `query:"system" doc:"Only of this system"`
-	Kind   string `query:"kind" doc:"Only of this kind"`
+	Kind   string `query:"kind" doc:"Only of this kind" example:"written"`
 	Person string `query:"person" doc:"Only of the person with this key"`
 }
 
-type listLogInput struct {
+// LogFilter says more closely which entries are wanted.
+type LogFilter struct {
 	LogQuery
-	Before int64 `query:"before" minimum:"0" doc:"Only with a lower number"`
-	Limit  int   `query:"limit" default:"20" minimum:"1" maximum:"10000" doc:"How many at most"`
+	Job   int64     `query:"job" minimum:"0" doc:"Only about this job"`
+	Text  string    `query:"q" maxLength:"200" doc:"Only whose text holds this"`
+	Since time.Time `query:"since" doc:"Not before this instant"`
+	Until time.Time `query:"until" doc:"Before this instant"`
+}
+
+type listLogInput struct {
+	LogFilter
+	Page
 }
 
 type followInput struct {
 	LogQuery
 	After int64 `query:"after" minimum:"0" doc:"Only with a higher number"`
+	Last  int64 `header:"Last-Event-ID" minimum:"0" doc:"The same, as browsers say it when they come again"`
 }
 
 func (s *Server) listLog(ctx context.Context, in *listLogInput) (*items[client.Entry], error) {
+	before, err := in.number()
+	if err != nil {
+		return nil, err
+	}
 	var list []client.Entry
-	err := s.read(ctx, func(tx *store.Tx, who caller) error {
-		f := store.LogFilter{System: in.System, Kind: in.Kind, Before: in.Before}
-		if in.Person != "" {
-			p, err := personRow(tx, who, in.Person)
-			if err != nil {
-				return err
-			}
-			f.Person = p.ID
+	err = s.read(ctx, func(tx *store.Tx, who caller) error {
+		f, err := in.filter(tx, who, before)
+		if err != nil {
+			return err
 		}
 		rows, err := tx.ListHistory(who.tenant, f, in.Limit)
 		if err != nil {
 			return err
 		}
-		slices.Reverse(rows)
 		list, err = entriesOf(tx, who.tenant, rows)
 		return err
 	})
-	return listed(list), err
+	return paged(list, in.Limit, func() string { return fmt.Sprint(list[len(list)-1].Seq) }), err
+}
+
+func (q LogFilter) filter(tx *store.Tx, who caller, before int64) (store.LogFilter, error) {
+	f := store.LogFilter{System: q.System, Kind: q.Kind, Job: q.Job, Text: q.Text, Before: before}
+	if !q.Since.IsZero() {
+		f.Since = store.InstantOf(q.Since)
+	}
+	if !q.Until.IsZero() {
+		f.Until = store.InstantOf(q.Until)
+	}
+	if q.Person != "" {
+		p, err := personRow(tx, who, q.Person)
+		f.Person = p.ID
+		return f, err
+	}
+	return f, nil
 }
 
 // followLog sends entries until the one who asked hangs up.
 func (s *Server) followLog(ctx context.Context, in *followInput, send sse.Sender) {
-	after, alive := in.After, time.Now()
+	after, alive := max(in.After, in.Last), time.Now()
 	for {
 		list, last, err := s.entriesAfter(ctx, in.LogQuery, after)
 		if err != nil {

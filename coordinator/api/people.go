@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -13,27 +15,102 @@ import (
 )
 
 func (s *Server) people(doc huma.API) {
-	route(doc, "GET", "/v1/people", "list-people", "Find people by key or name", access.Viewer, s.listPeople)
+	route(doc, "GET", "/v1/people", "list-people", "Find people, as fast as one types", access.Viewer, s.listPeople)
 	route(doc, "GET", "/v1/people/{key}", "explain-person", "Explain a person and every value of their accounts", access.Viewer, s.explainPerson)
+	route(doc, "GET", "/v1/people/{key}/timeline", "list-steps", "What happened to a person, the latest first", access.Viewer, s.listSteps)
 }
 
 type peopleQuery struct {
-	Text  string `query:"q" doc:"Only whose key or name holds this"`
-	After string `query:"after" doc:"Only with keys behind this one"`
-	Limit int    `query:"limit" default:"50" minimum:"1" maximum:"1000" doc:"How many at most"`
+	Text string `query:"q" maxLength:"200" doc:"Only people of whom each of these words begins a word of key, name, mail or user name" example:"ada lov"`
+	Page
 }
 
 func (s *Server) listPeople(ctx context.Context, in *peopleQuery) (*items[client.PersonLine], error) {
 	var list []client.PersonLine
-	err := s.read(ctx, func(tx *store.Tx, who caller) error {
-		rows, err := tx.FindPeople(who.tenant, in.Text, directory.Fold(in.After), in.Limit)
+	next := ""
+	err := s.read(ctx, func(tx *store.Tx, who caller) (err error) {
+		var rows []store.Person
+		if strings.TrimSpace(in.Text) == "" {
+			if rows, err = tx.PeopleFrom(who.tenant, in.Cursor, in.Limit); len(rows) == in.Limit {
+				next = rows[len(rows)-1].Key
+			}
+		} else {
+			rows, next, err = s.search(tx, who, in)
+		}
 		if err != nil {
 			return err
 		}
 		list, err = s.lines(tx, who.tenant, rows)
 		return err
 	})
-	return listed(list), err
+	out := listed(list)
+	out.Body.Next = next
+	return out, err
+}
+
+// namesShown is how many people are found by their user names besides.
+const namesShown = 10
+
+// search finds people. On the first page are, before the others, who has just
+// this key and whose user name begins so; on later ones they may come again.
+func (s *Server) search(tx *store.Tx, who caller, in *peopleQuery) (rows []store.Person, next string, err error) {
+	if in.Cursor == "" {
+		if rows, err = s.byName(tx, who, directory.Fold(in.Text)); err != nil {
+			return nil, "", err
+		}
+	}
+	text, _, _ := strings.Cut(in.Text, "@") // what stands behind it everybody has
+	more, next, err := tx.SearchPeople(who.tenant, directory.Words(text), in.Cursor, in.Limit)
+	for _, p := range more {
+		if !slices.ContainsFunc(rows, func(r store.Person) bool { return r.ID == p.ID }) {
+			rows = append(rows, p)
+		}
+	}
+	return rows, next, err
+}
+
+// byName finds who has a key, and people with accounts whose unique names begin with the folded text.
+func (s *Server) byName(tx *store.Tx, who caller, text string) ([]store.Person, error) {
+	rows, err := tx.PeopleByKey(who.tenant, []string{text})
+	if err != nil {
+		return nil, err
+	}
+	systems, err := tx.Systems(who.tenant)
+	if err != nil {
+		return nil, err
+	}
+	var holders []string
+	for _, row := range systems {
+		system, err := s.systems.Get(row)
+		if err != nil || system.Target == nil {
+			continue
+		}
+		for _, r := range system.Target.Rules {
+			if !r.Unique() || len(holders) >= namesShown {
+				continue
+			}
+			names, err := tx.NamesFrom(who.tenant, row.Name, r.Attribute, text, namesShown-len(holders))
+			if err != nil {
+				return nil, err
+			}
+			for _, n := range names {
+				if n.Holder != "" && !slices.Contains(holders, n.Holder) {
+					holders = append(holders, n.Holder)
+				}
+			}
+		}
+	}
+	if len(holders) == 0 {
+		return rows, nil
+	}
+	more, err := tx.People(who.tenant, holders)
+	slices.SortFunc(more, func(a, b store.Person) int { return strings.Compare(a.Display, b.Display) })
+	for _, p := range more {
+		if len(rows) == 0 || rows[0].ID != p.ID {
+			rows = append(rows, p)
+		}
+	}
+	return rows, err
 }
 
 // lines gives people for a list, with the systems that they have accounts in.

@@ -23,15 +23,29 @@ func (s *Server) problems(doc huma.API) {
 
 type problemQuery struct {
 	System string `query:"system" doc:"Only of this system"`
-	Limit  int    `query:"limit" default:"200" minimum:"1" maximum:"10000" doc:"How many at most"`
+	Kind   string `query:"kind" doc:"Only of this kind"`
+	Person string `query:"person" doc:"Only of the person with this key"`
+	Page
 }
 
 func (s *Server) listProblems(ctx context.Context, in *problemQuery) (*items[client.Obstacle], error) {
 	var list []client.Obstacle
+	next := ""
 	err := s.read(ctx, func(tx *store.Tx, who caller) error {
-		rows, err := tx.Problems(who.tenant, in.Limit)
+		f := store.ProblemFilter{System: in.System, Kind: in.Kind, After: in.Cursor}
+		if in.Person != "" {
+			p, err := personRow(tx, who, in.Person)
+			if err != nil {
+				return err
+			}
+			f.Person = p.ID
+		}
+		rows, err := tx.ListProblems(who.tenant, f, in.Limit)
 		if err != nil {
 			return err
+		}
+		if len(rows) == in.Limit {
+			next = store.ProblemPlace(rows[len(rows)-1])
 		}
 		ids := make([]string, len(rows))
 		for i, r := range rows {
@@ -39,16 +53,16 @@ func (s *Server) listProblems(ctx context.Context, in *problemQuery) (*items[cli
 		}
 		people, err := peopleByID(tx, who.tenant, ids)
 		for _, r := range rows {
-			if in.System == "" || in.System == r.System {
-				list = append(list, history.ObstacleOf(r, people[r.Person]))
-			}
+			list = append(list, history.ObstacleOf(r, people[r.Person]))
 		}
 		slices.SortFunc(list, func(a, b client.Obstacle) int {
 			return cmp.Or(strings.Compare(a.System, b.System), strings.Compare(a.Person, b.Person))
 		})
 		return err
 	})
-	return listed(list), err
+	out := listed(list)
+	out.Body.Next = next
+	return out, err
 }
 
 func (s *Server) retryProblems(ctx context.Context, in *body[client.Retry]) (*body[client.Decided], error) {

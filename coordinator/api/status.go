@@ -2,7 +2,7 @@ package api
 
 import (
 	"context"
-	"time"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -15,82 +15,59 @@ func (s *Server) status(doc huma.API) {
 	route(doc, "GET", "/v1/status", "get-status", "Everything at a glance", access.Viewer, s.getStatus)
 }
 
-// A recentStatus is given again for as long as that keeps whoever asks all the
-// time from taking more than a twentieth of a processor: it counts everything.
-type recentStatus struct {
-	status client.Status
-	until  time.Time
-}
-
-const statusShare = 20
+// agentsShown is how many agents the status tells of at most, those somebody should look at first.
+const agentsShown = 200
 
 func (s *Server) getStatus(ctx context.Context, _ *empty) (*body[client.Status], error) {
-	tenant := callerOf(ctx).tenant
-	s.mu.Lock()
-	recent, ok := s.recent[tenant]
-	s.mu.Unlock()
-	if ok && time.Now().Before(recent.until) {
-		return answer(recent.status), nil
-	}
-	began := time.Now()
-	out := client.Status{Version: s.Version, Accounts: map[string]int64{}, Jobs: map[string]int64{}}
-	if err := s.read(ctx, func(tx *store.Tx, who caller) error { return s.count(tx, who.tenant, &out) }); err != nil {
+	total, err := s.total(ctx)
+	if err != nil {
 		return nil, err
 	}
-	took := time.Since(began)
-	s.mu.Lock()
-	s.recent[tenant] = recentStatus{out, began.Add(statusShare * took)}
-	s.mu.Unlock()
-	return answer(out), nil
+	out, err := s.statuses.get(ctx, s, func(tx *store.Tx, tenant string) (client.Status, error) { return s.statusOf(tx, tenant, total) })
+	return answer(out), err
 }
 
-// count fills the status out of one snapshot of the store.
-func (s *Server) count(tx *store.Tx, tenant string, out *client.Status) error {
-	out.Now = tx.Now.Time()
-	people, err := tx.CountPeople(tenant)
-	if err != nil {
-		return err
-	}
-	due, later, err := tx.CountDue(tenant)
-	if err != nil {
-		return err
-	}
-	out.People, out.Due = int64(people), int64(due)
-	out.Later = int64(later)
-	if out.Alarms, err = tx.CountAlarms(tenant); err != nil {
-		return err
-	}
-	if out.Problems, err = tx.CountProblems(tenant); err != nil {
-		return err
-	}
-	jobs, err := tx.OpenJobCounts(tenant)
-	if err != nil {
-		return err
-	}
-	for _, c := range jobs {
+// statusOf fills the status out of one snapshot of the store.
+func (s *Server) statusOf(tx *store.Tx, tenant string, total totals) (out client.Status, err error) {
+	out = client.Status{Version: s.Version, Now: tx.Now.Time(), People: total.people, Due: total.due, Later: total.later, Alarms: total.alarms,
+		Accounts: map[string]int64{}, Jobs: map[string]int64{}, Cycles: []client.Cycle{}}
+	for _, c := range total.jobs {
 		out.Jobs[c.Name] = c.N
 	}
+	if out.Problems, err = tx.CountProblems(tenant); err != nil {
+		return out, err
+	}
 	if out.Held, err = heldOf(tx, tenant); err != nil {
-		return err
+		return out, err
 	}
-	if out.Agents, err = agentsOf(tx, tenant); err != nil {
-		return err
+	noted, err := tx.NotedAgents(tenant, agentsShown)
+	if err != nil {
+		return out, err
 	}
-	if out.Systems, err = s.systemsOf(tx, tenant); err != nil {
-		return err
+	rest, err := tx.ListAgents(tenant, store.AgentFilter{}, agentsShown)
+	if err != nil {
+		return out, err
+	}
+	out.Agents = agentsOf(noted)
+	for _, a := range agentsOf(rest) {
+		if len(out.Agents) < agentsShown && !slices.ContainsFunc(out.Agents, func(b client.Agent) bool { return a.ID == b.ID }) {
+			out.Agents = append(out.Agents, a)
+		}
+	}
+	if out.Systems, err = s.systemsOf(tx, tenant, total.accounts); err != nil {
+		return out, err
 	}
 	for _, y := range out.Systems {
 		out.Accounts[y.Name] = y.Accounts
 	}
-	out.Cycles = []client.Cycle{}
 	for _, state := range []string{store.CycleReading, store.CycleHeld} {
-		rows, err := tx.ListCycles(tenant, "", state, 100)
+		rows, err := tx.ListCycles(tenant, store.CycleFilter{State: state}, 100)
 		if err != nil {
-			return err
+			return out, err
 		}
 		for _, row := range rows {
 			out.Cycles = append(out.Cycles, cycle(row))
 		}
 	}
-	return nil
+	return out, nil
 }

@@ -201,20 +201,20 @@ func faulty(err error, name string, text []byte) error {
 }
 
 func (s *Server) listSystems(ctx context.Context, _ *empty) (*items[client.System], error) {
+	total, err := s.total(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var list []client.System
-	err := s.read(ctx, func(tx *store.Tx, who caller) (err error) {
-		list, err = s.systemsOf(tx, who.tenant)
+	err = s.read(ctx, func(tx *store.Tx, who caller) (err error) {
+		list, err = s.systemsOf(tx, who.tenant, total.accounts)
 		return err
 	})
 	return listed(list), err
 }
 
-func (s *Server) systemsOf(tx *store.Tx, tenant string) ([]client.System, error) {
+func (s *Server) systemsOf(tx *store.Tx, tenant string, counts []store.Count) ([]client.System, error) {
 	rows, err := tx.Systems(tenant)
-	if err != nil {
-		return nil, err
-	}
-	counts, err := tx.AccountCounts(tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -280,17 +280,17 @@ func role(system *mapping.System) string {
 }
 
 func (s *Server) getSystem(ctx context.Context, in *SystemPath) (*body[client.SystemDetail], error) {
+	total, err := s.total(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var out client.SystemDetail
-	err := s.read(ctx, func(tx *store.Tx, who caller) error {
+	err = s.read(ctx, func(tx *store.Tx, who caller) error {
 		row, err := systemRow(tx, who, in.Name)
 		if err != nil {
 			return err
 		}
-		counts, err := tx.AccountCounts(who.tenant)
-		if err != nil {
-			return err
-		}
-		if out.System, err = s.system(tx, row, counts); err != nil {
+		if out.System, err = s.system(tx, row, total.accounts); err != nil {
 			return err
 		}
 		out.Document, out.Classes, out.Rejects = row.Document, []string{}, []client.Reject{}

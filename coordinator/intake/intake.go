@@ -94,6 +94,11 @@ func (in *Intake) Take(tx *store.Tx, b Batch) error {
 	if err := s.rejects(b.Rejects); err != nil {
 		return err
 	}
+	if b.Cycle > 0 && len(b.Records) > 0 {
+		if err := tx.CountCame(b.Tenant, b.System, b.Cycle, len(b.Records)); err != nil {
+			return err
+		}
+	}
 	latest := make(map[string]*connectorv1.Record, len(b.Records))
 	ids := make([]string, 0, len(b.Records))
 	for _, r := range b.Records {

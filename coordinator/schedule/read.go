@@ -202,3 +202,21 @@ func (s *Scheduler) unread(tx *store.Tx, do func(store.System) error) error {
 	}
 	return nil
 }
+
+// Probe has the connection to a system tested, ahead of everything else. If a
+// test of it is open it begins none, and gives that one's id.
+func Probe(tx *store.Tx, row store.System) (job int64, err error) {
+	open, err := tx.OpenRead(row.Tenant, row.Name, "probe")
+	if err != nil || open != 0 {
+		return open, err
+	}
+	work, err := proto.Marshal(&linkv1.Job{System: row.Name, Priority: 30, Work: &linkv1.Job_Probe{Probe: &linkv1.Probe{}}})
+	if err != nil {
+		return 0, err
+	}
+	jobs := []store.Job{{Tenant: row.Tenant, Site: row.Site, System: row.Name, Class: "probe", State: store.JobQueued, Work: work, Priority: 30}}
+	if err := tx.AddJobs(jobs); err != nil {
+		return 0, fmt.Errorf("probe %s: %w", row.Name, err)
+	}
+	return jobs[0].ID, nil
+}

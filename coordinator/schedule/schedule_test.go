@@ -215,7 +215,7 @@ func TestChanged_readsOnceWhenQuiet(t *testing.T) {
 	<-ended
 	var cycles []store.Cycle
 	w.Write(func(tx *store.Tx) (err error) {
-		cycles, err = tx.ListCycles(rehearsal.Tenant, "hr", "", 10)
+		cycles, err = tx.ListCycles(rehearsal.Tenant, store.CycleFilter{System: "hr"}, 10)
 		return err
 	})
 	if len(cycles) == 1 && cycles[0].Began.Time().Before(last) {

@@ -26,6 +26,7 @@ type JobFilter struct {
 	State  string // or "open" for all that have not ended
 	Class  string
 	Person string // id
+	Cycle  int64  // that they were planned out of
 	Before int64  // ids below it
 }
 
@@ -42,6 +43,10 @@ func (tx *Tx) ListJobs(tenant string, f JobFilter, limit int) ([]Job, error) {
 	if f.Person != "" {
 		w.and("person <> '' AND person = ?", f.Person)
 	}
+	if f.Cycle > 0 {
+		w.text += " AND cycle = ? AND id >= cycle" // what is planned out of a cycle is younger than its read
+		w.args = append(w.args, f.Cycle)
+	}
 	if f.Before > 0 {
 		w.text += " AND id < ?"
 		w.args = append(w.args, f.Before)
@@ -54,7 +59,11 @@ type LogFilter struct {
 	System string
 	Kind   string
 	Person string // id
-	Before int64  // numbers below it
+	Job    int64
+	Text   string  // part of the text, in whatever case
+	Since  Instant // not before it
+	Until  Instant // before it; none: whatever is later
+	Before int64   // numbers below it
 }
 
 // frequent are the kinds of entries that history_rare has no place for.
@@ -71,9 +80,17 @@ func (tx *Tx) ListHistory(tenant string, f LogFilter, limit int) ([]History, err
 	if f.Person != "" {
 		w.and("person <> '' AND person = ?", f.Person)
 	}
-	if f.Before > 0 {
-		w.text += " AND seq < ?"
-		w.args = append(w.args, f.Before)
+	if f.Text != "" {
+		w.and("instr(lower(text), lower(?)) > 0", f.Text)
+	}
+	for _, bound := range []struct {
+		condition string
+		n         int64
+	}{{" AND job = ?", f.Job}, {" AND at >= ?", int64(f.Since)}, {" AND at < ?", int64(f.Until)}, {" AND seq < ?", f.Before}} {
+		if bound.n > 0 {
+			w.text += bound.condition
+			w.args = append(w.args, bound.n)
+		}
 	}
 	return query[History](tx, "SELECT seq, tenant, at, kind, system, person, account, job, text, NULL FROM history WHERE "+w.text+
 		" ORDER BY seq DESC LIMIT ?", append(w.args, limit)...)
@@ -84,19 +101,27 @@ func (tx *Tx) LastHistory() (int64, error) {
 	return value[int64](tx, "SELECT coalesce(max(seq), 0) FROM history")
 }
 
-// FindPeople returns up to limit people in the order of keys, those after the
-// given key, whose key or name holds the text in whatever case.
-func (tx *Tx) FindPeople(tenant, text, after string, limit int) ([]Person, error) {
-	return query[Person](tx, "SELECT "+personColumns+` FROM person WHERE tenant = ? AND key > ?
-		AND (? = '' OR instr(key, lower(?)) > 0 OR instr(lower(display), lower(?)) > 0) ORDER BY key LIMIT ?`,
-		tenant, after, text, text, text, limit)
+// PeopleFrom returns up to limit people in the order of keys, those after the given key.
+func (tx *Tx) PeopleFrom(tenant, after string, limit int) ([]Person, error) {
+	return query[Person](tx, "SELECT "+personColumns+" FROM person WHERE tenant = ? AND key > ? ORDER BY key LIMIT ?", tenant, after, limit)
 }
 
-// ListCycles returns up to limit cycles, the newest first, of a system and in a state where these are not empty.
-func (tx *Tx) ListCycles(tenant, system, state string, limit int) ([]Cycle, error) {
+// CycleFilter says which cycles are wanted: those that match every field set.
+type CycleFilter struct {
+	System string
+	State  string
+	Before int64 // ids below it
+}
+
+// ListCycles returns up to limit cycles, the newest first.
+func (tx *Tx) ListCycles(tenant string, f CycleFilter, limit int) ([]Cycle, error) {
 	w := filter{text: "tenant = ?", args: []any{tenant}}
-	w.and("system = ?", system)
-	w.and("state = ?", state)
+	w.and("system = ?", f.System)
+	w.and("state = ?", f.State)
+	if f.Before > 0 {
+		w.text += " AND id < ?"
+		w.args = append(w.args, f.Before)
+	}
 	return query[Cycle](tx, "SELECT "+cycleColumns+" FROM cycle WHERE "+w.text+" ORDER BY id DESC LIMIT ?", append(w.args, limit)...)
 }
 

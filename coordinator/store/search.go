@@ -40,6 +40,12 @@ func (tx *Tx) SearchPeople(tenant string, words []string, after string, limit in
 	rows, err := queryAny(tx, func(scan scan, f *found) error { return scan(append(f.fields(), &f.place)...) },
 		"SELECT "+columns+`, person_word.rowid FROM person_word JOIN person p ON p.rowid = person_word.rowid WHERE person_word MATCH ? AND person_word.rowid > ? AND p.tenant = ?
 		ORDER BY person_word.rowid LIMIT ?`, strings.Join(quoted, " "), from, tenant, limit)
+	if err == nil && len(rows) < limit {
+		var more []found
+		if more, err = tx.searchRest(tenant, words, from, limit-len(rows)); err == nil {
+			rows = append(rows, more...)
+		}
+	}
 	for _, r := range rows {
 		people = append(people, r.Person)
 	}
@@ -49,6 +55,17 @@ func (tx *Tx) SearchPeople(tenant string, words []string, after string, limit in
 	return people, next, err
 }
 
+// searchRest looks through those who are not in the index yet, one by one.
+func (tx *Tx) searchRest(tenant string, words []string, from int64, limit int) ([]found, error) {
+	w := filter{text: "rowid > ? AND rowid > (SELECT coalesce(max(id), 0) FROM person_word_docsize) AND tenant = ?", args: []any{from, tenant}}
+	for _, word := range words {
+		w.text += " AND instr(' ' || words, ?) > 0"
+		w.args = append(w.args, " "+word)
+	}
+	return queryAny(tx, func(scan scan, f *found) error { return scan(append(f.fields(), &f.place)...) },
+		"SELECT "+personColumns+", rowid FROM person WHERE "+w.text+" ORDER BY rowid LIMIT ?", append(w.args, limit)...)
+}
+
 // NamesFrom returns up to limit names of a system's attribute that begin with the folded prefix.
 func (tx *Tx) NamesFrom(tenant, system, attribute, prefix string, limit int) ([]Name, error) {
 	return query[Name](tx, "SELECT "+nameColumns+" FROM name WHERE tenant = ? AND system = ? AND attribute = ? AND value >= ? AND value < ? ORDER BY value LIMIT ?",
@@ -56,8 +73,7 @@ func (tx *Tx) NamesFrom(tenant, system, attribute, prefix string, limit int) ([]
 }
 
 // IndexPeople makes up to limit people found by their words who are not yet,
-// and returns how many they were. Until then they are found by their key alone.
-// words gives the words of somebody whose row has none yet.
+// and returns how many they were. Until then each search looks through them. words gives the words of somebody whose row has none yet.
 func (tx *Tx) IndexPeople(limit int, words func(Person) string) (int, error) {
 	if tx.Shared() { // people are found as soon as they are stored: only those of an earlier release are not
 		rows, err := query[Person](tx, "SELECT "+personColumns+" FROM person WHERE words = '' LIMIT ?", limit)

@@ -107,6 +107,15 @@ func (tx *Tx) CountPlanned(tenant string, jobs []Job) error {
 	return tx.countOf(tenant, jobs, func(j Job) string { return j.Class + " planned" })
 }
 
+// CountCame counts objects that a cycle has read so far.
+func (tx *Tx) CountCame(tenant, system string, cycle int64, objects int) error {
+	return insert(tx, "tally", tallyColumns, "ON CONFLICT (tenant, width, at, system, name) DO UPDATE SET n = tally.n + excluded.n",
+		[]Tally{{Tenant: tenant, At: Instant(cycle), System: system, Name: Came, N: int64(objects)}})
+}
+
+// Came is the name under which objects are counted that a cycle has read.
+const Came = "came"
+
 // CountEnded counts jobs that have ended for the spans of now, for the cycles that they
 // were planned out of, and how long they took since the record came that they answer.
 func (tx *Tx) CountEnded(tenant string, jobs []Job) error {

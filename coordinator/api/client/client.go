@@ -14,8 +14,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -42,11 +44,46 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, out any
 	return c.do(ctx, http.MethodGet, path, query, "", nil, out)
 }
 
-// Items asks for the list at path and decodes its items into out, a pointer to a slice.
+// most is how many items a page has at most.
+const most = 1000
+
+// Items asks for the list at path, page by page, and decodes its items into
+// out, a pointer to a slice: up to limit of the query, or all where it names none.
 func (c *Client) Items(ctx context.Context, path string, query url.Values, out any) error {
-	return c.Get(ctx, path, query, &struct {
-		Items any `json:"items"`
-	}{out})
+	path, inPath, _ := strings.Cut(path, "?")
+	query = cloned(query)
+	if more, err := url.ParseQuery(inPath); err == nil {
+		for k, v := range more {
+			query[k] = v
+		}
+	}
+	wanted, err := strconv.Atoi(query.Get("limit"))
+	if err != nil {
+		wanted = math.MaxInt
+	}
+	all := []json.RawMessage{}
+	for next := "first"; next != "" && len(all) < wanted; {
+		if query.Has("limit") || next != "first" {
+			query.Set("limit", strconv.Itoa(min(most, wanted-len(all))))
+		}
+		var page struct {
+			Items []json.RawMessage `json:"items"`
+			Next  string            `json:"next"`
+		}
+		if err := c.Get(ctx, path, query, &page); err != nil {
+			return err
+		}
+		all, next = append(all, page.Items...), page.Next
+		query.Set("cursor", next)
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, out); err != nil {
+		return fmt.Errorf("read answer of %s: %w", path, err)
+	}
+	return nil
 }
 
 // Post sends in as JSON (nil: nothing) and decodes the answer into out, which may be nil.

@@ -6,7 +6,8 @@ import "time"
 
 // Items is a list of T.
 type Items[T any] struct {
-	Items []T `json:"items" doc:"The list" nullable:"false"`
+	Items []T    `json:"items" doc:"The list" nullable:"false"`
+	Next  string `json:"next,omitempty" doc:"There may be more: give it as cursor to go on; absent at the end"`
 }
 
 // A JoinToken lets one agent enrol at a site.
@@ -66,6 +67,8 @@ type Agent struct {
 	Generation  int64     `json:"generation" doc:"How often it was attested: certificates of an earlier generation are good for nothing"`
 	Approval    *Approval `json:"approval,omitempty" doc:"What it asks for, if it must be attested anew"`
 	Guardrail   Guardrail `json:"guardrail" doc:"Local policy that it obeys"`
+	Queue       int64     `json:"queue" doc:"Jobs that it has and that have not ended"`
+	SiteQueue   int64     `json:"site_queue" doc:"Jobs that wait for an agent of its site"`
 }
 
 // A Guardrail is the local policy that an agent obeys, as it told. It cannot be
@@ -269,6 +272,6 @@ type Status struct {
 	Held     []Held           `json:"held" doc:"What waits for a person, without the jobs"`
 	Cycles   []Cycle          `json:"cycles" doc:"Cycles that are being read or are held"`
 	Problems int64            `json:"problems" doc:"Accounts that cannot be made as wanted"`
-	Agents   []Agent          `json:"agents" doc:"Agents"`
+	Agents   []Agent          `json:"agents" doc:"Agents, 200 at most: those that somebody should look at first"`
 	Systems  []System         `json:"systems" doc:"Systems"`
 }

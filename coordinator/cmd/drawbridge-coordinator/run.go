@@ -12,12 +12,14 @@ import (
 	"path/filepath"
 
 	"github.com/drawbridge-id/drawbridge/coordinator"
+	"github.com/drawbridge-id/drawbridge/coordinator/api"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
 const usage = `drawbridge-coordinator [run] [flags]   serve agents and the HTTP API
 drawbridge-coordinator migrate [flags] bring the store to this release's schema, and end; run does so, too
 drawbridge-coordinator admin-link      make a link that signs in an administrator, once; on the host of one that runs
+drawbridge-coordinator openapi         print the API's OpenAPI document; needs no store
 drawbridge-coordinator version         say which release this is
 drawbridge-coordinator help            this
 
@@ -35,6 +37,12 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, env func(
 	switch verb {
 	case "version":
 		_, err := fmt.Fprintln(stdout, version)
+		return err
+	case "openapi":
+		text, err := api.Description(version)
+		if err == nil {
+			_, err = fmt.Fprintf(stdout, "%s\n", text)
+		}
 		return err
 	case "help":
 		fmt.Fprint(stdout, usage)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +27,7 @@ func logCommand(s *session) *cobra.Command {
 			if err := s.api.Items(cmd.Context(), "/v1/log", query, &list); err != nil {
 				return err
 			}
+			slices.Reverse(list) // the latest is last, where one looks
 			if !follow {
 				return s.show(list, func() {
 					t := newTable("TIME", "SYSTEM", "PERSON", "KIND", "WHAT")
