@@ -37,13 +37,16 @@ func keepsHostileValues(ctx context.Context, k *kit) error {
 		}
 		return false
 	}
-	name, _, writes := k.sample()
-	if writes = writes && k.can(sdk.CanModify); writes {
+	if _, _, writes := k.sample(); writes && k.can(sdk.CanModify) {
 		i, done, err := k.make(ctx)
 		if err != nil {
 			return err
 		}
 		defer done()
+		name, err := k.freeText(ctx, i)
+		if err != nil {
+			return err
+		}
 		for _, value := range hostile() {
 			before, err := k.one(ctx, i, name)
 			if err != nil {
@@ -91,6 +94,34 @@ func keepsHostileValues(ctx context.Context, k *kit) error {
 		k.notef("refused with INVALID, as it may: %s", strings.Join(slices.Compact(refused), ", "))
 	}
 	return few(faults)
+}
+
+// freeText returns a text attribute that takes any plain text, so that the hard
+// ones are not tried on one that holds only dates or codes; where there is none
+// the first one.
+func (k *kit) freeText(ctx context.Context, i item) (string, error) {
+	name, _, _ := k.sample()
+	candidates := []string{name}
+	for _, a := range k.class.GetAttributes() {
+		if k.mayWrite(a) && a.GetType() == connectorv1.Type_TYPE_STRING && a.GetName() != name {
+			candidates = append(candidates, a.GetName())
+		}
+	}
+	for _, candidate := range candidates {
+		before, err := k.one(ctx, i, candidate)
+		if err != nil {
+			return "", err
+		}
+		r, err := k.apply(ctx, k.p, modification(k.Class, i.id, &connectorv1.Change{Name: candidate, Expect: valuesOf(before, candidate), Want: []string{"Plain text"}}))
+		if err != nil {
+			return "", fmt.Errorf("modify %s: %w", candidate, err)
+		}
+		if r.GetOutcome() == sdk.OutcomeDone {
+			return candidate, nil
+		}
+	}
+	k.notef("no attribute takes any text: the values are tried on %s", name)
+	return name, nil
 }
 
 // lost tells whether the process broke; it is let go then.

@@ -3,6 +3,7 @@ package sql
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,12 +35,16 @@ type column struct {
 
 	held    *column // of a state: the column that holds it
 	on, off string
+	ahead   *column // of a column of the row that is to come: the one it is in that row
 }
 
-// stored is the column's name in the database.
+// stored is the column's name in the database, or in what is selected from.
 func (c *column) stored() string {
-	if c.held != nil {
+	switch {
+	case c.held != nil:
 		return c.held.name
+	case c.ahead != nil:
+		return "drawbridge_next_" + c.ahead.name
 	}
 	return c.name
 }
@@ -81,7 +86,8 @@ func (s *System) describe(ctx context.Context, name string) (*class, error) {
 		c.columns = append(c.columns, col)
 	}
 	slices.SortFunc(c.columns, func(a, b *column) int { return cmp.Compare(a.name, b.name) })
-	for setting, name := range map[string]string{"key": c.Key, "effective.from": c.Effective.From, "effective.to": c.Effective.To, "effective.sequence": c.Effective.Sequence} {
+	for setting, name := range map[string]string{"key": c.Key, "effective.from": c.Effective.From, "effective.to": c.Effective.To, "effective.sequence": c.Effective.Sequence,
+		"changes.column": c.Changes.Column, "changes.created": c.Changes.Created} {
 		if name != "" && c.column(name) == nil {
 			return nil, c.missing(name, setting)
 		}
@@ -94,7 +100,13 @@ func (s *System) describe(ctx context.Context, name string) (*class, error) {
 		col.kind = declared(word, col.kind)
 	}
 	c.key = c.column(c.Key)
-	return c, c.addEnabled()
+	return c, errors.Join(c.rises(), c.addNext(), c.addEnabled())
+}
+
+// insert puts a column into its place by name.
+func (c *class) insert(col *column) {
+	at, _ := slices.BinarySearchFunc(c.columns, col.name, func(have *column, name string) int { return cmp.Compare(have.name, name) })
+	c.columns = slices.Insert(c.columns, at, col)
 }
 
 // enabledName is what the contract's users call the state.
@@ -117,8 +129,7 @@ func (c *class) addEnabled() error {
 		}
 	}
 	c.columns = slices.DeleteFunc(c.columns, func(have *column) bool { return strings.EqualFold(have.name, enabledName) })
-	at, _ := slices.BinarySearchFunc(c.columns, col.name, func(have *column, name string) int { return cmp.Compare(have.name, name) })
-	c.columns = slices.Insert(c.columns, at, col)
+	c.insert(col)
 	return nil
 }
 

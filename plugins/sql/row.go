@@ -20,7 +20,7 @@ import (
 // writable tells whether a mapping may write the column.
 func (c *class) writable(col *column) bool {
 	switch {
-	case col.list != nil, col.kind == state:
+	case col.list != nil, col.kind == state, col.ahead != nil:
 		return false // by SetEnabled and ChangeMembership alone
 	case col == c.key:
 		return c.Create

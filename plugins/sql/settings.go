@@ -38,6 +38,7 @@ type ClassSettings struct {
 	Types     map[string]string       `json:"types" enum:"text,integer,boolean,timestamp,binary,reference" doc:"for a column what its values are, where the database does not say it, such as boolean for a TINYINT"`
 	Effective EffectiveSettings       `json:"effective" doc:"for a table with dated rows, several for a key"`
 	Lists     map[string]ListSettings `json:"lists" doc:"attributes with many values, from the rows of another table"`
+	Changes   ChangeSettings          `json:"changes" doc:"how to notice changes without reading every row"`
 
 	Writable   []string                     `json:"writable" doc:"columns that may be written; [\"*\"] for all but the key; nothing is written without it"`
 	Into       string                       `json:"into" doc:"table that is written, where a query or dated rows are read"`
@@ -62,10 +63,17 @@ type ProcedureSettings struct {
 
 // EffectiveSettings say which of the rows of a key is in force.
 type EffectiveSettings struct {
-	From     string `json:"from" doc:"column with the first day of a row"`
-	To       string `json:"to" doc:"column with the last day of a row; empty there means for ever"`
-	Sequence string `json:"sequence" doc:"column whose greatest value decides between rows that begin on one day"`
-	Ended    bool   `json:"ended" default:"false" doc:"give the last row of those who have none in force and none to come; else they are gone"`
+	From     string   `json:"from" doc:"column with the first day of a row"`
+	To       string   `json:"to" doc:"column with the last day of a row; empty there means for ever"`
+	Sequence string   `json:"sequence" doc:"column whose greatest value decides between rows that begin on one day"`
+	Next     []string `json:"next" doc:"columns to show also of the row that comes after the one in force, as next_COLUMN"`
+	Ended    bool     `json:"ended" default:"false" doc:"give the last row of those who have none in force and none to come; else they are gone"`
+}
+
+// ChangeSettings say how to notice which rows have changed.
+type ChangeSettings struct {
+	Column  string `json:"column" doc:"column that each change of a row sets to more than before, such as updated_at or a version; index it"`
+	Created string `json:"created" doc:"column with the time at which a row was made; with it every deletion is noticed at once"`
 }
 
 // ListSettings say where the values of an attribute are.
@@ -103,7 +111,10 @@ func (s Settings) Validate() error {
 		if (c.Table == "") == (c.Query == "") {
 			at("either %q or %q is needed", "table", "query")
 		}
-		if e := c.Effective; e.From == "" && (e.To != "" || e.Sequence != "" || e.Ended) {
+		if c.Changes.Column == "" && c.Changes.Created != "" {
+			at("%q is missing in %q", "column", "changes")
+		}
+		if e := c.Effective; e.From == "" && (e.To != "" || e.Sequence != "" || e.Ended || len(e.Next) > 0) {
 			at("%q is missing in %q", "from", "effective")
 		} else if e.From != "" && s.TimeZone == "" {
 			at("dated rows need %q: a day begins at another instant in each zone", "time_zone")

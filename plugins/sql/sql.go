@@ -4,7 +4,7 @@
 // The way of a row:
 //
 //	described  which columns has the table or query, of which types (catalogue.go)
-//	streamed   in the order of the key, in one snapshot, off the wire (read.go)
+//	streamed   in the order of the key, in one snapshot, off the wire (read.go, pass.go)
 //	converted  to the contract's types, or set aside with the reason (value.go)
 //
 // What may go wrong: a table or column that is gone, a right that is missing, a
@@ -12,9 +12,11 @@
 // server's code. A key that is NULL or there twice costs the rows that have it,
 // and no other.
 //
-// Nothing is kept between reads: the agent's fingerprints find what changed.
-// How the databases differ is in dialect.go, and in fault.go their codes. Memory does not grow with the table: a row is
-// converted and passed on before the next is fetched.
+// What changed is found by a column that rises, if there is one (changes.go),
+// else by the agent's fingerprints. Of dated rows the one in force is given
+// (dated.go). How the databases differ is in dialect.go, and in fault.go their
+// codes. Memory does not grow with the table: a row is converted and passed on
+// before the next is fetched.
 package sql
 
 import (
@@ -37,7 +39,7 @@ import (
 func New() sdk.Connector {
 	return sdk.New(sdk.Description{
 		Name: "sql", Version: "1.0.0", Summary: "tables of a database: PostgreSQL, MySQL, MariaDB, SQL Server, Oracle, SAP HANA, SQLite",
-		Capabilities: []sdk.Capability{sdk.CanRead, sdk.CanFind,
+		Capabilities: []sdk.Capability{sdk.CanRead, sdk.CanReadChanges, sdk.CanFind,
 			sdk.CanCreate, sdk.CanModify, sdk.CanSetEnabled, sdk.CanChangeMembership, sdk.CanDelete},
 	}, open)
 }
