@@ -1,8 +1,10 @@
 package sql_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -64,6 +66,14 @@ func (p peer) exec(t *testing.T, statements ...string) {
 	}
 }
 
+// millionOf fills a table with 1,000,000 rows.
+var millionOf = map[string]string{
+	"postgresql": "INSERT INTO crowd SELECT i, 'w' || i || '@example.com', 'Worker ' || i, '2024-02-29', 12.50, i FROM generate_series(1, 1000000) i",
+	"mariadb":    "INSERT INTO crowd SELECT seq, CONCAT('w', seq, '@example.com'), CONCAT('Worker ', seq), '2024-02-29', 12.50, seq FROM seq_1_to_1000000",
+	"sqlite": "INSERT INTO crowd WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 1000000) " +
+		"SELECT i, 'w' || i || '@example.com', 'Worker ' || i, '2024-02-29', 12.50, i FROM s",
+}
+
 // It keeps what every connector that reads must, on each real database.
 func TestConformance(t *testing.T) {
 	t.Parallel()
@@ -71,14 +81,26 @@ func TestConformance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := start(t)
-			p.exec(t, "CREATE TABLE workers (id integer PRIMARY KEY, mail varchar(100), name varchar(100), hired date, salary decimal(10,2))")
+			p.exec(t, "CREATE TABLE workers (id integer PRIMARY KEY, mail varchar(100), name varchar(100), hired date, salary decimal(10,2), version integer)")
 			rows := make([]string, 2000)
 			for i := range rows {
-				rows[i] = fmt.Sprintf("(%d, 'w%d@example.com', 'O''Brien, Zoë \"%d\"', '2024-02-29', 12.50)", i, i, i)
+				rows[i] = fmt.Sprintf("(%d, 'w%d@example.com', 'O''Brien, Zoë \"%d\"', '2024-02-29', 12.50, %d)", i, i, i, i)
 			}
 			p.exec(t, "INSERT INTO workers VALUES "+strings.Join(rows, ", "))
-			p.settings["classes"] = map[string]any{"worker": map[string]any{"table": "workers", "key": "id"}}
-			connkit.Test(t, connkit.Config{Connector: "sql", Settings: p.settings, Secrets: p.secrets, Class: "worker", Attributes: []string{"mail", "name", "hired", "salary"}})
+			class := func(table string) map[string]any {
+				return map[string]any{"worker": map[string]any{"table": table, "key": "id", "changes": map[string]any{"column": "version"}}}
+			}
+			p.settings["classes"] = class("workers")
+			crowd := maps.Clone(p.settings)
+			crowd["classes"] = class("crowd")
+			connkit.Test(t, connkit.Config{Connector: "sql", Settings: p.settings, Secrets: p.secrets, Class: "worker", Attributes: []string{"mail", "name", "hired", "salary"},
+				Large: &connkit.Large{Settings: crowd, Prepare: connkit.Hook{Func: func(context.Context) error {
+					_, err := p.db.Exec("CREATE TABLE crowd (id integer PRIMARY KEY, mail varchar(100), name varchar(100), hired date, salary decimal(10,2), version integer)")
+					if err == nil {
+						_, err = p.db.Exec(millionOf[name])
+					}
+					return err
+				}}}})
 		})
 	}
 }
