@@ -92,6 +92,7 @@ chaos: rigs ## Break everything at random for long (KILLS=1000, SEED=n to play a
 rigs: ## Install what the tests need (Debian packages, as root; npm packages below build)
 	@.ci/rigs
 	@.ci/npm-rig plugins/scim/scimmy $(BUILD)/scimmy
+	@.ci/npm-rig coordinator/access/oidcrig $(BUILD)/oidc
 
 .PHONY: clean
 clean: ## Remove everything that was built

@@ -43,6 +43,11 @@ func audited(op *huma.Operation) bool {
 	return always || op.Method != http.MethodGet && LeastRole(op) != Viewer
 }
 
+// rehearsed tells whether a request only asks what would come of it, of an operation that knows dry_run.
+func rehearsed(ctx huma.Context) bool {
+	return ctx.Query("dry_run") == "true" && slices.ContainsFunc(ctx.Operation().Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == "dry_run" })
+}
+
 // alwaysAudited marks an operation that is audited though it changes nothing.
 const alwaysAudited = "x-audited"
 

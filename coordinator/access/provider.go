@@ -207,7 +207,7 @@ func (p *provider) noRole(said claims) string {
 		return "The provider left " + p.claim() + " out because you are in too many: have it send only the groups assigned to the application, or use app roles (claim: roles)."
 	}
 	if len(have) == 0 {
-		return "The provider sent no claim " + p.claim() + ": have it send one, or name another with claim in the coordinator's configuration."
+		return "The provider sent no claim " + p.claim() + ", or an empty one: have it send one, or name another with claim in the coordinator's configuration."
 	}
 	if len(have) > 20 {
 		have = append(have[:20:20], "…")

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -46,7 +47,7 @@ func Check(ctx context.Context, st *store.Store, text string) (who Principal, er
 	if err != nil {
 		return Principal{}, err
 	}
-	who.Tenant, who.Subject, who.Name = row.Tenant, "token:"+row.ID, row.Name
+	who.Tenant, who.Subject, who.Name = row.Tenant, cmp.Or(row.Owner, "token:"+row.ID), row.Name
 	who.Means, who.ID, who.Expires = Token, row.ID, row.Expires.Time()
 	if !who.SCIM {
 		who.Roles = rolesOf(row.Roles)

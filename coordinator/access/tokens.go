@@ -62,6 +62,7 @@ func (g *Gate) createToken(ctx context.Context, in *body[client.NewAPIToken]) (*
 		}
 		out = tokenOf(row, use)
 		out.Token = text
+		About(ctx, row.ID, "for "+row.Name+", "+useOf(row, use))
 		return tx.AddHistory([]store.History{history.AuditEntry(who.Tenant, "", who.Name, "API token "+row.ID+" made for "+row.Name)})
 	})
 	return &body[client.APIToken]{out}, err
@@ -87,6 +88,17 @@ func scimUse(tx *store.Tx, tenant string, asked client.NewAPIToken) (*store.Toke
 			"apply a document with connector: "+mapping.PushConnector+" first, see coordinator/scim/README.md")
 	}
 	return &store.TokenSCIM{Tenant: tenant, Source: asked.Source}, nil
+}
+
+// useOf says what a token is good for.
+func useOf(row store.APIToken, use *store.TokenSCIM) string {
+	switch {
+	case use == nil:
+		return "as " + row.Roles
+	case use.Source != "":
+		return "to push the records of " + use.Source
+	}
+	return "to read the directory by SCIM"
 }
 
 func (g *Gate) listTokens(ctx context.Context, _ *nothing) (*items[client.APIToken], error) {

@@ -109,6 +109,9 @@ func (s *Server) runSystem(ctx context.Context, in *runInput) (*body[client.Star
 	}
 	var out client.Started
 	err := s.write(ctx, func(tx *store.Tx, who caller) error {
+		if in.Body.Person != "" {
+			access.About(ctx, in.Name, "for "+in.Body.Person)
+		}
 		row, err := systemRow(tx, who, in.Name)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -62,6 +63,14 @@ func heldOf(tx *store.Tx, tenant string) ([]client.Held, error) {
 	return list, err
 }
 
+// decidedAbout says what a decision is about, for the audit.
+func decidedAbout(d client.Decision) string {
+	if len(d.Jobs) > 0 {
+		return "jobs " + strings.Trim(fmt.Sprint(d.Jobs), "[]")
+	}
+	return "all of them"
+}
+
 func (s *Server) decideHeld(ctx context.Context, d client.Decision, decide func(*store.Tx, string, string, store.HeldFilter) (int, error), detail string) (*body[client.Decided], error) {
 	f := store.HeldFilter{System: d.System, Class: d.Class, Jobs: d.Jobs}
 	if f.System == "" && f.Class == "" && len(f.Jobs) == 0 && !d.All {
@@ -69,6 +78,7 @@ func (s *Server) decideHeld(ctx context.Context, d client.Decision, decide func(
 	}
 	var out client.Decided
 	err := s.write(ctx, func(tx *store.Tx, who caller) error {
+		access.About(ctx, strings.TrimSpace(fmt.Sprint(f.System, " ", f.Class)), decidedAbout(d))
 		n, err := decide(tx, who.tenant, who.name, f)
 		if err == nil && n == 0 {
 			err = problem(http.StatusNotFound, "no held job matches", "see drawbridge held list")

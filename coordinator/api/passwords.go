@@ -57,6 +57,7 @@ func (s *Server) putRecipient(ctx context.Context, in *body[client.NewRecipient]
 	row := store.Recipient{Name: directory.Fold(in.Body.Name), Label: in.Body.Name, Public: in.Body.Key}
 	err := s.write(ctx, func(tx *store.Tx, who caller) error {
 		row.Tenant, row.Made = who.tenant, tx.Now
+		access.About(ctx, row.Label, "key "+row.Public)
 		if err := tx.PutRecipient(row); err != nil {
 			return err
 		}

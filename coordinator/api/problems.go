@@ -81,6 +81,7 @@ func (s *Server) retryProblems(ctx context.Context, in *body[client.Retry]) (*bo
 			}
 			person = p.ID
 		}
+		access.About(ctx, strings.TrimSpace(in.Body.Person+" "+in.Body.System), "")
 		// What was rejected is forgotten, so that it is planned again.
 		people, err := tx.RemoveRejected(who.tenant, in.Body.System, person)
 		if err != nil {

@@ -65,6 +65,7 @@ func (s *Server) applySystems(ctx context.Context, in *applyInput) (*body[client
 		if len(faults) > 0 {
 			return faulty(faults, in.Name, text)
 		}
+		tellApplied(ctx, out.Systems)
 		return nil
 	}
 	if in.DryRun {
@@ -73,6 +74,16 @@ func (s *Server) applySystems(ctx context.Context, in *applyInput) (*body[client
 		err = s.write(ctx, apply)
 	}
 	return answer(out), err
+}
+
+// tellApplied says in the audit which documents were stored.
+func tellApplied(ctx context.Context, list []client.AppliedSystem) {
+	var names, done []string
+	for _, a := range list {
+		names = append(names, a.Name)
+		done = append(done, fmt.Sprintf("%s, revision %d", a.Action, a.Revision))
+	}
+	access.About(ctx, strings.Join(names, " "), strings.Join(done, "; "))
 }
 
 // applyOne checks one document against what is known, and stores it unless it is only to be checked.

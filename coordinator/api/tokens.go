@@ -37,6 +37,7 @@ func (s *Server) createJoinToken(ctx context.Context, in *body[client.NewJoinTok
 		}
 	}
 	who := callerOf(ctx)
+	access.About(ctx, in.Body.Site, "good for "+life.String())
 	token, expires, err := s.Enroll.NewToken(ctx, who.tenant, in.Body.Site, life)
 	if err != nil {
 		return nil, s.refuse(ctx, err)

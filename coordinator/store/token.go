@@ -68,19 +68,20 @@ type APIToken struct {
 	Roles   string  // with commas
 	Expires Instant // none: never
 	Maker   string  // who made it
+	Owner   string  // subject of whose command line it is; "": a program's
 }
 
-const apiTokenColumns = "tenant, id, secret, name, made, used, roles, expires, maker"
+const apiTokenColumns = "tenant, id, secret, name, made, used, roles, expires, maker, owner"
 
 func (t *APIToken) fields() []any {
-	return []any{&t.Tenant, &t.ID, &t.Secret, &t.Name, &t.Made, &t.Used, &t.Roles, &t.Expires, &t.Maker}
+	return []any{&t.Tenant, &t.ID, &t.Secret, &t.Name, &t.Made, &t.Used, &t.Roles, &t.Expires, &t.Maker, &t.Owner}
 }
 
 // PutAPIToken stores a token, replacing one with its id.
 func (tx *Tx) PutAPIToken(t APIToken) error {
 	return insert(tx, "api_token", apiTokenColumns,
 		`ON CONFLICT (tenant, id) DO UPDATE SET secret = excluded.secret, name = excluded.name, made = excluded.made, used = excluded.used,
-		roles = excluded.roles, expires = excluded.expires, maker = excluded.maker`, []APIToken{t})
+		roles = excluded.roles, expires = excluded.expires, maker = excluded.maker, owner = excluded.owner`, []APIToken{t})
 }
 
 // APIToken returns the token with the id, of whatever tenant, or [ErrNone].
@@ -103,4 +104,15 @@ func (tx *Tx) UsedAPIToken(tenant, id string) error {
 func (tx *Tx) RemoveAPIToken(tenant, id string) (bool, error) {
 	n, err := tx.exec("DELETE FROM api_token WHERE tenant = ? AND id = ?", tenant, id)
 	return n == 1, err
+}
+
+// RemoveAPITokensOf removes the tokens of a subject's command lines and returns how many.
+func (tx *Tx) RemoveAPITokensOf(tenant, owner string) (int, error) {
+	return tx.exec("DELETE FROM api_token WHERE tenant = ? AND owner = ? AND owner <> ''", tenant, owner)
+}
+
+// RemoveEndedAPITokens removes the tokens of command lines whose time is over.
+func (tx *Tx) RemoveEndedAPITokens(tenant string) error {
+	_, err := tx.exec("DELETE FROM api_token WHERE tenant = ? AND owner <> '' AND expires <> 0 AND expires <= ?", tenant, tx.Now)
+	return err
 }

@@ -28,3 +28,28 @@ type SignInLink struct {
 	URL     string    `json:"url" doc:"The link; shown once"`
 	Expires time.Time `json:"expires" doc:"Not good after"`
 }
+
+// Session is somebody signed in at a browser.
+type Session struct {
+	ID      string    `json:"id" doc:"Identifier"`
+	Subject string    `json:"subject" doc:"Who, for good"`
+	Name    string    `json:"name" doc:"Who, as shown"`
+	Roles   []string  `json:"roles" nullable:"false" enum:"viewer,helpdesk,operator,administrator,auditor" doc:"What they are trusted with"`
+	How     string    `json:"how" doc:"How they signed in: link, or the name of a provider"`
+	Made    time.Time `json:"made" doc:"When they signed in"`
+	Seen    time.Time `json:"seen" doc:"When they were last there, to some minutes"`
+	Expires time.Time `json:"expires" doc:"When it ends, whatever they do"`
+	Address string    `json:"address" doc:"From where they signed in"`
+	Browser string    `json:"browser" doc:"With what browser"`
+}
+
+// WhoToRevoke says who shall be signed out.
+type WhoToRevoke struct {
+	Subject string `json:"subject" minLength:"1" doc:"Who, for good, as sessions show it"`
+}
+
+// Revoked says what was ended.
+type Revoked struct {
+	Sessions int `json:"sessions" doc:"Sessions that were ended"`
+	Tokens   int `json:"tokens" doc:"Tokens of command lines that were ended"`
+}
