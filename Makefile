@@ -20,9 +20,13 @@ help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Build every program into build/bin
+build: dashboard ## Build every program into build/bin, with the dashboard in the coordinator
 	@mkdir -p $(BIN)
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ $(PROGRAMS)
+
+.PHONY: dashboard
+dashboard: ## Build the dashboard, which the coordinator embeds (npm; brought where it is missing and may be)
+	@.ci/dashboard $(BUILD)
 
 .PHONY: windows
 windows: ## Build the programs of the agent's side for Windows into build/windows

@@ -2,6 +2,8 @@ module github.com/drawbridge-id/drawbridge
 
 go 1.26.0
 
+ignore ./coordinator/dashboard/node_modules
+
 require (
 	filippo.io/age v1.3.2
 	github.com/Azure/go-ntlmssp v0.1.1

@@ -28,6 +28,7 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api"
+	"github.com/drawbridge-id/drawbridge/coordinator/dashboard"
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/gateway"
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
@@ -138,7 +139,9 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 	server := &api.Server{Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Version: opt.Version, Access: c.gate, Log: log}
 	people := &scim.Server{Store: c.store, Intake: c.intake, Systems: systems, Log: log}
 	served := http.NewServeMux()
-	served.Handle("/", server.Handler())
+	answers := server.Handler()
+	served.Handle("/v1/", answers)
+	served.Handle("/", dashboard.New(answers))
 	served.Handle(scim.Base+"/", people.Handler())
 	c.apiServ = &http.Server{Handler: c.gate.Handler(served), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	if opt.APITLS {

@@ -1,0 +1,43 @@
+import { lazy, Suspense } from "react";
+import { Route, Routes } from "react-router";
+import { Loading } from "../parts/Loading";
+import { NotHere } from "./NotHere";
+import { Shell } from "./Shell";
+
+// Each page is a file of its own, loaded when it is first visited.
+const Home = lazy(() => import("../pages/home/Home"));
+const People = lazy(() => import("../pages/people/People"));
+const Person = lazy(() => import("../pages/person/Person"));
+const Systems = lazy(() => import("../pages/systems/Systems"));
+const System = lazy(() => import("../pages/system/System"));
+const Agents = lazy(() => import("../pages/agents/Agents"));
+const Agent = lazy(() => import("../pages/agents/Agent"));
+const Cycles = lazy(() => import("../pages/cycles/Cycles"));
+const Cycle = lazy(() => import("../pages/cycles/Cycle"));
+const Problems = lazy(() => import("../pages/problems/Problems"));
+const History = lazy(() => import("../pages/history/History"));
+const Settings = lazy(() => import("../pages/settings/Settings"));
+
+export function Pages() {
+  return (
+    <Shell>
+      <Suspense fallback={<Loading />}>
+        <Routes>
+          <Route index element={<Home />} />
+          <Route path="people" element={<People />} />
+          <Route path="people/:key" element={<Person />} />
+          <Route path="systems" element={<Systems />} />
+          <Route path="systems/:name/:tab?" element={<System />} />
+          <Route path="agents" element={<Agents />} />
+          <Route path="agents/:id" element={<Agent />} />
+          <Route path="cycles/:id" element={<Cycle />} />
+          <Route path="changes/:tab?" element={<Cycles />} />
+          <Route path="problems" element={<Problems />} />
+          <Route path="history" element={<History />} />
+          <Route path="settings" element={<Settings />} />
+          <Route path="*" element={<NotHere />} />
+        </Routes>
+      </Suspense>
+    </Shell>
+  );
+}

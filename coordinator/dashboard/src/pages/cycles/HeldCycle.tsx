@@ -1,0 +1,48 @@
+import { Button, Group, Stack, Text } from "@mantine/core";
+import { Link } from "react-router";
+import { http, type Schema } from "../../api/client";
+import { counted } from "../../api/format";
+import { sentence } from "../../api/problem";
+import { useAction } from "../../parts/action";
+import { Confirm } from "../../parts/Confirm";
+import { Instant } from "../../parts/Instant";
+import { Panel } from "../../parts/Panel";
+
+/** The reason without its last sentence, which is for the command line. */
+export const whyHeld = (reason: string | undefined) => sentence((reason ?? "").replace(/ If it is right, say .*$/s, ""));
+
+/** A read that lost more than its gate lets pass. */
+export function HeldCycle({ cycle: c }: { cycle: Schema["Cycle"] }) {
+  const params = { path: { id: c.id } };
+  const approve = useAction(() => http.POST("/v1/cycles/{id}/approve", { params }), { done: "What was gone is taken as gone." });
+  const reject = useAction(() => http.POST("/v1/cycles/{id}/reject", { params }), { done: "The read is forgotten; the system is read again." });
+  return (
+    <Panel
+      title={`Read of ${c.system}: ${counted(c.deleted, "object is", "objects are")} gone`}
+      actions={
+        <Group gap="xs">
+          <Button variant="default" loading={reject.isPending} onClick={() => reject.mutate(undefined)}>
+            The source is wrong: reject
+          </Button>
+          <Confirm
+            title={`Take ${counted(c.deleted, "object")} as gone?`} verb="They are gone" danger onConfirm={() => approve.mutate(undefined)}
+            trigger={(open) => (
+              <Button loading={approve.isPending} onClick={open}>
+                They are gone: approve …
+              </Button>
+            )}
+          >
+            Their people lose what they have by them: accounts are disabled as each target's lifecycle says. What goes beyond a target's threshold waits for you again.
+          </Confirm>
+        </Group>
+      }
+    >
+      <Stack gap={4}>
+        <Text fz="sm">{whyHeld(c.reason)}</Text>
+        <Text fz="sm" c="dimmed">
+          <Link to={`/cycles/${c.id}`}>Cycle {c.id}</Link>, <Instant at={c.ended ?? c.began} />
+        </Text>
+      </Stack>
+    </Panel>
+  );
+}

@@ -1,0 +1,36 @@
+import { Stack } from "@mantine/core";
+import { IconCircleCheck } from "@tabler/icons-react";
+import { api } from "../../api/client";
+import { Empty } from "../../parts/Empty";
+import { Loading } from "../../parts/Loading";
+import { Panel } from "../../parts/Panel";
+import { Refusal } from "../../parts/Refusal";
+import { HeldClass } from "./HeldClass";
+import { HeldCycle } from "./HeldCycle";
+
+/** Everything that a person must decide. */
+export function Waiting() {
+  const held = api.useQuery("get", "/v1/held", {}, { refetchInterval: 5_000 });
+  const cycles = api.useQuery("get", "/v1/cycles", { params: { query: { state: "held", limit: 100 } } }, { refetchInterval: 5_000 });
+  if (held.error || cycles.error) return <Refusal error={held.error ?? cycles.error} />;
+  if (!held.data || !cycles.data) return <Loading />;
+  if (held.data.items.length + cycles.data.items.length === 0) {
+    return (
+      <Panel>
+        <Empty title="Nothing waits for you" icon={<IconCircleCheck size={28} aria-hidden color="var(--good)" />}>
+          When a feed loses many rows, or a class of change goes beyond its threshold, it is held here until somebody approves or rejects it.
+        </Empty>
+      </Panel>
+    );
+  }
+  return (
+    <Stack gap="md">
+      {cycles.data.items.map((c) => (
+        <HeldCycle key={c.id} cycle={c} />
+      ))}
+      {held.data.items.map((h) => (
+        <HeldClass key={`${h.system} ${h.class}`} held={h} />
+      ))}
+    </Stack>
+  );
+}

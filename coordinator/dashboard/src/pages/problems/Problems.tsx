@@ -1,0 +1,67 @@
+import { Button, Text } from "@mantine/core";
+import { IconCircleCheck } from "@tabler/icons-react";
+import { Link } from "react-router";
+import { api, http, type Schema } from "../../api/client";
+import { useAction } from "../../parts/action";
+import { Empty } from "../../parts/Empty";
+import { Instant } from "../../parts/Instant";
+import { Loading } from "../../parts/Loading";
+import { Page } from "../../parts/Page";
+import { Panel } from "../../parts/Panel";
+import { Refusal } from "../../parts/Refusal";
+import { Rows, type Column } from "../../parts/Rows";
+import { sentence } from "../../api/problem";
+
+type Obstacle = Schema["Obstacle"];
+
+export const useRetry = () =>
+  useAction((body: Schema["Retry"]) => http.POST("/v1/problems/retry", { body }), { done: (d) => d.detail });
+
+/** What stops accounts from being as wanted. */
+export default function Problems() {
+  const { data, error, isPending, refetch } = api.useQuery("get", "/v1/problems", {}, { refetchInterval: 10_000 });
+  const retry = useRetry();
+  const columns: Column<Obstacle>[] = [
+    { head: "Person", cell: (o) => <Link to={`/people/${encodeURIComponent(o.person)}`}>{o.display || o.person}</Link>, width: 180 },
+    { head: "System", cell: (o) => o.system, width: 110 },
+    { head: "What is wrong", cell: (o) => <Cause of={o} /> },
+    { head: "Since", cell: (o) => <Instant at={o.at} />, width: 110, align: "right" },
+    { head: "Next try", cell: (o) => <Instant at={o.retry} none="when mended" />, width: 110, align: "right", wide: true },
+    {
+      head: "Again", width: 100, align: "right",
+      cell: (o) => (
+        <Button variant="default" pos="relative" style={{ zIndex: 1 }} onClick={() => retry.mutate({ person: o.person, system: o.system })} aria-label={`Try again: ${o.display}`}>
+          Try again
+        </Button>
+      ),
+    },
+  ];
+  const all = data && data.items.length > 1 && (
+    <Button variant="default" onClick={() => retry.mutate({})} loading={retry.isPending}>
+      Try all again
+    </Button>
+  );
+  return (
+    <Page title="Problems" lead="What stops accounts from being as wanted. Each is tried again by itself; what it says mends it sooner." actions={all}>
+      <Panel flush>
+        <Refusal error={error} onRetry={() => void refetch()} />
+        {isPending && <Loading />}
+        {data && data.items.length > 0 && <Rows label="Problems" columns={columns} rows={data.items} rowKey={(o) => `${o.person} ${o.system}`} />}
+        {data?.items.length === 0 && (
+          <Empty title="Nothing is in the way" icon={<IconCircleCheck size={28} aria-hidden color="var(--good)" />}>
+            Every account is as it should be, or is being made so.
+          </Empty>
+        )}
+      </Panel>
+    </Page>
+  );
+}
+
+export function Cause({ of: o }: { of: Obstacle }) {
+  return (
+    <>
+      {sentence(o.fault.cause)}
+      {o.fault.next_step && <Text c="dimmed" fz="sm">{sentence(o.fault.next_step)}</Text>}
+    </>
+  );
+}
