@@ -77,6 +77,7 @@ type Coordinator struct {
 
 	link     net.Listener
 	linkServ *grpc.Server
+	console  *api.Server
 	api      net.Listener
 	apiServ  *http.Server
 }
@@ -137,6 +138,7 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 		return nil, err
 	}
 	server := &api.Server{Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Version: opt.Version, Access: c.gate, Log: log}
+	c.console = server
 	people := &scim.Server{Store: c.store, Intake: c.intake, Systems: systems, Log: log}
 	served := http.NewServeMux()
 	answers := server.Handler()
@@ -144,6 +146,7 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 	served.Handle("/", dashboard.New(answers))
 	served.Handle(scim.Base+"/", people.Handler())
 	c.apiServ = &http.Server{Handler: c.gate.Handler(served), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	c.apiServ.RegisterOnShutdown(server.Depart)
 	if opt.APITLS {
 		c.api = tls.NewListener(c.api, &tls.Config{
 			MinVersion:     tls.VersionTLS12,
@@ -189,7 +192,7 @@ func (c *Coordinator) AdminLink(ctx context.Context) (string, error) {
 func (c *Coordinator) Run(ctx context.Context) error {
 	working, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	group, failed := errgroup.WithContext(working)
-	for _, loop := range []func(context.Context) error{c.gate.Run, c.gateway.Run, c.intake.Run, c.queue.Run, c.planner.Run, c.schedule.Run} {
+	for _, loop := range []func(context.Context) error{c.gate.Run, c.gateway.Run, c.intake.Run, c.queue.Run, c.planner.Run, c.schedule.Run, c.console.Run} {
 		group.Go(func() error { return loop(failed) })
 	}
 	group.Go(func() error {

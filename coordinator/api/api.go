@@ -16,7 +16,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -44,6 +44,10 @@ type Server struct {
 	totals   recent[totals]
 	statuses recent[client.Status]
 	homes    recent[client.Home]
+
+	depart sync.Once
+	mu     sync.Mutex
+	gone   chan struct{} // closed when the server stops
 }
 
 // cycles carries out what a person decides about a held cycle; it is intake's.
@@ -65,18 +69,6 @@ func Description(version string) ([]byte, error) {
 	s := &Server{Version: version, Access: &access.Gate{}}
 	_, doc := s.build()
 	return json.MarshalIndent(doc, "", "  ")
-}
-
-// tag names each operation for what its path begins with.
-func tag(doc *huma.OpenAPI) {
-	for path, item := range doc.Paths {
-		name, _, _ := strings.Cut(strings.TrimPrefix(path, "/v1/"), "/")
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
-			if op != nil {
-				op.Tags = []string{name}
-			}
-		}
-	}
 }
 
 // Routes gives method and path of every operation, for tests that try them all.
@@ -104,6 +96,7 @@ func (s *Server) build() (http.Handler, *huma.OpenAPI) {
 	mux := http.NewServeMux()
 	config := huma.DefaultConfig("Drawbridge", s.Version)
 	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
+	config.Transformers = append(config.Transformers, ours)
 	config.Info.Description = "Operates a Drawbridge coordinator. Every request carries an API token, or the cookie of a session that began at /auth/sign-in. x-least-role is the role that an operation takes."
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token":   {Type: "http", Scheme: "bearer"},
@@ -130,7 +123,8 @@ func (s *Server) build() (http.Handler, *huma.OpenAPI) {
 	s.series(doc)
 	s.connectors(doc)
 	s.schemas(doc)
-	tag(doc.OpenAPI())
+	s.events(doc)
+	complete(doc.OpenAPI())
 	return s.Access.Authenticate(mux), doc.OpenAPI()
 }
 

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// logPause is how often a log that is followed is looked at.
-	logPause = 250 * time.Millisecond
-	// logAlive is how often something is sent when nothing happens.
+	// logPause is how long a log that is followed is not looked at again: while much happens it is told together.
+	logPause = 100 * time.Millisecond
+	// logAlive is how often a log is looked at, and something sent, when nothing is known to have happened.
 	logAlive = 15 * time.Second
 	logSlice = 500
 )
@@ -94,7 +94,11 @@ func (q LogFilter) filter(tx *store.Tx, who caller, before int64) (store.LogFilt
 
 // followLog sends entries until the one who asked hangs up.
 func (s *Server) followLog(ctx context.Context, in *followInput, send sse.Sender) {
-	after, alive := max(in.After, in.Last), time.Now()
+	watch := s.Store.Watch(callerOf(ctx).tenant)
+	defer watch.Close()
+	after := max(in.After, in.Last)
+	look := time.NewTicker(logAlive)
+	defer look.Stop()
 	for {
 		list, last, err := s.entriesAfter(ctx, in.LogQuery, after)
 		if err != nil {
@@ -104,22 +108,25 @@ func (s *Server) followLog(ctx context.Context, in *followInput, send sse.Sender
 			if send(sse.Message{ID: int(e.Seq), Data: e}) != nil {
 				return
 			}
-			alive = time.Now()
 		}
 		if last > after {
 			after = last
 			continue
 		}
-		if time.Since(alive) > logAlive {
-			if send.Data(client.Entry{}) != nil {
-				return
-			}
-			alive = time.Now()
-		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(logPause):
+		case <-s.departed():
+			return
+		case <-watch.Changed:
+			watch.Take()
+			if !s.rest(ctx, logPause) {
+				return
+			}
+		case <-look.C: // also sent when nothing happens, so that proxies keep the connection
+			if send.Data(client.Entry{}) != nil {
+				return
+			}
 		}
 	}
 }

@@ -31,9 +31,8 @@ func (w *World) API() *api.Server {
 // Serve serves the API until the test ends, and gives its address.
 func (w *World) Serve() string {
 	w.t.Helper()
-	server := httptest.NewServer(w.API().Handler())
-	w.t.Cleanup(server.Close)
-	return server.URL
+	address, _ := w.ServeAs()
+	return address
 }
 
 // Token makes an API token of an administrator of a tenant.
@@ -48,4 +47,13 @@ func (w *World) Token(tenant, name string) string {
 		return err
 	})
 	return text
+}
+
+// ServeAs is Serve that also gives the server.
+func (w *World) ServeAs() (address string, api *api.Server) {
+	w.t.Helper()
+	api = w.API()
+	server := httptest.NewServer(api.Handler())
+	w.t.Cleanup(server.Close)
+	return server.URL, api
 }

@@ -38,6 +38,7 @@ func (a *Agent) fields() []any {
 
 // AddAgent stores a new agent.
 func (tx *Tx) AddAgent(a Agent) error {
+	tx.touch(a.Tenant, TopicAgents)
 	if a.Guardrail == "" {
 		a.Guardrail = "{}"
 	}
@@ -57,17 +58,20 @@ func (tx *Tx) Agents(tenant string) ([]Agent, error) {
 
 // RenewAgent notes the certificate that an agent now has.
 func (tx *Tx) RenewAgent(tenant, id, serial string, expires Instant) error {
+	tx.touch(tenant, TopicAgents)
 	return tx.changed(tx.exec("UPDATE agent SET cert_serial = ?, cert_expires = ? WHERE tenant = ? AND id = ?", serial, expires, tenant, id))
 }
 
 // RevokeAgent shuts an agent out from now on.
 func (tx *Tx) RevokeAgent(tenant, id string) error {
+	tx.touch(tenant, TopicAgents)
 	tx.raise(&tx.store.Agents)
 	return tx.changed(tx.exec("UPDATE agent SET revoked = ?, shut = ?, request = '' WHERE tenant = ? AND id = ?", tx.Now, tx.Now, tenant, id))
 }
 
 // RequestAgent keeps, in the place of an earlier one, what an agent asks for; "" for nothing.
 func (tx *Tx) RequestAgent(tenant, id, request string) error {
+	tx.touch(tenant, TopicAgents)
 	return tx.changed(tx.exec("UPDATE agent SET request = ? WHERE tenant = ? AND id = ?", request, tenant, id))
 }
 
@@ -75,6 +79,7 @@ func (tx *Tx) RequestAgent(tenant, id, request string) error {
 // its certificate a.CertSerial and a.CertExpires, its host and its request those of
 // a. Its counter and its batches begin anew.
 func (tx *Tx) AttestAgent(a Agent) error {
+	tx.touch(a.Tenant, TopicAgents)
 	tx.raise(&tx.store.Agents)
 	return tx.changed(tx.exec(`UPDATE agent SET generation = ?, cert_serial = ?, cert_expires = ?, host = ?, counter = 0, attempt = '',
 		spool = '', batch = 0, request = ?, shut = ? WHERE tenant = ? AND id = ?`,
@@ -89,6 +94,7 @@ func (tx *Tx) ShutAgents(since Instant) ([]Agent, error) {
 // ConnectAgent notes that an agent is here since now, and what its Hello said:
 // Host, Version, Platform, Spool, Connectors, Counter and Attempt of a.
 func (tx *Tx) ConnectAgent(a Agent) error {
+	tx.touch(a.Tenant, TopicAgents)
 	tx.raise(&tx.store.Agents)
 	return tx.changed(tx.exec(`UPDATE agent SET connected = ?, seen = ?, host = ?, version = ?, platform = ?,
 		batch = CASE WHEN spool = ? THEN batch ELSE 0 END, spool = ?, connectors = ?, counter = ?, attempt = ? WHERE tenant = ? AND id = ?`,
@@ -97,6 +103,7 @@ func (tx *Tx) ConnectAgent(a Agent) error {
 
 // SetGuardrail stores which guardrail an agent obeys, as told now.
 func (tx *Tx) SetGuardrail(tenant, id, guardrail string) error {
+	tx.touch(tenant, TopicAgents)
 	return tx.changed(tx.exec("UPDATE agent SET guardrail = ? WHERE tenant = ? AND id = ?", guardrail, tenant, id))
 }
 
@@ -113,6 +120,7 @@ func (tx *Tx) TakeBatch(tenant, id string, batch int64) error {
 
 // DisconnectAgent notes that the connection made at since is gone: a later one stays noted.
 func (tx *Tx) DisconnectAgent(tenant, id string, since Instant) error {
+	tx.touch(tenant, TopicAgents)
 	tx.raise(&tx.store.Agents)
 	_, err := tx.exec("UPDATE agent SET connected = 0, seen = ? WHERE tenant = ? AND id = ? AND connected = ?", tx.Now, tenant, id, since)
 	return err

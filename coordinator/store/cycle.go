@@ -33,6 +33,7 @@ func (c *Cycle) fields() []any {
 
 // PutCycle stores a cycle, new or changed.
 func (tx *Tx) PutCycle(c Cycle) error {
+	tx.touch(c.Tenant, TopicCycles, TopicHeld, TopicSystems)
 	return insert(tx, "cycle", cycleColumns, `ON CONFLICT (tenant, id) DO UPDATE SET ended = excluded.ended, state = excluded.state, seen = excluded.seen,
 		changed = excluded.changed, deleted = excluded.deleted, rejected = excluded.rejected, reason = excluded.reason`, []Cycle{c})
 }

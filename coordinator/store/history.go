@@ -29,6 +29,7 @@ func (tx *Tx) AddHistory(rows []History) error {
 		if rows[i].At == 0 {
 			rows[i].At = tx.Now
 		}
+		tx.touch(rows[i].Tenant, topicsOf(rows[i].Kind)...)
 	}
 	return insertFields(tx, "history", historyColumns, "", rows, (*History).unnumbered)
 }

@@ -101,6 +101,7 @@ func (tx *Tx) AddJobs(rows []Job) error {
 		if j.State == JobQueued {
 			tx.raise(&tx.store.Jobs)
 		}
+		tx.touch(j.Tenant, TopicJobs)
 	}
 	if err := insertFields(tx, "job", jobRow, "", rows, (*Job).row); err != nil {
 		return err
@@ -127,6 +128,7 @@ func (tx *Tx) ClaimJobs(tenant, site, agent string, limit int) ([]Job, error) {
 	for i := range jobs {
 		ids[i], jobs[i].State, jobs[i].Agent, jobs[i].Sent = jobs[i].ID, JobSent, agent, tx.Now
 	}
+	tx.touch(tenant, TopicJobs)
 	_, err = tx.exec("UPDATE job SET state = 'sent', agent = ?, sent = ? WHERE id IN (SELECT value FROM json_each(?))", agent, tx.Now, list(ids))
 	return jobs, err
 }

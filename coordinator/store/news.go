@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ import (
 const (
 	channel = "drawbridge"
 	gather  = 5 * time.Millisecond // signals of many transactions are told together
+	most    = 60                   // words in one telling: PostgreSQL takes 8,000 bytes
 )
 
 // news tells other coordinators of signals, and raises theirs here. It is a
@@ -24,7 +26,7 @@ type news struct {
 	store *Store
 	pool  *pgxpool.Pool
 	me    string
-	tell  chan *Signal
+	tell  chan string // words
 	end   context.CancelFunc
 	heard chan struct{} // closed once it has tried to listen
 	done  chan struct{} // each of the two loops sends when it ends
@@ -32,7 +34,7 @@ type news struct {
 
 func listen(s *Store, pool *pgxpool.Pool) *news {
 	ctx, end := context.WithCancel(context.Background())
-	n := &news{store: s, pool: pool, me: rand.Text(), tell: make(chan *Signal, 64), end: end, heard: make(chan struct{}), done: make(chan struct{}, 2)}
+	n := &news{store: s, pool: pool, me: rand.Text(), tell: make(chan string, 256), end: end, heard: make(chan struct{}), done: make(chan struct{}, 2)}
 	go n.hear(ctx)
 	go n.say(ctx)
 	<-n.heard
@@ -45,11 +47,22 @@ func (n *news) stop() {
 	<-n.done
 }
 
-// raised has a signal told to the others, unless too many wait already.
-func (n *news) raised(sig *Signal) {
-	select {
-	case n.tell <- sig:
-	default:
+// raised has what a transaction makes interesting told to the others, unless too much waits already.
+func (n *news) raised(tx *Tx) {
+	var words []string
+	for name, sig := range n.names() {
+		if slices.Contains(tx.raised, sig) {
+			words = append(words, name)
+		}
+	}
+	for _, t := range tx.touched {
+		words = append(words, t.word())
+	}
+	for _, w := range words {
+		select {
+		case n.tell <- w:
+		default:
+		}
 	}
 }
 
@@ -61,20 +74,22 @@ func (n *news) names() map[string]*Signal {
 
 func (n *news) say(ctx context.Context) {
 	defer func() { n.done <- struct{}{} }()
-	names := n.names()
 	for {
-		raised := map[*Signal]bool{}
+		words := []string{n.me}
 		select {
 		case <-ctx.Done():
 			return
-		case sig := <-n.tell:
-			raised[sig] = true
+		case w := <-n.tell:
+			words = append(words, w)
 		}
 		timer := time.NewTimer(gather)
 		for more := true; more; {
 			select {
-			case sig := <-n.tell:
-				raised[sig] = true
+			case w := <-n.tell:
+				if !slices.Contains(words, w) {
+					words = append(words, w)
+				}
+				more = len(words) < most
 			case <-timer.C:
 				more = false
 			case <-ctx.Done():
@@ -82,13 +97,7 @@ func (n *news) say(ctx context.Context) {
 				return
 			}
 		}
-		text := n.me
-		for name, sig := range names {
-			if raised[sig] {
-				text += " " + name
-			}
-		}
-		_, _ = n.pool.Exec(ctx, "SELECT pg_notify($1, $2)", channel, text)
+		_, _ = n.pool.Exec(ctx, "SELECT pg_notify($1, $2)", channel, strings.Join(words, " "))
 	}
 }
 
@@ -131,6 +140,11 @@ func (n *news) hearOnce(ctx context.Context, ready func(), again bool) {
 			sig.Raise()
 		}
 	}
+	if again {
+		for _, topic := range Topics() {
+			n.store.watches.tell([]subject{{"", topic}})
+		}
+	}
 	for {
 		note, err := conn.WaitForNotification(ctx)
 		if err != nil {
@@ -143,6 +157,8 @@ func (n *news) hearOnce(ctx context.Context, ready func(), again bool) {
 		for _, w := range words[1:] {
 			if sig := names[w]; sig != nil {
 				sig.Raise()
+			} else if t, ok := subjectOf(w); ok {
+				n.store.watches.tell([]subject{t})
 			}
 		}
 	}

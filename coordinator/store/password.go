@@ -20,6 +20,9 @@ func (p *Password) fields() []any {
 
 // AddPasswords stores sealed passwords; Made is set to now.
 func (tx *Tx) AddPasswords(rows []Password) error {
+	for _, p := range rows {
+		tx.touch(p.Tenant, TopicPasswords)
+	}
 	for i := range rows {
 		rows[i].Made = tx.Now
 	}
@@ -45,6 +48,7 @@ func (tx *Tx) PasswordsBefore(at Instant, limit int) ([]Password, error) {
 
 // RemovePassword forgets the password that a job made.
 func (tx *Tx) RemovePassword(tenant string, job int64) error {
+	tx.touch(tenant, TopicPasswords)
 	_, err := tx.exec("DELETE FROM password WHERE tenant = ? AND job = ?", tenant, job)
 	return err
 }

@@ -41,6 +41,9 @@ func (tx *Tx) PeopleAfter(tenant, id string, limit int) ([]Person, error) {
 
 // PutPeople stores people, new or changed; key and Made of one that is there stay.
 func (tx *Tx) PutPeople(rows []Person) error {
+	for _, p := range rows {
+		tx.touch(p.Tenant, TopicPeople)
+	}
 	return insert(tx, "person", personColumns, `ON CONFLICT (tenant, id) DO UPDATE SET display = excluded.display,
 		attributes = excluded.attributes, changed = excluded.changed, spelled = excluded.spelled, words = excluded.words`, rows)
 }

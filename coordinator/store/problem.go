@@ -21,6 +21,9 @@ func (p *Problem) fields() []any {
 
 // PutProblems stores problems, each replacing that of its person and system.
 func (tx *Tx) PutProblems(rows []Problem) error {
+	for _, p := range rows {
+		tx.touch(p.Tenant, TopicProblems)
+	}
 	return insert(tx, "problem", problemColumns, `ON CONFLICT (tenant, person, system) DO UPDATE SET at = excluded.at, kind = excluded.kind, fault = excluded.fault,
 		retry = excluded.retry, tries = excluded.tries`, rows)
 }
@@ -37,6 +40,7 @@ func (tx *Tx) Problems(tenant string, limit int) ([]Problem, error) {
 
 // RemoveProblems removes the problems that people have in a system.
 func (tx *Tx) RemoveProblems(tenant, system string, people []string) error {
+	tx.touch(tenant, TopicProblems)
 	_, err := tx.exec("DELETE FROM problem WHERE tenant = ? AND system = ? AND person IN (SELECT value FROM json_each(?))", tenant, system, list(people))
 	return err
 }

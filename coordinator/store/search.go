@@ -102,3 +102,11 @@ func (tx *Tx) IndexPeople(limit int, words func(Person) string) (int, error) {
 	}
 	return len(rows), nil
 }
+
+// Unindexed tells whether there are people who are not found by their words yet.
+func (tx *Tx) Unindexed() (bool, error) {
+	if tx.Shared() {
+		return value[bool](tx, "SELECT CASE WHEN EXISTS (SELECT 1 FROM person WHERE words = '') THEN 1 ELSE 0 END")
+	}
+	return value[bool](tx, "SELECT EXISTS (SELECT 1 FROM person WHERE rowid > (SELECT coalesce(max(id), 0) FROM person_word_docsize))")
+}

@@ -98,3 +98,38 @@ func TestCounts(t *testing.T) {
 		})
 	})
 }
+
+// Who watches a tenant is told what has changed once that is committed, each
+// topic once, also by another coordinator; and nothing of other tenants.
+func TestWatch(t *testing.T) {
+	both(t, func(t *testing.T, s *store.Store) {
+		mine, other := s.Watch(tenant), s.Watch("other tenant")
+		defer mine.Close()
+		defer other.Close()
+		write(t, s, func(tx *store.Tx) error {
+			return tx.AddHistory([]store.History{{Tenant: tenant, Kind: "held", Text: "a"}, {Tenant: tenant, Kind: "written", Text: "b"}})
+		})
+		<-mine.Changed
+		if got, want := mine.Take(), []string{"held", "jobs", "log"}; !slices.Equal(got, want) {
+			t.Errorf("changed: %q; want %q", got, want)
+		}
+		if got := append(mine.Take(), other.Take()...); len(got) > 0 {
+			t.Errorf("changed besides: %q", got)
+		}
+	})
+	t.Run("another coordinator", func(t *testing.T) {
+		t.Parallel()
+		stores := two(t)
+		watch := stores[1].Watch("some tenant")
+		defer watch.Close()
+		write(t, stores[0], func(tx *store.Tx) error { return tx.PutProblems([]store.Problem{{Tenant: "some tenant", Person: "p", System: "ad", Fault: "{}"}}) })
+		select {
+		case <-watch.Changed:
+			if got := watch.Take(); !slices.Equal(got, []string{"problems"}) {
+				t.Errorf("changed: %q", got)
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("not told")
+		}
+	})
+}

@@ -63,6 +63,7 @@ type Store struct {
 	Agents  Signal // agents enrolled, came, went or were revoked
 
 	database database
+	watches  watches
 	server   *server // nil where the store is a file
 }
 
@@ -167,9 +168,10 @@ func (s *Store) run(ctx context.Context, l lock, of string, do func(*Tx) error) 
 	}
 	for _, sig := range tx.raised {
 		sig.Raise()
-		if s.server != nil {
-			s.server.news.raised(sig)
-		}
+	}
+	s.watches.tell(tx.touched)
+	if s.server != nil {
+		s.server.news.raised(tx)
 	}
 	return nil
 }

@@ -39,6 +39,7 @@ func (s *System) fields() []any {
 // returns, and keeps the documents before it as versions; schema, health and schedule stay as they are. NextRead of s is taken
 // when the system is new.
 func (tx *Tx) ApplySystem(s System) (revision int64, err error) {
+	tx.touch(s.Tenant, TopicSystems)
 	tx.raise(&tx.store.Systems)
 	if s.Health == "" {
 		s.Health = "{}"
@@ -122,18 +123,23 @@ func (tx *Tx) SetReadAs(tenant, name string, revision int64) error {
 
 // SetSchema stores a schema as read now.
 func (tx *Tx) SetSchema(tenant, name string, schema []byte) error {
+	tx.touch(tenant, TopicSystems)
 	return tx.changed(tx.exec("UPDATE system SET schema = ?, schema_at = ? WHERE tenant = ? AND name = ?", schema, tx.Now, tenant, name))
 }
 
 // SetHealth stores a system's health as told now. A system that is not there is no error: its agent may not know yet.
 func (tx *Tx) SetHealth(tenant, name, health string) error {
-	_, err := tx.exec("UPDATE system SET health = ? WHERE tenant = ? AND name = ?", health, tenant, name)
+	n, err := tx.exec("UPDATE system SET health = ? WHERE tenant = ? AND name = ? AND health <> ?", health, tenant, name, health)
+	if n > 0 {
+		tx.touch(tenant, TopicSystems)
+	}
 	return err
 }
 
 // RemoveSystem removes a system with its accounts, names, waits and problems; its jobs that have not ended are
 // dropped. It reports whether it was there. Nothing is changed at the system itself.
 func (tx *Tx) RemoveSystem(tenant, name string) (bool, error) {
+	tx.touch(tenant, TopicSystems)
 	tx.raise(&tx.store.Systems)
 	for _, table := range []string{"account", "name", "waiting", "problem", "reject", "pushed"} {
 		if _, err := tx.exec("DELETE FROM "+table+" WHERE tenant = ? AND system = ?", tenant, name); err != nil {

@@ -109,6 +109,7 @@ func (tx *Tx) CountPlanned(tenant string, jobs []Job) error {
 
 // CountCame counts objects that a cycle has read so far.
 func (tx *Tx) CountCame(tenant, system string, cycle int64, objects int) error {
+	tx.touch(tenant, TopicCycles)
 	return insert(tx, "tally", tallyColumns, "ON CONFLICT (tenant, width, at, system, name) DO UPDATE SET n = tally.n + excluded.n",
 		[]Tally{{Tenant: tenant, At: Instant(cycle), System: system, Name: Came, N: int64(objects)}})
 }

@@ -11,11 +11,12 @@ import (
 type Tx struct {
 	Now Instant // when it began: the one timestamp of everything in it
 
-	store  *Store
-	ctx    context.Context // of the transaction, which outlives no call
-	conn   session
-	raised []*Signal
-	nextID int64 // of jobs; 0 until asked for
+	store   *Store
+	ctx     context.Context // of the transaction, which outlives no call
+	conn    session
+	raised  []*Signal
+	touched []subject
+	nextID  int64 // of jobs; 0 until asked for
 }
 
 // Shared says whether other coordinators may have the store open, too.

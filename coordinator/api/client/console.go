@@ -226,3 +226,13 @@ type CycleDetail struct {
 	Progress    Progress     `json:"progress" doc:"How far it is"`
 	Differences []Difference `json:"differences" doc:"What it wants changed, by target and class"`
 }
+
+// Changed names topics of which something has changed.
+type Changed struct {
+	Topics []string `json:"topics" enum:"agents,cycles,held,jobs,log,passwords,people,problems,systems" doc:"Topics to look at again; none in the first event of a new stream"`
+}
+
+// Alive is sent when nothing happens.
+type Alive struct {
+	Now time.Time `json:"now" doc:"The coordinator's clock"`
+}

@@ -1,0 +1,95 @@
+package api
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+)
+
+const (
+	// indexSlice is how many people a transaction puts into the index of words.
+	indexSlice = 1000
+	// indexPause is between two slices, and after people have changed: until then a search looks through them.
+	indexPause = 2 * time.Second
+	// indexLook is how often it is looked for people by itself.
+	indexLook = 5 * time.Minute
+	// tidy is how often counts that are too old are removed.
+	tidy = 6 * time.Hour
+)
+
+// Run keeps what the API finds things by, until ctx ends, and returns its cause.
+func (s *Server) Run(ctx context.Context) error {
+	tidied := time.Time{}
+	for {
+		woken := s.Store.Due.Next() // before looking: nothing in between is missed
+		n, err := s.index(ctx)
+		if err == nil && time.Since(tidied) > tidy {
+			tidied, err = time.Now(), s.forgetTallies(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.Log.ErrorContext(ctx, "People not indexed", "err", err)
+		}
+		if err == nil && n < indexSlice {
+			if !wait(ctx, indexLook, woken) {
+				return context.Cause(ctx)
+			}
+		}
+		if !wait(ctx, indexPause, nil) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// wait waits until woken or the pause is over, and tells whether to go on.
+func wait(ctx context.Context, pause time.Duration, woken <-chan struct{}) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-woken:
+	case <-timer.C:
+	}
+	return true
+}
+
+// index makes the next people found by their words. It takes the writer only where there are any.
+func (s *Server) index(ctx context.Context) (n int, err error) {
+	some := false
+	err = s.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		some, err = tx.Unindexed()
+		return err
+	})
+	if err != nil || !some {
+		return 0, err
+	}
+	err = s.Store.Write(ctx, func(tx *store.Tx) (err error) {
+		n, err = tx.IndexPeople(indexSlice, words)
+		return err
+	})
+	return n, err
+}
+
+// words gives the words of somebody that an earlier release has stored.
+func words(row store.Person) string {
+	p := directory.Person{Key: row.Shown()}
+	if a, err := directory.ParseAttributes(row.Attributes); err == nil {
+		p.Attributes = a
+	}
+	return strings.Join(p.Words(), " ")
+}
+
+func (s *Server) forgetTallies(ctx context.Context) error {
+	return s.Store.Write(ctx, func(tx *store.Tx) error {
+		tenants, err := tx.Tenants()
+		for _, t := range tenants {
+			if err == nil {
+				err = tx.ForgetTallies(t.ID)
+			}
+		}
+		return err
+	})
+}
