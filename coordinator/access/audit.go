@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -40,8 +41,22 @@ func About(ctx context.Context, object, detail string) {
 // shows somebody what not everybody may see.
 func audited(op *huma.Operation) bool {
 	always, _ := op.Extensions[alwaysAudited].(bool)
-	return always || op.Method != http.MethodGet && LeastRole(op) != Viewer
+	reads, _ := op.Extensions[changesNothing].(bool)
+	return always || op.Method != http.MethodGet && LeastRole(op) != Viewer && !reads
 }
+
+// Reading marks an operation that changes nothing though its method is not GET:
+// it is not audited, and takes no reason.
+func Reading(op huma.Operation) huma.Operation {
+	op.Extensions = maps.Clone(op.Extensions)
+	if op.Extensions == nil {
+		op.Extensions = map[string]any{}
+	}
+	op.Extensions[changesNothing] = true
+	return op
+}
+
+const changesNothing = "x-changes-nothing"
 
 // rehearsed tells whether a request only asks what would come of it, of an operation that knows dry_run.
 func rehearsed(ctx huma.Context) bool {

@@ -27,10 +27,10 @@ func (s *Server) configuration(doc huma.API) {
 	operation := func(least access.Role, path, id, summary string) huma.Operation {
 		return access.Operation(least, huma.Operation{OperationID: id, Method: "POST", Path: path, Summary: summary, MaxBodyBytes: 2 * maxDocument})
 	}
-	huma.Register(doc, operation(access.Operator, "/v1/configuration/plan", "plan-configuration",
-		"Tell what documents would change for everybody, and store nothing"), s.planConfiguration)
-	huma.Register(doc, operation(access.Operator, "/v1/configuration/trial", "try-configuration",
-		"Tell what documents make of one person, rule by rule, and store nothing"), s.tryConfiguration)
+	huma.Register(doc, access.Reading(operation(access.Operator, "/v1/configuration/plan", "plan-configuration",
+		"Tell what documents would change for everybody, and store nothing")), s.planConfiguration)
+	huma.Register(doc, access.Reading(operation(access.Operator, "/v1/configuration/trial", "try-configuration",
+		"Tell what documents make of one person, rule by rule, and store nothing")), s.tryConfiguration)
 	huma.Register(doc, operation(access.Administrator, "/v1/configuration", "apply-configuration",
 		"Check and store documents, all or none"), s.applyConfiguration)
 }

@@ -38,12 +38,18 @@ func (w *World) Serve() string {
 // Token makes an API token of an administrator of a tenant.
 func (w *World) Token(tenant, name string) string {
 	w.t.Helper()
+	return w.TokenAs(tenant, name, access.Administrator)
+}
+
+// TokenAs makes an API token with a role.
+func (w *World) TokenAs(tenant, name string, role access.Role) string {
+	w.t.Helper()
 	var text string
 	w.Write(func(tx *store.Tx) (err error) {
 		if err := tx.PutTenant(tenant); err != nil {
 			return err
 		}
-		text, _, err = access.NewToken(tx, store.APIToken{Tenant: tenant, Name: name, Roles: string(access.Administrator)})
+		text, _, err = access.NewToken(tx, store.APIToken{Tenant: tenant, Name: name, Roles: string(role)})
 		return err
 	})
 	return text
