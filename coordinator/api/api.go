@@ -124,8 +124,9 @@ func (s *Server) build() (http.Handler, *huma.OpenAPI) {
 	s.connectors(doc)
 	s.schemas(doc)
 	s.events(doc)
+	s.exports(doc)
 	complete(doc.OpenAPI())
-	return s.Access.Authenticate(mux), doc.OpenAPI()
+	return s.Access.Authenticate(s.once(mux)), doc.OpenAPI()
 }
 
 // route registers an operation, which takes at least a role; id is its name in the description.

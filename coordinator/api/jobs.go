@@ -18,13 +18,28 @@ func (s *Server) jobs(doc huma.API) {
 	route(doc, "GET", "/v1/jobs/{id}", "get-job", "Show a job with the exact request and answer", access.Viewer, s.getJob)
 }
 
-type jobQuery struct {
+// JobFilter says which jobs are wanted. It is exported for the same reason as Page.
+type JobFilter struct {
 	System string `query:"system" doc:"Only of this system"`
 	State  string `query:"state" enum:"held,queued,waiting,sent,rescinding,done,failed,dropped,open" doc:"Only in this state; open: not ended"`
 	Class  string `query:"class" doc:"Only of this class"`
 	Person string `query:"person" doc:"Only of the person with this key"`
 	Cycle  int64  `query:"cycle" minimum:"0" doc:"Only planned out of this cycle"`
+}
+
+type jobQuery struct {
+	JobFilter
 	Page
+}
+
+func (q JobFilter) filter(tx *store.Tx, who caller, before int64) (store.JobFilter, error) {
+	f := store.JobFilter{System: q.System, State: q.State, Class: q.Class, Cycle: q.Cycle, Before: before}
+	if q.Person == "" {
+		return f, nil
+	}
+	p, err := personRow(tx, who, q.Person)
+	f.Person = p.ID
+	return f, err
 }
 
 func (s *Server) listJobs(ctx context.Context, in *jobQuery) (*items[client.Job], error) {
@@ -34,13 +49,9 @@ func (s *Server) listJobs(ctx context.Context, in *jobQuery) (*items[client.Job]
 		return nil, err
 	}
 	err = s.read(ctx, func(tx *store.Tx, who caller) error {
-		f := store.JobFilter{System: in.System, State: in.State, Class: in.Class, Cycle: in.Cycle, Before: before}
-		if in.Person != "" {
-			p, err := personRow(tx, who, in.Person)
-			if err != nil {
-				return err
-			}
-			f.Person = p.ID
+		f, err := in.filter(tx, who, before)
+		if err != nil {
+			return err
 		}
 		rows, err := tx.ListJobs(who.tenant, f, in.Limit)
 		if err != nil {

@@ -16,8 +16,8 @@ const (
 	indexPause = 2 * time.Second
 	// indexLook is how often it is looked for people by itself.
 	indexLook = 5 * time.Minute
-	// tidy is how often counts that are too old are removed.
-	tidy = 6 * time.Hour
+	// tidyEvery is how often what is too old is removed.
+	tidyEvery = 6 * time.Hour
 )
 
 // Run keeps what the API finds things by, until ctx ends, and returns its cause.
@@ -26,8 +26,8 @@ func (s *Server) Run(ctx context.Context) error {
 	for {
 		woken := s.Store.Due.Next() // before looking: nothing in between is missed
 		n, err := s.index(ctx)
-		if err == nil && time.Since(tidied) > tidy {
-			tidied, err = time.Now(), s.forgetTallies(ctx)
+		if err == nil && time.Since(tidied) > tidyEvery {
+			tidied, err = time.Now(), s.tidy(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
 			s.Log.ErrorContext(ctx, "People not indexed", "err", err)
@@ -82,13 +82,17 @@ func words(row store.Person) string {
 	return strings.Join(p.Words(), " ")
 }
 
-func (s *Server) forgetTallies(ctx context.Context) error {
+// tidy removes counts and idempotency keys that are too old.
+func (s *Server) tidy(ctx context.Context) error {
 	return s.Store.Write(ctx, func(tx *store.Tx) error {
 		tenants, err := tx.Tenants()
 		for _, t := range tenants {
 			if err == nil {
 				err = tx.ForgetTallies(t.ID)
 			}
+		}
+		if err == nil {
+			err = tx.ForgetKeyed(tx.Now.Add(-onceLife))
 		}
 		return err
 	})

@@ -36,6 +36,8 @@ func (s *Server) systemRoutes(doc huma.API) {
 type applyInput struct {
 	Name    string `query:"name" default:"document" doc:"Name of the file, for faults"`
 	DryRun  bool   `query:"dry_run" doc:"Only check"`
+	IfMatch string `header:"If-Match" maxLength:"100" doc:"Only if this is the ETag of the system in force; the body must then be one document"`
+	IfNone  string `header:"If-None-Match" enum:"*" doc:"Only if the system is new; the body must then be one document"`
 	RawBody []byte `contentType:"application/yaml"`
 }
 
@@ -49,6 +51,9 @@ func (s *Server) applySystems(ctx context.Context, in *applyInput) (*body[client
 	systems, err := mapping.ParseFile(in.Name, text)
 	if err != nil {
 		return nil, s.refuse(ctx, faulty(err, in.Name, text))
+	}
+	if (in.IfMatch != "" || in.IfNone != "") && len(systems) != 1 {
+		return nil, problem(http.StatusUnprocessableEntity, fmt.Sprintf("If-Match and If-None-Match are about one document; these are %d", len(systems)), "send them one by one, or use /v1/configuration with its base")
 	}
 	out := client.Applied{DryRun: in.DryRun}
 	apply := func(tx *store.Tx, who caller) error {
@@ -94,6 +99,9 @@ func (s *Server) applyOne(tx *store.Tx, who caller, system *mapping.System, in *
 		return done, nil, err
 	}
 	known := err == nil
+	if err := in.fits(old, known); err != nil {
+		return done, nil, err
+	}
 	if known && old.Connector == system.Connector {
 		if faults := system.CheckSchema(schemaOf(old)); len(faults) > 0 {
 			return done, faults, nil
@@ -290,12 +298,13 @@ func role(system *mapping.System) string {
 	return "target"
 }
 
-func (s *Server) getSystem(ctx context.Context, in *SystemPath) (*body[client.SystemDetail], error) {
+func (s *Server) getSystem(ctx context.Context, in *SystemPath) (*tagged[client.SystemDetail], error) {
 	total, err := s.total(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out client.SystemDetail
+	tag := ""
 	err = s.read(ctx, func(tx *store.Tx, who caller) error {
 		row, err := systemRow(tx, who, in.Name)
 		if err != nil {
@@ -304,6 +313,7 @@ func (s *Server) getSystem(ctx context.Context, in *SystemPath) (*body[client.Sy
 		if out.System, err = s.system(tx, row, total.accounts); err != nil {
 			return err
 		}
+		tag = etag(row)
 		out.Document, out.Classes, out.Rejects = row.Document, []string{}, []client.Reject{}
 		for _, c := range schemaOf(row).GetClasses() {
 			out.Classes = append(out.Classes, fmt.Sprintf("%s (%d attributes)", c.GetName(), len(c.GetAttributes())))
@@ -314,7 +324,7 @@ func (s *Server) getSystem(ctx context.Context, in *SystemPath) (*body[client.Sy
 		}
 		return err
 	})
-	return answer(out), err
+	return &tagged[client.SystemDetail]{tag, out}, err
 }
 
 func systemRow(tx *store.Tx, who caller, name string) (store.System, error) {

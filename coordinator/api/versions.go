@@ -130,8 +130,9 @@ func (s *Server) diffVersions(ctx context.Context, in *diffQuery) (*body[client.
 
 type rollbackInput struct {
 	SystemPath
-	DryRun bool `query:"dry_run" doc:"Only check"`
-	Body   client.Rollback
+	DryRun  bool   `query:"dry_run" doc:"Only check"`
+	IfMatch string `header:"If-Match" maxLength:"100" doc:"Only if this is the ETag of the system in force"`
+	Body    client.Rollback
 }
 
 func (s *Server) rollback(ctx context.Context, in *rollbackInput) (*body[client.Applied], error) {
@@ -151,7 +152,7 @@ func (s *Server) rollback(ctx context.Context, in *rollbackInput) (*body[client.
 			return faulty(err, file, []byte(row.Document))
 		}
 		note := strings.TrimSpace(fmt.Sprintf("back to revision %d. %s", in.Body.Revision, in.Body.Note))
-		done, faults, err := s.applyOne(tx, who, system, &applyInput{Name: file, DryRun: in.DryRun}, note)
+		done, faults, err := s.applyOne(tx, who, system, &applyInput{Name: file, DryRun: in.DryRun, IfMatch: in.IfMatch}, note)
 		if err != nil {
 			return err
 		}

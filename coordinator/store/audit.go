@@ -75,8 +75,28 @@ func (tx *Tx) ListAudit(tenant string, f AuditFilter, limit int) ([]Audited, err
 
 // A closing is what the next transaction that writes does last.
 type closing struct {
-	do   func(*Tx) error
-	done atomic.Bool
+	do    func(*Tx) error
+	done  atomic.Bool
+	outer *closing // nil where there is none
+}
+
+// run does what is to be done yet, the innermost first.
+func (c *closing) run(tx *Tx) error {
+	for ; c != nil; c = c.outer {
+		if !c.done.Load() {
+			if err := c.do(tx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// committed notes that it is done.
+func (c *closing) committed() {
+	for ; c != nil; c = c.outer {
+		c.done.Store(true)
+	}
 }
 
 type closingKey struct{}
@@ -84,9 +104,10 @@ type closingKey struct{}
 // WithClosing gives a context under which the first transaction that writes
 // calls do just before it commits, whoever runs it. So what a request does is
 // audited in the transaction that does it, and neither is there without the
-// other. Done tells whether that has happened.
+// other. Done tells whether that has happened. Contexts may be made so of one another.
 func WithClosing(ctx context.Context, do func(*Tx) error) (_ context.Context, done func() bool) {
-	c := &closing{do: do}
+	outer, _ := ctx.Value(closingKey{}).(*closing)
+	c := &closing{do: do, outer: outer}
 	return context.WithValue(ctx, closingKey{}, c), c.done.Load
 }
 

@@ -122,7 +122,9 @@ func TestWatch(t *testing.T) {
 		stores := two(t)
 		watch := stores[1].Watch("some tenant")
 		defer watch.Close()
-		write(t, stores[0], func(tx *store.Tx) error { return tx.PutProblems([]store.Problem{{Tenant: "some tenant", Person: "p", System: "ad", Fault: "{}"}}) })
+		write(t, stores[0], func(tx *store.Tx) error {
+			return tx.PutProblems([]store.Problem{{Tenant: "some tenant", Person: "p", System: "ad", Fault: "{}"}})
+		})
 		select {
 		case <-watch.Changed:
 			if got := watch.Take(); !slices.Equal(got, []string{"problems"}) {

@@ -155,7 +155,7 @@ func (s *Store) run(ctx context.Context, l lock, of string, do func(*Tx) error) 
 	}
 	last := closingOf(ctx, l)
 	if last != nil {
-		if err := last.do(tx); err != nil {
+		if err := last.run(tx); err != nil {
 			return err
 		}
 	}
@@ -164,7 +164,7 @@ func (s *Store) run(ctx context.Context, l lock, of string, do func(*Tx) error) 
 	}
 	committed = true
 	if last != nil {
-		last.done.Store(true)
+		last.committed()
 	}
 	for _, sig := range tx.raised {
 		sig.Raise()

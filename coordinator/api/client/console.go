@@ -236,3 +236,16 @@ type Changed struct {
 type Alive struct {
 	Now time.Time `json:"now" doc:"The coordinator's clock"`
 }
+
+// A JobChange is a job with what it changes, as exported.
+type JobChange struct {
+	Job
+	Reasons []Reason `json:"reasons" doc:"What changes and why, attribute by attribute"`
+}
+
+// A PersonRow is a person as exported.
+type PersonRow struct {
+	PersonLine
+	Folded     string         `json:"-"`
+	Attributes map[string]any `json:"attributes" doc:"What is known, by SCIM path"`
+}
