@@ -31,8 +31,10 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/dashboard"
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/gateway"
+	"github.com/drawbridge-id/drawbridge/coordinator/health"
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
 	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
+	"github.com/drawbridge-id/drawbridge/coordinator/metrics"
 	"github.com/drawbridge-id/drawbridge/coordinator/plan"
 	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
 	"github.com/drawbridge-id/drawbridge/coordinator/scim"
@@ -46,18 +48,21 @@ const stopWait = 5 * time.Second
 
 // Options say where a coordinator is and what it serves.
 type Options struct {
-	Data            string              // folder; made if absent
-	Store           string              // address of a PostgreSQL database, where it is not the file coordinator.db in Data
-	Link            string              // address that agents dial, such as ":8443"
-	API             string              // address of the HTTP API, such as "127.0.0.1:8080"
-	APITLS          bool                // the API is served with the authority's certificate
-	Names           []string            // host names and addresses under which it is reached, for its certificate
-	Tenant          string              // made at the first start
-	CertificateLife time.Duration       // of agents; 0 means a day
-	RenewalGrace    time.Duration       // after its end, in which a certificate may be renewed; 0 means 30 days
-	Version         string              // of the coordinator, SemVer
-	Access          access.Config       // who gets in to the API, and how
-	Env             func(string) string // looks up an environment variable; nil: none is set
+	Data            string        // folder; made if absent
+	Store           string        // address of a PostgreSQL database, where it is not the file coordinator.db in Data
+	Link            string        // address that agents dial, such as ":8443"
+	API             string        // address of the HTTP API, such as "127.0.0.1:8080"
+	APITLS          bool          // the API is served with the authority's certificate
+	Names           []string      // host names and addresses under which it is reached, for its certificate
+	Tenant          string        // made at the first start
+	CertificateLife time.Duration // of agents; 0 means a day
+	RenewalGrace    time.Duration // after its end, in which a certificate may be renewed; 0 means 30 days
+	Version         string        // of the coordinator, SemVer
+
+	CheckEvery time.Duration       // how often each system is checked from end to end; 0 means 5 minutes
+	Metrics    string              // address at which Prometheus scrapes; empty for none
+	Access     access.Config       // who gets in to the API, and how
+	Env        func(string) string // looks up an environment variable; nil: none is set
 }
 
 // A Coordinator holds its store and its two listeners.
@@ -78,6 +83,9 @@ type Coordinator struct {
 	link     net.Listener
 	linkServ *grpc.Server
 	console  *api.Server
+	health   *health.Checker
+	metrics  *metrics.Metrics
+	scraped  net.Listener // nil where metrics are not told
 	api      net.Listener
 	apiServ  *http.Server
 }
@@ -102,6 +110,11 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 	}
 	if c.api, err = net.Listen("tcp", opt.API); err != nil {
 		return nil, fmt.Errorf("listen for the API: %w", err)
+	}
+	if opt.Metrics != "" {
+		if c.scraped, err = net.Listen("tcp", opt.Metrics); err != nil {
+			return nil, fmt.Errorf("listen for Prometheus: %w", err)
+		}
 	}
 	if c.store, err = store.Open(ctx, cmp.Or(opt.Store, filepath.Join(opt.Data, "coordinator.db"))); err != nil {
 		return nil, err
@@ -137,7 +150,8 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 	if c.gate, err = access.New(c.store, opt.Tenant, opt.Access, opt.Env, log); err != nil {
 		return nil, err
 	}
-	server := &api.Server{Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Version: opt.Version, Access: c.gate, Log: log}
+	c.health = &health.Checker{Store: c.store, Every: opt.CheckEvery, Log: log}
+	server := &api.Server{Health: c.health, Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Version: opt.Version, Access: c.gate, Log: log}
 	c.console = server
 	people := &scim.Server{Store: c.store, Intake: c.intake, Systems: systems, Log: log}
 	served := http.NewServeMux()
@@ -145,8 +159,16 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 	served.Handle("/v1/", answers)
 	served.Handle("/", dashboard.New(answers))
 	served.Handle(scim.Base+"/", people.Handler())
-	c.apiServ = &http.Server{Handler: c.gate.Handler(served), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	c.health.Handle(served)
+	entrance := c.gate.Handler(served)
+	if c.scraped != nil {
+		c.metrics = metrics.New(c.store, c.health, opt.Version, log)
+		c.queue.Ended = c.metrics.Ended
+		entrance = c.metrics.Requests(entrance)
+	}
+	c.apiServ = &http.Server{Handler: entrance, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	c.apiServ.RegisterOnShutdown(server.Depart)
+	c.apiServ.RegisterOnShutdown(c.health.Stop)
 	if opt.APITLS {
 		c.api = tls.NewListener(c.api, &tls.Config{
 			MinVersion:     tls.VersionTLS12,
@@ -160,7 +182,7 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 // release gives back what New has opened.
 func (c *Coordinator) release() error {
 	var errs []error
-	for _, l := range []net.Listener{c.link, c.api} {
+	for _, l := range []net.Listener{c.link, c.api, c.scraped} {
 		if l != nil {
 			if err := l.Close(); !errors.Is(err, net.ErrClosed) {
 				errs = append(errs, err)
@@ -192,8 +214,11 @@ func (c *Coordinator) AdminLink(ctx context.Context) (string, error) {
 func (c *Coordinator) Run(ctx context.Context) error {
 	working, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	group, failed := errgroup.WithContext(working)
-	for _, loop := range []func(context.Context) error{c.gate.Run, c.gateway.Run, c.intake.Run, c.queue.Run, c.planner.Run, c.schedule.Run, c.console.Run} {
+	for _, loop := range []func(context.Context) error{c.gate.Run, c.gateway.Run, c.intake.Run, c.queue.Run, c.planner.Run, c.schedule.Run, c.console.Run, c.health.Run} {
 		group.Go(func() error { return loop(failed) })
+	}
+	if c.scraped != nil {
+		group.Go(func() error { return c.metrics.Serve(failed, c.scraped) })
 	}
 	group.Go(func() error {
 		if err := c.linkServ.Serve(c.link); !errors.Is(err, grpc.ErrServerStopped) { // stopped before it had begun

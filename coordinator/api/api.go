@@ -24,6 +24,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
+	"github.com/drawbridge-id/drawbridge/coordinator/health"
 	"github.com/drawbridge-id/drawbridge/coordinator/plan"
 	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
@@ -37,6 +38,7 @@ type Server struct {
 	Cycles   cycles
 	Version  string       // of the coordinator, SemVer
 	Access   *access.Gate // who asks, and what they may do
+	Health   *health.Checker
 	Log      *slog.Logger
 
 	systems *plan.Systems
@@ -125,6 +127,7 @@ func (s *Server) build() (http.Handler, *huma.OpenAPI) {
 	s.schemas(doc)
 	s.events(doc)
 	s.exports(doc)
+	s.health(doc)
 	complete(doc.OpenAPI())
 	return s.Access.Authenticate(s.once(mux)), doc.OpenAPI()
 }

@@ -125,6 +125,9 @@ func (f *finish) take(j store.Job, r *linkv1.Result) error {
 	if err := f.keep(j, r); err != nil {
 		return err
 	}
+	if err := f.checked(j, r); err != nil {
+		return err
+	}
 	switch j.Class {
 	case "read":
 		return errors.Join(f.end(j, r), f.Intake.EndRead(f.tx, j, r))
@@ -146,6 +149,20 @@ func (f *finish) end(j store.Job, r *linkv1.Result) error {
 		return nil
 	}
 	return f.tx.EndJobs([]int64{j.ID}, store.JobFailed, word(r.GetOutcome()), faultText(r.GetFault()))
+}
+
+// checked notes a result that shows whether a system can be reached from end to end.
+func (f *finish) checked(j store.Job, r *linkv1.Result) error {
+	if j.Class != "read" && j.Class != "probe" && j.Class != "schema" {
+		return nil
+	}
+	c := store.Checked{Tenant: f.tenant, System: j.System, At: f.tx.Now, What: j.Class, Took: int64(f.tx.Now - j.Made)}
+	if r.GetOutcome() == connectorv1.Outcome_OUTCOME_DONE {
+		c.Good = f.tx.Now
+	} else if c.Fault = faultText(r.GetFault()); c.Fault == "" {
+		c.Fault = faultText(&connectorv1.Fault{Cause: "it ended with " + word(r.GetOutcome()), NextStep: "Test the connection for its steps."})
+	}
+	return f.tx.PutChecked(c)
 }
 
 // keep keeps what came back as it came, but for what is secret and what is kept elsewhere.
@@ -478,6 +495,9 @@ func (f *finish) save() error {
 	}
 	if err := f.tx.CountEnded(f.tenant, f.writes); err != nil {
 		return err
+	}
+	if f.Ended != nil {
+		f.Ended(f.tx.Now, f.writes)
 	}
 	for at, people := range f.due {
 		if err := f.tx.MarkDue(f.tenant, at, "a job ended", people); err != nil {

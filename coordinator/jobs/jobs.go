@@ -52,6 +52,8 @@ type Queue struct {
 	Intake  *intake.Intake
 	Systems systems
 	Log     *slog.Logger
+	// Ended, where set, is told of writes that end, with the state in which they do, before that is committed. It must not block.
+	Ended func(now store.Instant, writes []store.Job)
 }
 
 // ErrSuperseded: the agent has connected anew since, or has gone.

@@ -9,6 +9,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api"
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
+	"github.com/drawbridge-id/drawbridge/coordinator/health"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
@@ -25,7 +26,7 @@ func (w *World) API() *api.Server {
 		w.t.Fatal(err)
 	}
 	return &api.Server{Store: w.Store, Enroll: &enroll.Service{Store: w.Store, Authority: authority, Log: log}, Schedule: w.Schedule,
-		Cycles: w.Intake, Version: "1.2.3", Access: gate, Log: log}
+		Cycles: w.Intake, Health: &health.Checker{Store: w.Store, Log: log}, Version: "1.2.3", Access: gate, Log: log}
 }
 
 // Serve serves the API until the test ends, and gives its address.

@@ -249,3 +249,22 @@ type PersonRow struct {
 	Folded     string         `json:"-"`
 	Attributes map[string]any `json:"attributes" doc:"What is known, by SCIM path"`
 }
+
+// Health is whether Drawbridge works, from end to end.
+type Health struct {
+	Status  string    `json:"status" enum:"good,failing" doc:"good: the last check of every system worked"`
+	Systems []Verdict `json:"systems" doc:"System by system; those that records are pushed to are not checked"`
+	Agents  []Agent   `json:"agents" doc:"Agents that somebody should look at: away, asking, with a guardrail that is broken; 200 at most"`
+}
+
+// A Verdict is what the last check of a system, from end to end, has shown.
+type Verdict struct {
+	System string    `json:"system" doc:"System"`
+	Site   string    `json:"site" doc:"Site"`
+	State  string    `json:"state" enum:"good,failing,new" doc:"new: not checked yet"`
+	What   string    `json:"what,omitempty" doc:"What the check was: probe, read or schema"`
+	At     time.Time `json:"at,omitzero" doc:"When it was"`
+	Good   time.Time `json:"good,omitzero" doc:"When one last worked"`
+	Took   float64   `json:"took,omitempty" doc:"Seconds it took, there and back"`
+	Fault  *Trouble  `json:"fault,omitempty" doc:"What is wrong"`
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator"
 	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
+	"github.com/drawbridge-id/drawbridge/coordinator/health"
 )
 
 // config is what users write.
@@ -32,6 +33,8 @@ type config struct {
 	StoreFile       string        `yaml:"store_file"`
 	CertificateLife time.Duration `yaml:"certificate_life"`
 	RenewalGrace    time.Duration `yaml:"renewal_grace"`
+	CheckEvery      time.Duration `yaml:"check_every"`
+	Metrics         string        `yaml:"metrics"`
 	LogLevel        string        `yaml:"log_level"`
 	LogFormat       string        `yaml:"log_format"`
 	access.Config   `yaml:",inline"`
@@ -39,7 +42,7 @@ type config struct {
 
 var defaults = config{
 	Data: "/var/lib/drawbridge/coordinator", Link: ":8443", API: "127.0.0.1:8080", Tenant: "default",
-	CertificateLife: enroll.DefaultCertificateLife, RenewalGrace: enroll.DefaultRenewalGrace, LogLevel: "info", LogFormat: "text",
+	CertificateLife: enroll.DefaultCertificateLife, RenewalGrace: enroll.DefaultRenewalGrace, CheckEvery: health.DefaultEvery, LogLevel: "info", LogFormat: "text",
 }
 
 // minCertificateLife serves trials; in service it should span an outage of the coordinator.
@@ -84,6 +87,10 @@ var settings = []setting{
 		func(c *config, v string) error { c.RequireReason = strings.Split(v, ","); return nil }},
 	{"api-rate", "DRAWBRIDGE_API_RATE", "`requests` a second that one token or session may make (default 200)",
 		func(c *config, v string) (err error) { c.APIRate, err = strconv.ParseFloat(v, 64); return err }},
+	{"check-every", "DRAWBRIDGE_CHECK_EVERY", "how `often` each system is checked from end to end (default 5m)",
+		func(c *config, v string) (err error) { c.CheckEvery, err = time.ParseDuration(v); return err }},
+	{"metrics", "DRAWBRIDGE_METRICS", "`address` at which Prometheus scrapes /metrics, without sign-in (default: none)",
+		func(c *config, v string) error { c.Metrics = v; return nil }},
 	{"log-level", "DRAWBRIDGE_LOG_LEVEL", "`debug`, info, warn or error (default info)",
 		func(c *config, v string) error { c.LogLevel = v; return nil }},
 	{"log-format", "DRAWBRIDGE_LOG_FORMAT", "`text` or json (default text)",
@@ -173,6 +180,12 @@ func (c *config) validate() (errs []error) {
 			fault("%s: %q is no address: write host:port, or :port for every address of this host", a.name, a.value)
 		}
 	}
+	if c.CheckEvery < 10*time.Second {
+		fault("check_every: %s is shorter than 10s, in which no system could be checked in peace", c.CheckEvery)
+	}
+	if _, _, err := net.SplitHostPort(c.Metrics); c.Metrics != "" && err != nil {
+		fault("metrics: %q is no address: write 127.0.0.1:9464, or leave it out", c.Metrics)
+	}
 	if c.CertificateLife < minCertificateLife {
 		fault("certificate_life: %s is shorter than %s, in which no agent could renew in time", c.CertificateLife, minCertificateLife)
 	}
@@ -198,5 +211,5 @@ func (c config) level() slog.Level {
 }
 
 func (c config) options() coordinator.Options {
-	return coordinator.Options{Data: c.Data, Store: c.Store, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, Version: version, Access: c.Config}
+	return coordinator.Options{Data: c.Data, Store: c.Store, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, CheckEvery: c.CheckEvery, Metrics: c.Metrics, Version: version, Access: c.Config}
 }

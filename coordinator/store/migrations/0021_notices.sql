@@ -62,5 +62,18 @@ CREATE TABLE told (
   PRIMARY KEY (tenant, name)
 );
 
+-- The last check of each system from end to end: a read, a probe, a schema.
+CREATE TABLE checked (
+  tenant TEXT NOT NULL,
+  system TEXT NOT NULL,
+  at     INTEGER NOT NULL,
+  what   TEXT NOT NULL,     -- class of the job that it was
+  good   INTEGER NOT NULL,   -- when one last worked; 0: never
+  fault  TEXT NOT NULL,     -- connectorv1.Fault, JSON; empty where it worked
+  took   INTEGER NOT NULL,   -- milliseconds from when it was wanted until the result was in the store
+  PRIMARY KEY (tenant, system)
+);
+
 -- +goose Down
+DROP TABLE checked;
 DROP TABLE told; DROP TABLE notice; DROP TABLE mail_to; DROP TABLE webhook; DROP TABLE keyed;

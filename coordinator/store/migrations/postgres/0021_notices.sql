@@ -62,5 +62,18 @@ CREATE TABLE told (
   PRIMARY KEY (tenant, name)
 );
 
+-- The last check of each system from end to end: a read, a probe, a schema.
+CREATE TABLE checked (
+  tenant TEXT COLLATE "C" NOT NULL,
+  system TEXT COLLATE "C" NOT NULL,
+  at     BIGINT NOT NULL,
+  what   TEXT COLLATE "C" NOT NULL,     -- class of the job that it was
+  good   BIGINT NOT NULL,   -- when one last worked; 0: never
+  fault  TEXT COLLATE "C" NOT NULL,     -- connectorv1.Fault, JSON; empty where it worked
+  took   BIGINT NOT NULL,   -- milliseconds from when it was wanted until the result was in the store
+  PRIMARY KEY (tenant, system)
+);
+
 -- +goose Down
+DROP TABLE checked;
 DROP TABLE told; DROP TABLE notice; DROP TABLE mail_to; DROP TABLE webhook; DROP TABLE keyed;
