@@ -9,11 +9,11 @@ export type Schema = components["schemas"];
 
 const credentials: Middleware = {
   onRequest({ request }) {
-    for (const [name, value] of Object.entries(session.headers(request.method))) request.headers.set(name, value);
+    for (const [name, value] of Object.entries(session.headers())) if (!request.headers.has(name)) request.headers.set(name, value);
     return request;
   },
-  onResponse({ response }) {
-    if (response.status === 401) session.lost();
+  onResponse({ request, response }) {
+    if (response.status === 401 && !request.url.endsWith("/v1/me")) session.lost();
   },
 };
 

@@ -1,4 +1,4 @@
 import { api } from "./client";
 
-/** Everything at a glance. All who ask share one answer; what happens makes it anew (app/live). */
-export const useStatus = () => api.useQuery("get", "/v1/status", {}, { refetchInterval: 5_000 });
+/** Whether everything is all right, and what waits. All who ask share one answer; what happens makes it anew (app/live). */
+export const useHome = () => api.useQuery("get", "/v1/home");

@@ -1,11 +1,13 @@
 import { MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { useSyncExternalStore } from "react";
+import { useEffect, useSyncExternalStore } from "react";
 import { BrowserRouter } from "react-router";
-import { session } from "../api/session";
+import { useMe } from "../api/me";
 import { problemOf } from "../api/problem";
+import { session } from "../api/session";
 import { SignIn } from "../pages/signin/SignIn";
+import { Refusal } from "../parts/Refusal";
 import { nonce } from "./nonce";
 import { Pages } from "./Pages";
 import { theme, variables } from "./theme";
@@ -27,13 +29,29 @@ function refused(error: unknown) {
 }
 
 export function App() {
-  const token = useSyncExternalStore(session.subscribe, session.token);
   return (
     <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto" getStyleNonce={() => nonce}>
       <Notifications position="bottom-right" />
       <QueryClientProvider client={queries}>
-        <BrowserRouter>{token ? <Pages key={token} /> : <SignIn onDone={() => queries.clear()} />}</BrowserRouter>
+        <BrowserRouter>
+          <Door />
+        </BrowserRouter>
       </QueryClientProvider>
     </MantineProvider>
   );
+}
+
+/** Lets in who is signed in, and everybody else sign in. */
+function Door() {
+  const version = useSyncExternalStore(session.subscribe, session.version);
+  useEffect(() => {
+    if (version > 0) void queries.resetQueries();
+  }, [version]);
+  const me = useMe();
+  if (me.data) return <Pages />;
+  if (me.error) {
+    if (problemOf(me.error).status === 401) return <SignIn />;
+    return <Refusal error={me.error} onRetry={() => void me.refetch()} />;
+  }
+  return null;
 }

@@ -16,7 +16,7 @@ import {
 } from "@tabler/icons-react";
 import type { ComponentType } from "react";
 import { NavLink } from "react-router";
-import { useStatus } from "../api/status";
+import { useHome } from "../api/status";
 import { session } from "../api/session";
 import { count } from "../api/format";
 import classes from "./Shell.module.css";
@@ -39,20 +39,20 @@ function Item({ to, icon: I, label, n }: { to: string; icon: Icon; label: string
 
 /** Where one may go, with how much waits for a person there. */
 export function Navigation() {
-  const { data } = useStatus();
-  const held = (data?.held ?? []).length + (data?.cycles ?? []).filter((c) => c.state === "held").length;
-  const agents = (data?.agents ?? []).filter((a) => a.state === "away" || a.approval?.state === "waiting").length;
-  const failing = (data?.systems ?? []).filter((s) => s.state === "failing").length;
+  const { data } = useHome();
+  const n = data?.waiting;
+  const held = (data?.held?.length ?? 0) + (n?.held_cycles ?? 0);
+  const agents = (data?.agents.away ?? 0) + (data?.agents.asking ?? 0);
   return (
     <>
       <nav className={classes.nav} aria-label="Pages">
         <Item to="/" icon={IconHome} label="Home" />
         <Item to="/people" icon={IconUsers} label="People" />
         <Item to="/changes" icon={IconArrowsExchange} label="Changes" n={held} />
-        <Item to="/problems" icon={IconAlertTriangle} label="Problems" n={data?.problems} />
+        <Item to="/problems" icon={IconAlertTriangle} label="Problems" n={n?.problems} />
         <Item to="/history" icon={IconHistory} label="History" />
         <div className={classes.group}>Set-up</div>
-        <Item to="/systems" icon={IconStack2} label="Systems" n={failing} />
+        <Item to="/systems" icon={IconStack2} label="Systems" n={data?.systems.failing} />
         <Item to="/agents" icon={IconRouter} label="Agents" n={agents} />
         <Item to="/settings" icon={IconSettings} label="Settings" />
       </nav>
@@ -62,7 +62,7 @@ export function Navigation() {
           {data ? `Coordinator ${data.version.replace(/-.*/, "")}` : "…"}
         </Text>
         <Appearance />
-        <ActionIcon onClick={() => session.end()} aria-label="Sign out" title="Sign out">
+        <ActionIcon onClick={() => void session.end()} aria-label="Sign out" title="Sign out">
           <IconLogout size={16} aria-hidden />
         </ActionIcon>
       </div>

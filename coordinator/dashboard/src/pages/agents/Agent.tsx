@@ -18,7 +18,7 @@ import { Guardrail } from "./Agents";
 export default function Agent() {
   const { id = "" } = useParams();
   const params = { path: { id } };
-  const { data: a, error, refetch } = api.useQuery("get", "/v1/agents/{id}", { params }, { refetchInterval: 5_000 });
+  const { data: a, error, refetch } = api.useQuery("get", "/v1/agents/{id}", { params });
   const revoke = useAction(() => http.POST("/v1/agents/{id}/revoke", { params }), { done: "The agent is shut out." });
   if (!a) return <Page title="Agent">{error ? <Refusal error={error} onRetry={() => void refetch()} /> : <Loading />}</Page>;
   const shutOut = a.state !== "revoked" && (
@@ -92,7 +92,7 @@ function GuardrailPanel({ of: g }: { of: Schema["Guardrail"] }) {
 
 /** What waits at the site's systems. */
 function Queue({ site }: { site: string }) {
-  const { data } = api.useQuery("get", "/v1/systems", {}, { refetchInterval: 5_000 });
+  const { data } = api.useQuery("get", "/v1/systems", {});
   const here = (data?.items ?? []).filter((s) => s.site === site);
   return (
     <Panel title={`Queue at ${site}`}>

@@ -30,7 +30,7 @@ export function Guardrail({ of: g }: { of: Schema["Guardrail"] }) {
 
 export default function Agents() {
   const [query, setQuery] = useSearchParams();
-  const { data, error, isPending, refetch } = api.useQuery("get", "/v1/agents", {}, { refetchInterval: 5_000 });
+  const { data, error, isPending, refetch } = api.useQuery("get", "/v1/agents", {});
   const enrol = (
     <Button leftSection={<IconPlus size={14} aria-hidden />} onClick={() => setQuery({ enrol: "1" })}>
       Enrol an agent

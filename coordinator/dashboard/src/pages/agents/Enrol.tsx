@@ -60,7 +60,7 @@ function Ask({ sites, onToken }: { sites: string[]; onToken: (t: Schema["JoinTok
 
 function Command({ token, close }: { token: Schema["JoinToken"]; close: () => void }) {
   const secret = token.token ?? "";
-  const { data } = api.useQuery("get", "/v1/join-tokens", {}, { refetchInterval: 2_000 });
+  const { data } = api.useQuery("get", "/v1/join-tokens", {});
   const now = data?.items.find((t) => t.id === token.id);
   const used = now?.state === "used";
   return (

@@ -13,7 +13,7 @@ import { HeldCycle } from "./HeldCycle";
 
 export default function Cycle() {
   const id = Number(useParams().id);
-  const { data: c, error, refetch } = api.useQuery("get", "/v1/cycles/{id}", { params: { path: { id } } }, { refetchInterval: 2_000 });
+  const { data: c, error, refetch } = api.useQuery("get", "/v1/cycles/{id}", { params: { path: { id } } });
   if (!c) return <Page title={`Cycle ${id}`}>{error ? <Refusal error={error} onRetry={() => void refetch()} /> : <Loading />}</Page>;
   const took = isInstant(c.ended) ? span(Date.parse(c.ended) - Date.parse(c.began)) : undefined;
   return (

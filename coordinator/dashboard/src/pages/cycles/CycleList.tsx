@@ -30,7 +30,7 @@ export function CycleList() {
   const [query, setQuery] = useSearchParams();
   const system = query.get("system") ?? undefined;
   const state = states.find((s) => s === query.get("state"));
-  const { data, error, isPending } = api.useQuery("get", "/v1/cycles", { params: { query: { system, state, limit: 100 } } }, { refetchInterval: 5_000 });
+  const { data, error, isPending } = api.useQuery("get", "/v1/cycles", { params: { query: { system, state, limit: 100 } } });
   const set = (name: string, value: string | null) =>
     setQuery((q) => {
       if (value) q.set(name, value);

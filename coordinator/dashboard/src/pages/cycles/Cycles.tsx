@@ -1,6 +1,6 @@
 import { Tabs } from "@mantine/core";
 import { useNavigate, useParams } from "react-router";
-import { useStatus } from "../../api/status";
+import { useHome } from "../../api/status";
 import { Page } from "../../parts/Page";
 import { CycleList } from "./CycleList";
 import { Jobs } from "./Jobs";
@@ -10,8 +10,8 @@ import { Waiting } from "./Waiting";
 export default function Cycles() {
   const { tab = "waiting" } = useParams();
   const go = useNavigate();
-  const { data } = useStatus();
-  const waiting = (data?.held ?? []).length + (data?.cycles ?? []).filter((c) => c.state === "held").length;
+  const { data } = useHome();
+  const waiting = (data?.held?.length ?? 0) + (data?.waiting.held_cycles ?? 0);
   return (
     <Page title="Changes" lead="Each system is read in cycles; what differs is planned as jobs. Dangerous classes of change wait here, everything else goes on.">
       <Tabs value={tab} onChange={(t) => void go(t === "waiting" || !t ? "/changes" : `/changes/${t}`, { replace: true })}>

@@ -41,7 +41,7 @@ export function Jobs() {
   const state = states.find((s) => s === query.get("state"));
   const job = Number(query.get("job")) || undefined;
   const q = { system, state, class: kind, before: job ? job + 1 : undefined, limit: job ? 1 : 100 };
-  const { data, error, isPending } = api.useQuery("get", "/v1/jobs", { params: { query: q } }, { refetchInterval: 5_000 });
+  const { data, error, isPending } = api.useQuery("get", "/v1/jobs", { params: { query: q } });
   const set = (name: string, value: string | null) =>
     setQuery((old) => {
       old.delete("job");

@@ -10,8 +10,8 @@ import { HeldCycle } from "./HeldCycle";
 
 /** Everything that a person must decide. */
 export function Waiting() {
-  const held = api.useQuery("get", "/v1/held", {}, { refetchInterval: 5_000 });
-  const cycles = api.useQuery("get", "/v1/cycles", { params: { query: { state: "held", limit: 100 } } }, { refetchInterval: 5_000 });
+  const held = api.useQuery("get", "/v1/held", {});
+  const cycles = api.useQuery("get", "/v1/cycles", { params: { query: { state: "held", limit: 100 } } });
   if (held.error || cycles.error) return <Refusal error={held.error ?? cycles.error} />;
   if (!held.data || !cycles.data) return <Loading />;
   if (held.data.items.length + cycles.data.items.length === 0) {

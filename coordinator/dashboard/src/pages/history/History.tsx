@@ -4,7 +4,7 @@ import { IconDownload } from "@tabler/icons-react";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSearchParams } from "react-router";
-import { http, type Schema } from "../../api/client";
+import { http } from "../../api/client";
 import { Empty } from "../../parts/Empty";
 import { Entries } from "../../parts/Entries";
 import { Loading } from "../../parts/Loading";
@@ -30,7 +30,7 @@ export default function History() {
   const [asked] = useDebouncedValue(person.trim(), 250);
   const filter: Filter = { system: query.get("system") ?? undefined, kind: query.get("kind") ?? undefined, person: asked || undefined };
   const log = useLog(filter);
-  const list = log.data?.pages.flat() ?? [];
+  const list = log.data?.pages.flatMap((p) => p.items) ?? [];
   const set = (name: string, value: string | null) =>
     setQuery((q) => {
       if (value) q.set(name, value);
@@ -70,14 +70,13 @@ export default function History() {
 
 const useLog = (filter: Filter) =>
   useInfiniteQuery({
-    queryKey: ["log", filter],
-    initialPageParam: 0,
+    queryKey: ["log", "/v1/log", filter],
+    initialPageParam: "",
     placeholderData: keepPreviousData,
-    refetchInterval: 10_000,
     queryFn: async ({ pageParam, signal }) => {
-      const { data, error } = await http.GET("/v1/log", { params: { query: { ...filter, before: pageParam || undefined, limit: slice } }, signal });
+      const { data, error } = await http.GET("/v1/log", { params: { query: { ...filter, cursor: pageParam || undefined, limit: slice } }, signal });
       if (error) throw error;
-      return [...data.items].reverse();
+      return data;
     },
-    getNextPageParam: (last: Schema["Entry"][]) => (last.length === slice ? last.at(-1)?.seq : undefined),
+    getNextPageParam: (last) => last.next,
   });

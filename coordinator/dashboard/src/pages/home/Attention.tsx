@@ -1,96 +1,58 @@
 import { Button, Text } from "@mantine/core";
-import { IconAlertTriangle, IconHandStop, IconPlugConnectedX, IconRouter } from "@tabler/icons-react";
-import type { ReactNode } from "react";
+import { IconAlertTriangle, IconBolt, IconHandStop, IconKey, IconPlugConnectedX, IconRouter } from "@tabler/icons-react";
 import { Link } from "react-router";
 import type { Schema } from "../../api/client";
-import { counted } from "../../api/format";
 import { sentence } from "../../api/problem";
-import { Instant } from "../../parts/Instant";
 import { Panel } from "../../parts/Panel";
 import { whyHeld } from "../cycles/HeldCycle";
 import classes from "./Attention.module.css";
 
-type Status = Schema["Status"];
+type Point = Schema["Point"];
 
-/** What waits for a person, and why; nothing where nothing does. */
-export function Attention({ status }: { status: Status }) {
-  const lines = [...agents(status), ...systems(status), ...cycles(status), ...held(status), ...problems(status)];
-  if (lines.length === 0) return null;
+const kinds = {
+  agent: { icon: IconRouter, verb: "Look", to: (p: Point) => `/agents/${p.name}` },
+  approval: { icon: IconRouter, verb: "Decide", to: (p: Point) => `/agents/${p.name}` },
+  system: { icon: IconPlugConnectedX, verb: "Look", to: (p: Point) => `/systems/${p.name}` },
+  cycle: { icon: IconHandStop, verb: "Decide", to: () => "/changes" },
+  held: { icon: IconHandStop, verb: "Decide", to: () => "/changes" },
+  problem: { icon: IconAlertTriangle, verb: "Look", to: () => "/problems" },
+  password: { icon: IconKey, verb: "Look", to: () => "/settings/passwords" },
+  backlog: { icon: IconBolt, verb: "Look", to: () => "/changes/jobs?state=open" },
+};
+
+/** What is not as it should be, the gravest first, and where to do something about it; nothing where all is well. */
+export function Attention({ home }: { home: Schema["Home"] }) {
+  const points = home.points ?? [];
+  if (points.length === 0) return null;
   return (
     <Panel title="Waits for you" flush>
-      <ul className={classes.list}>{lines}</ul>
+      <ul className={classes.list}>
+        {points.map((p) => (
+          <Line key={`${p.what} ${p.name} ${p.text}`} point={p} />
+        ))}
+      </ul>
     </Panel>
   );
 }
 
-function Line({ icon, title, children, to, verb }: { icon: ReactNode; title: ReactNode; children?: ReactNode; to: string; verb: string }) {
+function Line({ point: p }: { point: Point }) {
+  const { icon: Icon, verb, to } = kinds[p.what];
   return (
     <li className={classes.line}>
-      <span className={classes.icon}>{icon}</span>
+      <span className={classes.icon}>
+        <Icon size={18} aria-hidden color={p.level === "bad" ? "var(--bad)" : "var(--warn)"} />
+      </span>
       <div className={classes.text}>
         <Text fz="sm" fw={550}>
-          {title}
+          {whyHeld(p.text)}
         </Text>
-        {children && (
-          <Text fz="sm" c="dimmed">
-            {children}
-          </Text>
-        )}
+        <Text fz="sm" c="dimmed">
+          {sentence(p.next_step)}
+        </Text>
       </div>
-      <Button component={Link} to={to} variant="default">
+      <Button component={Link} to={to(p)} variant="default" aria-label={`${verb}: ${p.text}`}>
         {verb}
       </Button>
     </li>
   );
 }
-
-const agents = (s: Status) =>
-  (s.agents ?? [])
-    .filter((a) => a.state === "away" || a.approval?.state === "waiting")
-    .map((a) => (
-      <Line
-        key={`agent ${a.id}`} icon={<IconRouter size={18} color="var(--bad)" aria-hidden />} to={`/agents/${a.id}`} verb="Look"
-        title={a.approval?.state === "waiting" ? `The agent on ${a.host} asks to be attested anew` : `The agent on ${a.host} is away`}
-      >
-        {a.approval?.state === "waiting" ? sentence(a.approval.why) : (
-          <>Last heard of <Instant at={a.seen} />. Its work waits for it, or goes to another agent of {a.site}.</>
-        )}
-      </Line>
-    ));
-
-const systems = (s: Status) =>
-  (s.systems ?? [])
-    .filter((y) => y.state === "failing")
-    .map((y) => (
-      <Line key={`system ${y.name}`} icon={<IconPlugConnectedX size={18} color="var(--bad)" aria-hidden />} to={`/systems/${y.name}`} verb="Look" title={`${y.name} fails`}>
-        {y.fault && sentence(y.fault.cause)} {y.fault?.next_step}
-      </Line>
-    ));
-
-const cycles = (s: Status) =>
-  (s.cycles ?? [])
-    .filter((c) => c.state === "held")
-    .map((c) => (
-      <Line key={`cycle ${c.id}`} icon={<IconHandStop size={18} color="var(--warn)" aria-hidden />} to="/changes" verb="Decide" title={`A read of ${c.system} is held: ${counted(c.deleted, "object")} gone`}>
-        {whyHeld(c.reason)}
-      </Line>
-    ));
-
-const held = (s: Status) =>
-  (s.held ?? []).map((h) => (
-    <Line
-      key={`held ${h.system} ${h.class}`} icon={<IconHandStop size={18} color="var(--warn)" aria-hidden />} to="/changes" verb="Decide"
-      title={`${counted(h.count, "change")} of class ${h.class} in ${h.system} ${h.count === 1 ? "waits" : "wait"} for approval`}
-    >
-      {sentence(h.reason)}
-    </Line>
-  ));
-
-const problems = (s: Status) =>
-  s.problems > 0
-    ? [
-        <Line key="problems" icon={<IconAlertTriangle size={18} color="var(--warn)" aria-hidden />} to="/problems" verb="Look" title={`${counted(s.problems, "account")} cannot be made as wanted`}>
-          Each with its cause and how to mend it.
-        </Line>,
-      ]
-    : [];

@@ -1,20 +1,18 @@
 import { Button } from "@mantine/core";
 import { IconCheck } from "@tabler/icons-react";
 import { Link } from "react-router";
-import type { Schema } from "../../api/client";
+import { api } from "../../api/client";
 import { Panel } from "../../parts/Panel";
 import classes from "./FirstSteps.module.css";
 
-/** The way from nothing to the first account; gone once it was gone. */
-export function FirstSteps({ status }: { status: Schema["Status"] }) {
-  const systems = status.systems ?? [];
-  const agent = (status.agents ?? []).some((a) => a.state !== "revoked");
-  const source = systems.some((s) => s.role === "source" || s.role === "both");
-  const target = systems.some((s) => s.role === "target");
+/** The way from nothing to the first account; it is shown until it was gone. */
+export function FirstSteps({ agents }: { agents: number }) {
+  const { data } = api.useQuery("get", "/v1/systems");
+  if (!data) return null;
   const steps = [
-    { done: agent, title: "Enrol an agent", text: "A small service on a host of yours; it connects out, nothing connects in.", to: "/agents?enrol=1", verb: "Enrol an agent" },
-    { done: source, title: "Add the HR system", text: "Where people come from: a file, a database, a directory.", to: "/systems/new?role=source", verb: "Add it" },
-    { done: target, title: "Add a target", text: "Where people shall have accounts: Active Directory, LDAP, an application.", to: "/systems/new?role=target", verb: "Add it" },
+    { done: agents > 0, title: "Enrol an agent", text: "A small service on a host of yours. It connects out; nothing connects in.", to: "/agents?enrol=1", verb: "Enrol an agent" },
+    { done: data.items.some((s) => s.role !== "target"), title: "Add the HR system", text: "Where people come from: a file, a database, a directory.", to: "/systems/new?role=source", verb: "Add it" },
+    { done: data.items.some((s) => s.role === "target"), title: "Add a target", text: "Where people shall have accounts: Active Directory, LDAP, an application.", to: "/systems/new?role=target", verb: "Add it" },
   ];
   if (steps.every((s) => s.done)) return null;
   const next = steps.findIndex((s) => !s.done);
@@ -31,7 +29,7 @@ export function FirstSteps({ status }: { status: Schema["Status"] }) {
               <p>{s.done ? "Done" : s.text}</p>
             </div>
             {!s.done && (
-              <Button component={Link} to={s.to} variant={i === next ? "filled" : "default"}>
+              <Button component={Link} to={s.to} variant={i === next ? "filled" : "default"} aria-label={`${s.verb}: ${s.title}`}>
                 {s.verb}
               </Button>
             )}

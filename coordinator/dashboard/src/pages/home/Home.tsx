@@ -1,46 +1,51 @@
 import { SimpleGrid, Stack } from "@mantine/core";
 import { count, counted } from "../../api/format";
-import { useStatus } from "../../api/status";
+import { useHome } from "../../api/status";
 import { Loading } from "../../parts/Loading";
 import { Page } from "../../parts/Page";
 import { Refusal } from "../../parts/Refusal";
+import { State } from "../../parts/State";
 import { Attention } from "./Attention";
+import { ChangesPlot } from "./ChangesPlot";
+import { DelayPlot } from "./DelayPlot";
 import { Figure } from "./Figure";
-import { Recent } from "./Recent";
 import { FirstSteps } from "./FirstSteps";
-import { Verdict } from "./Verdict";
-import { SystemsNow } from "./SystemsNow";
+import { Recent } from "./Recent";
+import { Running } from "./Running";
 
 /** Is everything all right, and what waits for me? */
 export default function Home() {
-  const { data: status, error, refetch } = useStatus();
+  const { data: home, error, refetch } = useHome();
   return (
-    <Page title="Home" heading={status ? <Verdict status={status} /> : undefined}>
+    <Page title="Home" heading={home && <Verdict of={home} />}>
       <Stack gap="md">
         <Refusal error={error} onRetry={() => void refetch()} />
-        {!status && !error && <Loading />}
-        {status && (
+        {!home && !error && <Loading />}
+        {home && (
           <>
-            <FirstSteps status={status} />
+            <FirstSteps agents={home.agents.all} />
             <SimpleGrid cols={{ base: 2, md: 4 }} spacing="md">
-              <Figure label="People" value={count(status.people)} to="/people" note={status.due > 0 ? `${count(status.due)} being looked at` : "all looked at"} />
+              <Figure label="People" value={count(home.people)} to="/people" note={home.due > 0 ? `${count(home.due)} being looked at` : `${count(home.alarms)} changes ahead by date`} />
               <Figure
-                label="Systems" value={count(status.systems?.length)} to="/systems"
-                note={counted((status.systems ?? []).filter((s) => s.state === "failing").length, "fails", "fail")}
-                bad={(status.systems ?? []).some((s) => s.state === "failing")}
+                label="Systems" value={count(home.systems.all)} to="/systems" bad={home.systems.failing > 0}
+                note={home.systems.failing > 0 ? counted(home.systems.failing, "fails", "fail") : "all in order"}
               />
               <Figure
-                label="Agents connected" to="/agents"
-                value={`${count((status.agents ?? []).filter((a) => a.state === "connected").length)} of ${count((status.agents ?? []).filter((a) => a.state !== "revoked").length)}`}
-                note="of those enrolled" bad={(status.agents ?? []).some((a) => a.state === "away")}
+                label="Agents" value={count(home.agents.connected)} to="/agents" bad={home.agents.away > 0}
+                note={home.agents.away > 0 ? `connected; ${count(home.agents.away)} away` : "connected"}
               />
-              <Figure label="Jobs under way" to="/changes/jobs" value={count(Object.values(status.jobs).reduce((a, b) => a + b, 0))} note={`${count(status.alarms)} due by date`} />
+              <Figure
+                label="From HR to directory" value={home.delay ? `${home.delay.median} s` : "–"} to="/history"
+                note={home.delay ? `median of the last hour; 95 % within ${home.delay.p95} s` : "no change in the last hour"}
+              />
             </SimpleGrid>
-            <Attention status={status} />
+            <Attention home={home} />
+            <Running cycles={home.cycles ?? []} />
             <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
-              <SystemsNow systems={status.systems ?? []} />
-              <Recent />
+              <ChangesPlot today={home.today ?? []} />
+              <DelayPlot />
             </SimpleGrid>
+            <Recent />
           </>
         )}
       </Stack>
@@ -48,3 +53,18 @@ export default function Home() {
   );
 }
 
+const verdicts = {
+  good: { tone: "good", text: "Everything is all right" },
+  attention: { tone: "warn", text: "Something waits for you; everything else goes on" },
+  bad: { tone: "bad", text: "Something does not work" },
+} as const;
+
+function Verdict({ of: home }: { of: NonNullable<ReturnType<typeof useHome>["data"]> }) {
+  if (home.systems.all + home.agents.all === 0) return <>Welcome to Drawbridge</>;
+  const { tone, text } = verdicts[home.verdict];
+  return (
+    <State of={home.verdict} tone={tone}>
+      {text}
+    </State>
+  );
+}

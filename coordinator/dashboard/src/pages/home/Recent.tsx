@@ -8,12 +8,12 @@ import { Refusal } from "../../parts/Refusal";
 
 /** What happened last. */
 export function Recent() {
-  const { data, error } = api.useQuery("get", "/v1/log", { params: { query: { limit: 8 } } }, { refetchInterval: 5_000 });
+  const { data, error } = api.useQuery("get", "/v1/log", { params: { query: { limit: 8 } } });
   return (
     <Panel title="What happened last" actions={<Link to="/history">History</Link>} flush>
       <Refusal error={error} />
       {!data && !error && <Loading rows={5} />}
-      {data && data.items.length > 0 && <Entries list={[...data.items].reverse()} short />}
+      {data && data.items.length > 0 && <Entries list={data.items} short />}
       {data?.items.length === 0 && <Empty title="Nothing yet">What Drawbridge does will be written here, change by change.</Empty>}
     </Panel>
   );

@@ -6,7 +6,7 @@ import { useEffect, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 import { http, type Schema } from "../../api/client";
 import { count } from "../../api/format";
-import { useStatus } from "../../api/status";
+import { useHome } from "../../api/status";
 import { Empty } from "../../parts/Empty";
 import { Instant } from "../../parts/Instant";
 import { Loading } from "../../parts/Loading";
@@ -33,9 +33,9 @@ export default function People() {
   const [text, setText] = useState(query.get("q") ?? "");
   const [asked] = useDebouncedValue(text.trim(), 120);
   useEffect(() => setQuery(asked ? { q: asked } : {}, { replace: true }), [asked, setQuery]);
-  const status = useStatus();
+  const status = useHome();
   const people = usePeople(asked);
-  const rows = people.data?.pages.flat() ?? [];
+  const rows = people.data?.pages.flatMap((p) => p.items) ?? [];
   return (
     <Page title="People" lead={status.data ? `${count(status.data.people)} people are known from your HR systems.` : undefined}>
       <Panel>
@@ -61,15 +61,15 @@ export default function People() {
 
 const usePeople = (q: string) =>
   useInfiniteQuery({
-    queryKey: ["people", q],
+    queryKey: ["people", "/v1/people", q],
     initialPageParam: "",
     placeholderData: keepPreviousData,
     queryFn: async ({ pageParam, signal }) => {
-      const { data, error } = await http.GET("/v1/people", { params: { query: { q: q || undefined, after: pageParam || undefined, limit: slice } }, signal });
+      const { data, error } = await http.GET("/v1/people", { params: { query: { q: q || undefined, cursor: pageParam || undefined, limit: slice } }, signal });
       if (error) throw error;
-      return data.items;
+      return data;
     },
-    getNextPageParam: (last: Line[]) => (last.length === slice ? last.at(-1)?.key : undefined),
+    getNextPageParam: (last) => last.next,
   });
 
 function Nobody({ asked }: { asked: string }) {

@@ -17,7 +17,7 @@ import { TimeLine } from "./TimeLine";
 export default function Person() {
   const { key = "" } = useParams();
   const [query, setQuery] = useSearchParams();
-  const { data: p, error, refetch } = api.useQuery("get", "/v1/people/{key}", { params: { path: { key } } }, { refetchInterval: 5_000 });
+  const { data: p, error, refetch } = api.useQuery("get", "/v1/people/{key}", { params: { path: { key } } });
   if (!p) {
     return (
       <Page title={key}>

@@ -19,7 +19,7 @@ export const useRetry = () =>
 
 /** What stops accounts from being as wanted. */
 export default function Problems() {
-  const { data, error, isPending, refetch } = api.useQuery("get", "/v1/problems", {}, { refetchInterval: 10_000 });
+  const { data, error, isPending, refetch } = api.useQuery("get", "/v1/problems", {});
   const retry = useRetry();
   const columns: Column<Obstacle>[] = [
     { head: "Person", cell: (o) => <Link to={`/people/${encodeURIComponent(o.person)}`}>{o.display || o.person}</Link>, width: 180 },

@@ -14,7 +14,7 @@ type Detail = Schema["SystemDetail"];
 
 /** How a system is: health, schedule, what was set aside, the latest reads. */
 export function Overview({ system: s }: { system: Detail }) {
-  const cycles = api.useQuery("get", "/v1/cycles", { params: { query: { system: s.name, limit: 10 } } }, { refetchInterval: 5_000 });
+  const cycles = api.useQuery("get", "/v1/cycles", { params: { query: { system: s.name, limit: 10 } } });
   return (
     <Stack gap="md">
       {s.fault && (

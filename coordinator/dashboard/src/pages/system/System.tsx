@@ -17,7 +17,7 @@ export default function System() {
   const { name = "", tab = "overview" } = useParams();
   const go = useNavigate();
   const params = { path: { name } };
-  const { data: s, error, refetch } = api.useQuery("get", "/v1/systems/{name}", { params }, { refetchInterval: 5_000 });
+  const { data: s, error, refetch } = api.useQuery("get", "/v1/systems/{name}", { params });
   const run = useAction(() => http.POST("/v1/systems/{name}/run", { params, body: {} }), {
     done: (d) => `Cycle ${d.cycle} has begun.`,
   });

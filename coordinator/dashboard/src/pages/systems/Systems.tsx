@@ -26,7 +26,7 @@ const columns: Column<Schema["System"]>[] = [
 ];
 
 export default function Systems() {
-  const { data, error, isPending, refetch } = api.useQuery("get", "/v1/systems", {}, { refetchInterval: 5_000 });
+  const { data, error, isPending, refetch } = api.useQuery("get", "/v1/systems", {});
   const add = (
     <Button component={Link} to="/systems/new" leftSection={<IconPlus size={14} aria-hidden />}>
       Add a system
