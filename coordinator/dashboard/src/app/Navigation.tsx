@@ -3,6 +3,7 @@ import {
   IconActivity,
   IconAlertTriangle,
   IconArrowsExchange,
+  IconArrowsShuffle,
   IconDeviceDesktop,
   IconHistory,
   IconHome,
@@ -53,6 +54,7 @@ export function Navigation() {
         <Item to="/history" icon={IconHistory} label="History" />
         <div className={classes.group}>Set-up</div>
         <Item to="/systems" icon={IconStack2} label="Systems" n={data?.systems.failing} />
+        <Item to="/mappings" icon={IconArrowsShuffle} label="Mappings" />
         <Item to="/agents" icon={IconRouter} label="Agents" n={agents} />
         <Item to="/settings" icon={IconSettings} label="Settings" />
       </nav>

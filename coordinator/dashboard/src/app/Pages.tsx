@@ -9,6 +9,8 @@ const Home = lazy(() => import("../pages/home/Home"));
 const People = lazy(() => import("../pages/people/People"));
 const Person = lazy(() => import("../pages/person/Person"));
 const Systems = lazy(() => import("../pages/systems/Systems"));
+const NewSystem = lazy(() => import("../pages/wizard/NewSystem"));
+const Mappings = lazy(() => import("../pages/mapping/Mappings"));
 const System = lazy(() => import("../pages/system/System"));
 const Agents = lazy(() => import("../pages/agents/Agents"));
 const Agent = lazy(() => import("../pages/agents/Agent"));
@@ -27,6 +29,8 @@ export function Pages() {
           <Route path="people" element={<People />} />
           <Route path="people/:key" element={<Person />} />
           <Route path="systems" element={<Systems />} />
+          <Route path="systems/new" element={<NewSystem />} />
+          <Route path="mappings" element={<Mappings />} />
           <Route path="systems/:name/:tab?" element={<System />} />
           <Route path="agents" element={<Agents />} />
           <Route path="agents/:id" element={<Agent />} />

@@ -9,12 +9,14 @@ import { Facts, Panel } from "../../parts/Panel";
 import { Rows } from "../../parts/Rows";
 import { State } from "../../parts/State";
 import { cycleColumns } from "../cycles/CycleList";
+import { TestPanel, useTest } from "./TestPanel";
 
 type Detail = Schema["SystemDetail"];
 
 /** How a system is: health, schedule, what was set aside, the latest reads. */
 export function Overview({ system: s }: { system: Detail }) {
   const cycles = api.useQuery("get", "/v1/cycles", { params: { query: { system: s.name, limit: 10 } } });
+  const test = useTest(s.name);
   return (
     <Stack gap="md">
       {s.fault && (
@@ -54,6 +56,7 @@ export function Overview({ system: s }: { system: Detail }) {
           />
         </Panel>
       </SimpleGrid>
+      <TestPanel test={test} />
       {(s.rejects ?? []).length > 0 && (
         <Panel title={`Set aside by the latest read (${s.rejects?.length})`} flush>
           <Rows

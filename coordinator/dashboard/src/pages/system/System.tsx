@@ -10,6 +10,9 @@ import { Refusal } from "../../parts/Refusal";
 import { State } from "../../parts/State";
 import { roles } from "../systems/Systems";
 import { DocumentTab } from "./DocumentTab";
+import { SchemaTab } from "./SchemaTab";
+import { VersionsTab } from "./VersionsTab";
+import { MappingTab } from "../mapping/MappingTab";
 import { Overview } from "./Overview";
 
 /** One system: how it is, what is read from it and written to it. */
@@ -40,13 +43,25 @@ export default function System() {
         <Tabs value={tab} onChange={(t) => void go(t === "overview" || !t ? `/systems/${name}` : `/systems/${name}/${t}`, { replace: true })}>
           <Tabs.List mb="md">
             <Tabs.Tab value="overview">Overview</Tabs.Tab>
+            <Tabs.Tab value="mapping">Mapping</Tabs.Tab>
+            <Tabs.Tab value="schema">Schema</Tabs.Tab>
+            <Tabs.Tab value="versions">Versions</Tabs.Tab>
             <Tabs.Tab value="document">Document</Tabs.Tab>
           </Tabs.List>
           <Tabs.Panel value="overview">
             <Overview system={s} />
           </Tabs.Panel>
+          <Tabs.Panel value="mapping">
+            <MappingTab key={s.revision} system={s} />
+          </Tabs.Panel>
+          <Tabs.Panel value="schema">
+            <SchemaTab name={s.name} />
+          </Tabs.Panel>
+          <Tabs.Panel value="versions">
+            <VersionsTab name={s.name} />
+          </Tabs.Panel>
           <Tabs.Panel value="document">
-            <DocumentTab system={s} />
+            <DocumentTab key={s.revision} system={s} />
           </Tabs.Panel>
         </Tabs>
       </Stack>

@@ -1,0 +1,81 @@
+import { Button, Group, List, Stack, Text, TextInput } from "@mantine/core";
+import { useEffect, useState } from "react";
+import { http, type Schema } from "../../api/client";
+import { count, counted } from "../../api/format";
+import { sentence } from "../../api/problem";
+import { useAction } from "../../parts/action";
+import { DiffText } from "../../parts/DiffText";
+import { May } from "../../parts/May";
+import { Panel } from "../../parts/Panel";
+import { Refusal } from "../../parts/Refusal";
+import { AttributeForecasts, ClassForecasts } from "./Forecasts";
+
+/** What a text would change for everybody, and its being applied. */
+export function useForecast(system: string, text: string, onApplied: () => void) {
+  const files = [{ name: `${system}.yaml`, text }];
+  const plan = useAction(() => http.POST("/v1/configuration/plan", { body: { files } }), { quiet: true });
+  const apply = useAction(
+    (note: string) => http.POST("/v1/configuration", { body: { files, base: plan.data?.base, note: note || undefined } }),
+    { done: `${system} is applied. What differs is planned now.`, onDone: onApplied, quiet: true },
+  );
+  const { reset } = plan;
+  useEffect(() => reset(), [text, reset]);
+  return { data: plan.data, error: plan.error ?? apply.error, asking: plan.isPending, ask: () => plan.mutate(undefined), apply: apply.mutate, applying: apply.isPending };
+}
+
+/** The forecast, with the button that makes it true. */
+export function ForecastPanel({ forecast: f }: { forecast: ReturnType<typeof useForecast> }) {
+  const [note, setNote] = useState("");
+  if (f.error) return <Refusal error={f.error} />;
+  if (!f.data) return null;
+  const d = f.data;
+  return (
+    <Panel title="What would change for everybody" flush>
+      <Stack gap="md" p="md">
+        <Text fz="sm">
+          {counted(d.people, "person", "people")} looked at; something changes for <strong>{count(d.changed)}</strong>.
+        </Text>
+        <List size="sm">
+          {d.summary.map((s) => (
+            <List.Item key={s}>{sentence(s)}</List.Item>
+          ))}
+        </List>
+        <Directory of={d.directory} />
+      </Stack>
+      {d.targets.map((t) => (
+        <div key={t.system}>
+          <ClassForecasts target={t} />
+          <AttributeForecasts label={`Attributes of ${t.system}`} list={t.attributes} />
+        </div>
+      ))}
+      <AttributeForecasts label="Attributes of people" list={d.directory.attributes} />
+      {d.documents.filter((x) => x.diff).map((x) => (
+        <DiffText key={x.name} text={x.diff ?? ""} label={`Change of the document of ${x.name}`} />
+      ))}
+      <May operation="apply-configuration">
+        <Group p="md" justify="flex-end" align="flex-end">
+          <TextInput label="Why (for those who look at the versions)" value={note} onChange={(e) => setNote(e.currentTarget.value)} w={340} maw="100%" />
+          <Button onClick={() => f.apply(note)} loading={f.applying}>
+            Apply
+          </Button>
+        </Group>
+      </May>
+    </Panel>
+  );
+}
+
+function Directory({ of: d }: { of: Schema["DirectoryForecast"] }) {
+  const lines = [
+    d.made.people > 0 && `${counted(d.made.people, "person", "people")} would be made`,
+    d.lost.people > 0 && `${counted(d.lost.people, "person", "people")} would have no record in any source any more, and count as leavers`,
+    d.rejected.people > 0 && `${counted(d.rejected.people, "record")} could not be taken: ${d.rejected.examples[0]?.why ?? ""}`,
+  ].filter((l) => typeof l === "string");
+  if (lines.length === 0) return null;
+  return (
+    <List size="sm">
+      {lines.map((l) => (
+        <List.Item key={l}>{l}</List.Item>
+      ))}
+    </List>
+  );
+}

@@ -1,0 +1,21 @@
+import { Select } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { keepPreviousData } from "@tanstack/react-query";
+import { useState } from "react";
+import { api } from "../../api/client";
+
+/** Chooses the person on whom a mapping is tried; the first one there is, to begin with. */
+export function PersonPicker({ value, onChange }: { value: string; onChange: (key: string) => void }) {
+  const [text, setText] = useState("");
+  const [asked] = useDebouncedValue(text.trim(), 150);
+  const q = asked === "" || asked.includes("(") ? undefined : asked;
+  const { data } = api.useQuery("get", "/v1/people", { params: { query: { q, limit: 20 } } }, { placeholderData: keepPreviousData });
+  const options = (data?.items ?? []).map((p) => ({ value: p.key, label: `${p.display} (${p.key})` }));
+  if (value && !options.some((o) => o.value === value)) options.unshift({ value, label: value });
+  return (
+    <Select
+      label="Try it on" placeholder="Name or number" searchable data={options} value={value || null} onChange={(v) => v && onChange(v)} onSearchChange={setText}
+      filter={({ options }) => options} nothingFoundMessage="Nobody is called so" w={300} maw="100%" size="xs" allowDeselect={false}
+    />
+  );
+}
