@@ -37,8 +37,8 @@ export function Pages() {
           <Route path="cycles/:id" element={<Cycle />} />
           <Route path="changes/:tab?" element={<Cycles />} />
           <Route path="problems" element={<Problems />} />
-          <Route path="history" element={<History />} />
-          <Route path="settings" element={<Settings />} />
+          <Route path="history/:tab?" element={<History />} />
+          <Route path="settings/:tab?" element={<Settings />} />
           <Route path="*" element={<NotHere />} />
         </Routes>
       </Suspense>

@@ -24,6 +24,7 @@ export function Entries({ list, short }: { list: Entry[]; short?: boolean }) {
           </span>
           <span className={classes.text} data-short={short || undefined} title={short ? e.text : undefined}>
             {e.person && <Link to={`/people/${encodeURIComponent(e.person)}`}>{e.person}</Link>} {sentence(e.text)}
+            {!short && e.job ? <> <Link to={`/changes/jobs?job=${e.job}`} className={classes.job}>job {e.job}</Link></> : null}
           </span>
           {!short && <span className={classes.system}>{e.system && <Link to={`/systems/${e.system}`}>{e.system}</Link>}</span>}
         </li>

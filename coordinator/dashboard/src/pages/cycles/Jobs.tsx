@@ -1,21 +1,23 @@
-import { Group, Select } from "@mantine/core";
+import { Badge, Button, CloseButton, Group, Select } from "@mantine/core";
 import { Link, useSearchParams } from "react-router";
 import { api, type Schema } from "../../api/client";
 import { sentence } from "../../api/problem";
 import { Empty } from "../../parts/Empty";
+import { Export } from "../../parts/Export";
 import { Instant } from "../../parts/Instant";
 import { Loading } from "../../parts/Loading";
 import { Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
 import { Rows, type Column } from "../../parts/Rows";
 import { State } from "../../parts/State";
+import { JobDrawer } from "./JobDetail";
 import { SystemFilter } from "../../parts/SystemFilter";
 
 const states = ["open", "held", "queued", "waiting", "sent", "done", "failed", "dropped"] as const;
 const kinds = ["create", "modify", "move", "enable", "disable", "membership", "password", "delete", "read", "find", "probe", "schema"];
 
-const columns: Column<Schema["Job"]>[] = [
-  { head: "Job", cell: (j) => <span className="num">{j.id}</span>, width: 80 },
+const columns = (open: (id: number) => void): Column<Schema["Job"]>[] => [
+  { head: "Job", cell: (j) => <Button variant="subtle" size="compact-xs" onClick={() => open(j.id)} aria-label={`Job ${j.id}`}>{j.id}</Button>, width: 80 },
   { head: "Class", cell: (j) => j.class, width: 110 },
   { head: "State", cell: (j) => <State of={j.state} />, width: 110 },
   { head: "Person", cell: (j) => (j.person ? <Link to={`/people/${encodeURIComponent(j.person)}`}>{j.display || j.person}</Link> : "") },
@@ -40,11 +42,11 @@ export function Jobs() {
   const kind = query.get("class") ?? undefined;
   const state = states.find((s) => s === query.get("state"));
   const job = Number(query.get("job")) || undefined;
-  const q = { system, state, class: kind, before: job ? job + 1 : undefined, limit: job ? 1 : 100 };
+  const cycle = Number(query.get("cycle")) || undefined;
+  const q = { system, state, class: kind, cycle, limit: 100 };
   const { data, error, isPending } = api.useQuery("get", "/v1/jobs", { params: { query: q } });
   const set = (name: string, value: string | null) =>
     setQuery((old) => {
-      old.delete("job");
       if (value) old.set(name, value);
       else old.delete(name);
       return old;
@@ -55,11 +57,16 @@ export function Jobs() {
         <SystemFilter value={system ?? null} onChange={(v) => set("system", v)} />
         <Select aria-label="State" placeholder="Every state" clearable data={[...states]} value={state ?? null} onChange={(v) => set("state", v)} w={150} />
         <Select aria-label="Class" placeholder="Every class" clearable data={kinds} value={kind ?? null} onChange={(v) => set("class", v)} w={150} />
+        {cycle && <Badge size="lg" rightSection={<CloseButton size="xs" aria-label="Of every cycle" onClick={() => set("cycle", null)} />}>of cycle {cycle}</Badge>}
+        <div style={{ marginLeft: "auto" }}>
+          <Export operation="export-jobs" path="/v1/jobs/export" query={{ system, state, class: kind, cycle: cycle?.toString() }} name="jobs" />
+        </div>
       </Group>
       <Refusal error={error} />
       {isPending && <Loading />}
-      {data && data.items.length > 0 && <Rows label="Jobs" columns={columns} rows={data.items} rowKey={(j) => j.id} />}
-      {data?.items.length === 0 && <Empty title="No job matches" />}
+      {data && data.items.length > 0 && <Rows label="Jobs" columns={columns((id) => set("job", String(id)))} rows={data.items} rowKey={(j) => j.id} />}
+      {data?.items.length === 0 && <Empty title="No job matches">Choose another system, state or class, or clear the filters.</Empty>}
+      <JobDrawer id={job} close={() => set("job", null)} />
     </Panel>
   );
 }

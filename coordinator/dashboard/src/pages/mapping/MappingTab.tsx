@@ -52,7 +52,7 @@ export function MappingTab({ system }: { system: Schema["SystemDetail"] }) {
         {faults.length === 0 && error ? <Refusal error={error} /> : null}
         <Rules {...{ system, text, side, trial, faults }} onChange={setDraft} />
       </Panel>
-      {side === "target" && <Steps account={trial?.accounts.find((a) => a.system === system.name)} person={trial?.display} />}
+      {side === "target" && <Steps account={trial?.accounts.find((a) => a.system === system.name)} title={`What would be done for ${trial?.display ?? ""}`} />}
       <ForecastPanel forecast={forecast} />
     </Stack>
   );

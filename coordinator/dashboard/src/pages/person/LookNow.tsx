@@ -1,6 +1,7 @@
 import { Button } from "@mantine/core";
 import { IconRefresh } from "@tabler/icons-react";
 import { http, type Schema } from "../../api/client";
+import { May } from "../../parts/May";
 import { useAction } from "../../parts/action";
 
 /** Looks at the person anew: their record is read again, and everything that differs is planned. */
@@ -12,8 +13,10 @@ export function LookNow({ person }: { person: Schema["Person"] }) {
   );
   if (!source) return null;
   return (
+    <May operation="run-system">
     <Button variant="default" leftSection={<IconRefresh size={14} aria-hidden />} loading={run.isPending} onClick={() => run.mutate(source)}>
       Look at it now
     </Button>
+    </May>
   );
 }

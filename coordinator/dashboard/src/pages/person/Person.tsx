@@ -11,6 +11,7 @@ import { AccountPanel } from "./AccountPanel";
 import { Ahead } from "./Ahead";
 import { Attributes } from "./Attributes";
 import { LookNow } from "./LookNow";
+import { Preview } from "./Preview";
 import { TimeLine } from "./TimeLine";
 
 /** Everything about one person: accounts, what is known from where, and what happened. */
@@ -32,7 +33,7 @@ export default function Person() {
     </>
   );
   return (
-    <Page title={p.display || p.key} lead={lead} actions={<LookNow person={p} />}>
+    <Page title={p.display || p.key} lead={lead} actions={<><Preview person={p} /><LookNow person={p} /></>}>
       <Stack gap="md">
         <Ahead alarms={p.alarms ?? []} />
         <Tabs value={query.get("tab") ?? "accounts"} onChange={(tab) => setQuery(tab === "accounts" || !tab ? {} : { tab }, { replace: true })}>

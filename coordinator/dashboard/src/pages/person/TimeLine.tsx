@@ -1,19 +1,82 @@
-import { api } from "../../api/client";
+import { Button, Group, Text } from "@mantine/core";
+import { IconCalendarEvent, IconCheck, IconDatabaseImport, IconGavel, IconHandStop, IconListCheck, IconPointFilled, IconX } from "@tabler/icons-react";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { Link } from "react-router";
+import { http, type Schema } from "../../api/client";
+import { isInstant, span } from "../../api/format";
+import { sentence } from "../../api/problem";
 import { Empty } from "../../parts/Empty";
-import { Entries } from "../../parts/Entries";
+import { toneOf } from "../../parts/Entries";
+import { Instant } from "../../parts/Instant";
 import { Loading } from "../../parts/Loading";
 import { Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
+import classes from "./TimeLine.module.css";
 
-/** What happened to a person, the latest first. */
+type Step = Schema["Step"];
+
+const icons: Record<string, typeof IconCheck> = {
+  "source-changed": IconDatabaseImport, "source-gone": IconDatabaseImport, planned: IconListCheck, written: IconCheck, unchanged: IconCheck,
+  held: IconHandStop, failed: IconX, audit: IconGavel, approved: IconGavel, rejected: IconGavel, due: IconCalendarEvent,
+};
+
+/** What happened to a person, from the event in HR to what was written, the latest first. */
 export function TimeLine({ person }: { person: string }) {
-  const { data, error } = api.useQuery("get", "/v1/log", { params: { query: { person, limit: 200 } } });
+  const steps = useInfiniteQuery({
+    queryKey: ["steps", "/v1/people/{key}/timeline", person],
+    initialPageParam: "",
+    queryFn: async ({ pageParam, signal }) => {
+      const { data, error } = await http.GET("/v1/people/{key}/timeline", { params: { path: { key: person }, query: { cursor: pageParam || undefined, limit: 100 } }, signal });
+      if (error) throw error;
+      return data;
+    },
+    getNextPageParam: (last) => last.next,
+  });
+  const list = steps.data?.pages.flatMap((p) => p.items) ?? [];
   return (
-    <Panel title="Time line" flush>
-      <Refusal error={error} />
-      {!data && !error && <Loading />}
-      {data && <Entries list={data.items} />}
-      {data?.items.length === 0 && <Empty title="Nothing has happened yet" />}
+    <Panel title="Time line">
+      <Refusal error={steps.error} />
+      {steps.isPending && <Loading />}
+      {list.length > 0 && (
+        <ol className={classes.line}>
+          {list.map((s) => (
+            <Line key={s.seq} step={s} />
+          ))}
+        </ol>
+      )}
+      {steps.isSuccess && list.length === 0 && <Empty title="Nothing has happened yet" />}
+      {steps.hasNextPage && (
+        <Group justify="center" pt="sm">
+          <Button variant="default" loading={steps.isFetchingNextPage} onClick={() => void steps.fetchNextPage()}>
+            Show earlier
+          </Button>
+        </Group>
+      )}
     </Panel>
+  );
+}
+
+function Line({ step: s }: { step: Step }) {
+  const Icon = icons[s.kind] ?? IconPointFilled;
+  return (
+    <li className={classes.step} data-tone={toneOf(s.kind)}>
+      <span className={classes.mark}>
+        <Icon size={14} aria-hidden />
+      </span>
+      <div>
+        <Text fz="sm" component="div">
+          <strong className={classes.kind}>{s.kind.replace("-", " ")}</strong> {sentence(s.text)}
+        </Text>
+        <Text fz="xs" c="dimmed" component="div">
+          <Instant at={s.at} as="time" />
+          {s.system && <> · <Link to={`/systems/${s.system}`}>{s.system}</Link></>}
+          {s.job ? <> · <Link to={`/changes/jobs?job=${s.job}`}>job {s.job}</Link></> : null}
+          {s.server && <> · {s.server}</>}
+          {s.agent && <> · agent {s.agent}</>}
+          {isInstant(s.began) && isInstant(s.finished) && <> · took {span(Date.parse(s.finished) - Date.parse(s.began))}</>}
+          {s.since_hr ? <> · {span(s.since_hr * 1000)} after HR</> : null}
+        </Text>
+      </div>
+    </li>
   );
 }

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Button, Group, Modal, Select, Stack, Text, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useState } from "react";
 import { api, http, type Schema } from "../../api/client";
@@ -11,6 +11,7 @@ import { Loading } from "../../parts/Loading";
 import { Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
 import { Rows } from "../../parts/Rows";
+import { roles, type Role } from "./roles";
 
 type Token = Schema["APIToken"];
 
@@ -28,7 +29,9 @@ export function APITokens() {
           columns={[
             { head: "Name", cell: (t) => t.name },
             { head: "Good for", cell: (t) => (t.scim ? (t.source ? `pushing people to ${t.source}` : "reading by SCIM") : "the API") },
+            { head: "Roles", cell: (t) => t.roles.join(", ") },
             { head: "Made", cell: (t) => <Instant at={t.made} />, align: "right" },
+            { head: "Good until", cell: (t) => <Instant at={t.expires} none="ever" />, align: "right" },
             { head: "Last used", cell: (t) => <Instant at={t.used} />, align: "right" },
             { head: "End it", cell: (t) => <Revoke token={t} />, align: "right", width: 110 },
           ]}
@@ -60,6 +63,8 @@ function Revoke({ token }: { token: Token }) {
 
 function Make({ close }: { close: () => void }) {
   const [name, setName] = useState("");
+  const [role, setRole] = useState<Role>("viewer");
+  const [valid, setValid] = useState("2160h");
   const make = useAction((body: Schema["NewAPIToken"]) => http.POST("/v1/api-tokens", { body }), { quiet: true });
   if (make.data) {
     return (
@@ -76,11 +81,16 @@ function Make({ close }: { close: () => void }) {
     <form
       onSubmit={(e) => {
         e.preventDefault();
-        make.mutate({ name: name.trim() });
+        make.mutate({ name: name.trim(), roles: [role], valid: valid === "always" ? undefined : valid });
       }}
     >
       <Stack gap="md">
         <TextInput label="Who or what will use it" placeholder="nightly report" value={name} onChange={(e) => setName(e.currentTarget.value)} required size="sm" data-autofocus />
+        <Select label="Role" data={roles} value={role} onChange={(v) => setRole((v as Role) ?? "viewer")} allowDeselect={false} size="sm" />
+        <Select
+          label="Good for" value={valid} onChange={(v) => setValid(v ?? "2160h")} allowDeselect={false} size="sm"
+          data={[{ value: "24h", label: "a day" }, { value: "720h", label: "30 days" }, { value: "2160h", label: "90 days" }, { value: "8760h", label: "a year" }, { value: "always", label: "ever" }]}
+        />
         <Refusal error={make.error} />
         <Group justify="flex-end">
           <Button type="submit" loading={make.isPending} disabled={name.trim() === ""}>
