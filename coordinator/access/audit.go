@@ -82,15 +82,21 @@ func (g *Gate) audit(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	under, done := store.WithClosing(context.WithValue(ctx.Context(), actionKey{}, a), func(tx *store.Tx) error { return tx.AddAudit(a.line) })
+	defer func() {
+		if !done() {
+			g.afterwards(ctx, a.line)
+		}
+	}()
 	next(huma.WithContext(ctx, under))
-	if done() {
-		return
-	}
+}
+
+// afterwards writes the line of what was refused, or had nothing to write.
+func (g *Gate) afterwards(ctx huma.Context, line store.Audited) {
 	if status := ctx.Status(); status >= 400 {
-		a.line.Outcome, a.line.Detail = Refused, strings.TrimSpace(fmt.Sprint(status, " ", http.StatusText(status), " ", a.line.Detail))
+		line.Outcome, line.Detail = Refused, strings.TrimSpace(fmt.Sprint(status, " ", http.StatusText(status), " ", line.Detail))
 	}
-	if err := g.note(context.WithoutCancel(ctx.Context()), a.line); err != nil {
-		g.log.ErrorContext(ctx.Context(), "Action not audited", "action", op.OperationID, "outcome", a.line.Outcome, "err", err)
+	if err := g.note(context.WithoutCancel(ctx.Context()), line); err != nil {
+		g.log.ErrorContext(ctx.Context(), "Action not audited", "action", line.Action, "outcome", line.Outcome, "err", err)
 	}
 }
 

@@ -72,14 +72,19 @@ type exportAuditInput struct {
 // years needs no memory. It is in the audit itself.
 func (g *Gate) exportAudit(ctx context.Context, in *exportAuditInput) (*huma.StreamResponse, error) {
 	f := in.filter()
-	if f.Before == 0 { // what is added meanwhile, its own line for one, is not of it
-		newest, err := g.lines(ctx, store.AuditFilter{}, 1)
-		if err != nil {
-			return nil, err
-		}
+	// It writes, so that its line is there before the first line goes out.
+	err := g.write(ctx, func(tx *store.Tx) error {
+		About(ctx, "", "as "+in.Format)
+		newest, err := tx.ListAudit(Of(ctx).Tenant, store.AuditFilter{}, 1)
 		for _, a := range newest {
-			f.Before = a.Seq + 1
+			if f.Before == 0 { // what is added meanwhile is not of it
+				f.Before = a.Seq + 1
+			}
 		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(out huma.Context) {
 		kind, one := "text/csv; charset=utf-8", csvLines(out.BodyWriter())

@@ -14,14 +14,24 @@ import (
 )
 
 // API makes the server of the world's API.
-func (w *World) API() *api.Server {
+func (w *World) API() *api.Server { return w.apiWith(access.Config{}) }
+
+// ServeWith is Serve of a coordinator whose operator decided something about access.
+func (w *World) ServeWith(config access.Config) string {
+	w.t.Helper()
+	server := httptest.NewServer(w.apiWith(config).Handler())
+	w.t.Cleanup(server.Close)
+	return server.URL
+}
+
+func (w *World) apiWith(config access.Config) *api.Server {
 	w.t.Helper()
 	authority, err := enroll.OpenAuthority(filepath.Join(w.t.TempDir(), "authority.pem"))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	gate, err := access.New(w.Store, Tenant, access.Config{}, func(string) string { return "" }, log)
+	gate, err := access.New(w.Store, Tenant, config, func(string) string { return "" }, log)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,0 +1,138 @@
+package api_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/access"
+	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+)
+
+// lines gives the audit of the tenant, the oldest line first.
+func (f *furnished) lines() (list []store.Audited) {
+	f.t.Helper()
+	f.Write(func(tx *store.Tx) error {
+		all, err := tx.ListAudit(rehearsal.Tenant, store.AuditFilter{}, 1000)
+		for i := len(all) - 1; i >= 0; i-- {
+			list = append(list, all[i])
+		}
+		return err
+	})
+	return list
+}
+
+// Every request that may change something leaves one line, done or refused,
+// with who, from where, by what, on what; one that only looks leaves none.
+func TestRoutes_areAudited(t *testing.T) {
+	t.Parallel()
+	f := furnish(t)
+	operator := f.TokenAs(rehearsal.Tenant, "olga", access.Operator)
+	least := f.API().LeastRoles()
+	reading := map[string]bool{"/v1/configuration/plan": true, "/v1/configuration/trial": true}
+	for _, r := range f.API().Routes() {
+		if streams(r[1]) {
+			continue
+		}
+		before := len(f.lines())
+		status, text := f.ask(r[0], r[1], operator)
+		fresh := f.lines()[before:]
+		want := 0
+		if (r[0] != "GET" || strings.HasSuffix(r[1], "/export")) && !reading[r[1]] {
+			want = 1
+		}
+		if len(fresh) != want {
+			t.Errorf("%s %s = %d %s left %d lines in the audit %+v; want %d", r[0], r[1], status, text, len(fresh), fresh, want)
+			continue
+		}
+		for _, a := range fresh {
+			outcome := access.Done
+			if status >= 400 {
+				outcome = access.Refused
+			}
+			if _, known := least[a.Action]; !known || a.Who != "olga" || !strings.HasPrefix(a.Subject, "token:") || a.Means != access.Token || a.Credential == "" ||
+				a.Address != "127.0.0.1" || !strings.HasPrefix(a.Browser, "Go-http-client") || a.Outcome != outcome {
+				t.Errorf("%s %s = %d left %+v; want who, from where, by what, and %s", r[0], r[1], status, a, outcome)
+			}
+			if named := strings.Contains(r[1], "{"); named && a.Object == "" {
+				t.Errorf("%s %s left %+v; want on what", r[0], r[1], a)
+			}
+		}
+	}
+}
+
+// Why something is done stands in the audit, in whatever script it is written, and can be made to be asked for.
+func TestAudit_reason(t *testing.T) {
+	t.Parallel()
+	f := furnish(t)
+	f.address = f.ServeWith(access.Config{RequireReason: []string{"create-join-token"}})
+	ask := func(path, body string, header ...string) (int, string) {
+		t.Helper()
+		req := httptest.NewRequest("POST", f.address+path, strings.NewReader(body))
+		req.RequestURI = ""
+		req.Header.Set("Authorization", "Bearer "+f.own)
+		req.Header.Set("Content-Type", "application/json")
+		for i := 0; i < len(header); i += 2 {
+			req.Header.Set(header[i], header[i+1])
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode, f.lines()[len(f.lines())-1].Reason
+	}
+	before := len(f.lines())
+	if status, _ := ask("/v1/join-tokens", `{"site":"hq"}`); status != http.StatusUnprocessableEntity {
+		t.Errorf("without a reason = %d; want 422", status)
+	}
+	if got := len(f.lines()); got != before {
+		t.Errorf("%d lines for what was not tried", got-before)
+	}
+	for _, c := range []struct{ path, header, want string }{
+		{"/v1/join-tokens", "new branch", "new branch"},
+		{"/v1/join-tokens", "neue%20Filiale%20in%20M%C3%BCnchen", "neue Filiale in München"},
+		{"/v1/join-tokens?reason=by+query", "", "by query"},
+		{"/v1/join-tokens", "100 % sure", "100 % sure"},
+	} {
+		if status, reason := ask(c.path, `{"site":"hq"}`, "X-Reason", c.header); status != http.StatusOK || reason != c.want {
+			t.Errorf("reason %q = %d, %q in the audit; want %q", c.header, status, reason, c.want)
+		}
+	}
+	if status, _ := ask("/v1/join-tokens", `{"site":"hq"}`, "X-Reason", strings.Repeat("x", 1001)); status != http.StatusUnprocessableEntity {
+		t.Errorf("a reason of 1,001 bytes = %d; want 422", status)
+	}
+	if status, _ := ask("/v1/problems/retry", `{}`); status == http.StatusUnprocessableEntity {
+		t.Error("a reason is asked for where none is wanted")
+	}
+}
+
+// What is exported is what is there, and that it was exported is in the audit, too.
+func TestAudit_export(t *testing.T) {
+	t.Parallel()
+	f := furnish(t)
+	f.Write(func(tx *store.Tx) error {
+		for range 1200 { // more than is read at a time
+			if err := tx.AddAudit(store.Audited{Tenant: rehearsal.Tenant, Who: "=HYPERLINK(1)", Action: "sign-in", Outcome: "done", Detail: "a\nb, \"c\""}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	auditor := f.TokenAs(rehearsal.Tenant, "aud", access.Auditor)
+	for format, first := range map[string]string{"csv": "seq,at,who,", "ndjson": `{"seq":`} {
+		status, text := f.ask("GET", "/v1/audit/export?format="+format, auditor)
+		if status != http.StatusOK || !strings.HasPrefix(text, first) || strings.Count(text, "HYPERLINK") != 1200 {
+			t.Errorf("export as %s = %d %.80s with %d lines; want 1,200", format, status, text, strings.Count(text, "HYPERLINK"))
+		}
+		if format == "csv" && !strings.Contains(text, ",'=HYPERLINK(1),") {
+			t.Error("a spreadsheet takes a name for a formula")
+		}
+		lines := f.lines()
+		if last := lines[len(lines)-1]; last.Action != "export-audit" || last.Who != "aud" {
+			t.Errorf("the audit ends with %+v; want the export", last)
+		}
+	}
+}
