@@ -35,6 +35,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
 	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
 	"github.com/drawbridge-id/drawbridge/coordinator/metrics"
+	"github.com/drawbridge-id/drawbridge/coordinator/notify"
 	"github.com/drawbridge-id/drawbridge/coordinator/plan"
 	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
 	"github.com/drawbridge-id/drawbridge/coordinator/scim"
@@ -61,6 +62,7 @@ type Options struct {
 
 	CheckEvery time.Duration       // how often each system is checked from end to end; 0 means 5 minutes
 	Metrics    string              // address at which Prometheus scrapes; empty for none
+	Mail       notify.Mail         // how e-mail is sent
 	Access     access.Config       // who gets in to the API, and how
 	Env        func(string) string // looks up an environment variable; nil: none is set
 }
@@ -84,6 +86,7 @@ type Coordinator struct {
 	linkServ *grpc.Server
 	console  *api.Server
 	health   *health.Checker
+	notifier *notify.Notifier
 	metrics  *metrics.Metrics
 	scraped  net.Listener // nil where metrics are not told
 	api      net.Listener
@@ -153,6 +156,7 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 	c.health = &health.Checker{Store: c.store, Every: opt.CheckEvery, Log: log}
 	server := &api.Server{Health: c.health, Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Version: opt.Version, Access: c.gate, Log: log}
 	c.console = server
+	c.notifier = &notify.Notifier{Store: c.store, Points: server.Points, Mail: opt.Mail, PublicURL: opt.Access.PublicURL, Log: log}
 	people := &scim.Server{Store: c.store, Intake: c.intake, Systems: systems, Log: log}
 	served := http.NewServeMux()
 	answers := server.Handler()
@@ -214,7 +218,7 @@ func (c *Coordinator) AdminLink(ctx context.Context) (string, error) {
 func (c *Coordinator) Run(ctx context.Context) error {
 	working, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	group, failed := errgroup.WithContext(working)
-	for _, loop := range []func(context.Context) error{c.gate.Run, c.gateway.Run, c.intake.Run, c.queue.Run, c.planner.Run, c.schedule.Run, c.console.Run, c.health.Run} {
+	for _, loop := range []func(context.Context) error{c.gate.Run, c.gateway.Run, c.intake.Run, c.queue.Run, c.planner.Run, c.schedule.Run, c.console.Run, c.health.Run, c.notifier.Run} {
 		group.Go(func() error { return loop(failed) })
 	}
 	if c.scraped != nil {

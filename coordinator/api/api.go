@@ -128,6 +128,7 @@ func (s *Server) build() (http.Handler, *huma.OpenAPI) {
 	s.events(doc)
 	s.exports(doc)
 	s.health(doc)
+	s.webhooks(doc)
 	complete(doc.OpenAPI())
 	return s.Access.Authenticate(s.once(mux)), doc.OpenAPI()
 }

@@ -54,7 +54,7 @@ func send(t *testing.T, method, address, token string, body string) (int, string
 // concrete fills the parameters of a path with names that exist in the tenant of populated.
 func concrete(path string) string {
 	return strings.NewReplacer("{name}", "corp-ad", "{key}", "e1001", "{id}", rehearsal.Agent).Replace(
-		strings.NewReplacer("{revision}", "1", "/cycles/{id}", "/cycles/1", "/jobs/{id}", "/jobs/1", "/passwords/{id}", "/passwords/1", "/api-tokens/{id}", "/api-tokens/nosuch").Replace(path))
+		strings.NewReplacer("{revision}", "1", "/webhooks/{id}", "/webhooks/x", "{delivery}", "x", "{address}", "x@x.example", "/cycles/{id}", "/cycles/1", "/jobs/{id}", "/jobs/1", "/passwords/{id}", "/passwords/1", "/api-tokens/{id}", "/api-tokens/nosuch").Replace(path))
 }
 
 func populated(t *testing.T) *rehearsal.World {

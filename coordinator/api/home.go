@@ -150,7 +150,7 @@ func (h *homeView) held() (err error) {
 	h.out.Held, err = heldOf(h.tx, h.tenant)
 	for _, c := range h.out.Held {
 		h.out.Waiting.HeldJobs += c.Count
-		h.point(attention, "held", c.System, fmt.Sprintf("%d × %s in %s wait for approval: %s", c.Count, c.Class, c.System, c.Reason), "look at them, then approve or reject")
+		h.point(attention, "held", c.System+"/"+c.Class, fmt.Sprintf("%d × %s in %s wait for approval: %s", c.Count, c.Class, c.System, c.Reason), "look at them, then approve or reject")
 	}
 	return err
 }
@@ -177,9 +177,7 @@ func (h *homeView) problems() error {
 	h.out.Problems = named(kinds)
 	for _, k := range kinds {
 		h.out.Waiting.Problems += k.N
-	}
-	if n := h.out.Waiting.Problems; n > 0 {
-		h.point(attention, "problem", "", fmt.Sprintf("%d accounts cannot be made as wanted", n), "each problem says its cause and what to do")
+		h.point(attention, "problem", k.Name, fmt.Sprintf("%d accounts cannot be made as wanted: %s", k.N, k.Name), "each problem says its cause and what to do")
 	}
 	return err
 }
@@ -241,4 +239,14 @@ func delay(rows []store.Tally) client.Delay {
 	}
 	out.Median, out.P95 = within(0.5), within(0.95)
 	return out
+}
+
+// Points gives what is not as it should be for a tenant, the gravest first.
+func (s *Server) Points(ctx context.Context, tenant string) ([]client.Point, error) {
+	h := &homeView{server: s, tenant: tenant}
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		h.tx = tx
+		return h.load()
+	})
+	return h.out.Points, err
 }

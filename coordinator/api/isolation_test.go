@@ -45,6 +45,9 @@ func furnish(t *testing.T) *furnished {
 			tx.PutRecipient(store.Recipient{Tenant: rehearsal.Tenant, Name: "desk", Label: "Desk", Public: "age1x", Made: tx.Now}),
 			tx.AddJoinToken(store.JoinToken{Tenant: rehearsal.Tenant, ID: "secretjoin", Secret: []byte{1}, Site: "hq", Made: tx.Now, Expires: tx.Now.Add(time.Hour)}),
 			tx.AddSession(store.Session{Tenant: rehearsal.Tenant, ID: "5e551011", Secret: []byte{1}, Subject: "corp#lovelace", Name: "lovelace", Roles: "viewer", Means: "link", Made: tx.Now, Seen: tx.Now, Expires: tx.Now.Add(time.Hour)}),
+			tx.PutWebhook(&store.Webhook{Tenant: rehearsal.Tenant, ID: "whk_1", Name: "lovelace", URL: "https://dc-host/", Secret: "whsec_", Kinds: "[]"}),
+			tx.PutMailTo(store.MailTo{Tenant: rehearsal.Tenant, Address: "lovelace@corp.example", Kinds: "[]"}),
+			tx.AddNotices([]store.Notice{{Tenant: rehearsal.Tenant, ID: "msg_1", Receiver: "whk_1", Kind: "test", Body: []byte("lovelace")}}),
 			tx.AddAudit(store.Audited{Tenant: rehearsal.Tenant, Who: "lovelace", Action: "sign-in", Outcome: "done"}),
 		)
 	})
@@ -60,11 +63,13 @@ func furnish(t *testing.T) *furnished {
 		return err
 	})
 	f.names = map[string]string{"{name}": "corp-ad", "{key}": "e1001", "{revision}": "1", "agents/{id}": rehearsal.Agent, "cycles/{id}": "1000000",
-		"jobs/{id}": held, "passwords/{id}": "1", "api-tokens/{id}": token, "sessions/{id}": "5e551011", "recipients/{name}": "desk"}
+		"jobs/{id}": held, "passwords/{id}": "1", "api-tokens/{id}": token, "sessions/{id}": "5e551011", "recipients/{name}": "desk",
+		"webhooks/{id}": "whk_1", "{delivery}": "msg_1", "{address}": "lovelace@corp.example"}
 	f.bodies = map[string]string{
 		"/v1/held/approve": `{"jobs":[` + held + `]}`, "/v1/held/reject": `{"jobs":[` + held + `]}`, "/v1/problems/retry": `{"person":"e1001"}`,
 		"/v1/systems/{name}/run": `{"person":"e1001"}`, "/v1/systems/{name}/rollback": `{"revision":1}`, "/v1/join-tokens": `{"site":"hq"}`,
-		"/v1/api-tokens": `{"name":"x"}`, "/v1/sessions/revoke": `{"subject":"corp#lovelace"}`, "/v1/sign-in-links": `{"name":"x"}`,
+		"/v1/api-tokens": `{"name":"x"}`, "/v1/sessions/revoke": `{"subject":"corp#lovelace"}`, "/v1/webhooks": `{"name":"x","url":"https://x.example"}`, "/v1/webhooks/{id}": `{"name":"x","url":"https://x.example"}`,
+		"/v1/mail-receivers": `{"address":"x@x.example"}`, "/v1/sign-in-links": `{"name":"x"}`,
 	}
 	return f
 }
@@ -112,8 +117,11 @@ func (f *furnished) everything() (all []any) {
 		for i := range tokens {
 			tokens[i].Used = 0
 		}
-		all = []any{people, systems, agents, jobs, log, tokens, sessions, audit, recipients, passwords, joins, cycle, due}
-		return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12, err13)
+		hooks, err14 := tx.Webhooks(rehearsal.Tenant)
+		mails, err15 := tx.MailTos(rehearsal.Tenant)
+		notices, err16 := tx.Notices(rehearsal.Tenant, "whk_1", 0, 10)
+		all = []any{hooks, mails, notices, people, systems, agents, jobs, log, tokens, sessions, audit, recipients, passwords, joins, cycle, due}
+		return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12, err13, err14, err15, err16)
 	})
 	return all
 }

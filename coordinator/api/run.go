@@ -16,6 +16,8 @@ const (
 	indexPause = 2 * time.Second
 	// indexLook is how often it is looked for people by itself.
 	indexLook = 5 * time.Minute
+	// noticeLife is how long what was told is shown.
+	noticeLife = 30 * 24 * time.Hour
 	// tidyEvery is how often what is too old is removed.
 	tidyEvery = 6 * time.Hour
 )
@@ -93,6 +95,9 @@ func (s *Server) tidy(ctx context.Context) error {
 		}
 		if err == nil {
 			err = tx.ForgetKeyed(tx.Now.Add(-onceLife))
+		}
+		if err == nil {
+			err = tx.ForgetNotices(tx.Now.Add(-noticeLife))
 		}
 		return err
 	})

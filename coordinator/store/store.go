@@ -61,6 +61,7 @@ type Store struct {
 	Jobs    Signal // jobs became queued
 	Systems Signal // systems were applied, changed or removed
 	Agents  Signal // agents enrolled, came, went or were revoked
+	Notices Signal // there are notices to deliver
 
 	database database
 	watches  watches

@@ -29,7 +29,7 @@ type Home struct {
 type Point struct {
 	Level    string `json:"level" enum:"bad,attention" doc:"bad: it does not work; attention: somebody has to decide"`
 	What     string `json:"what" enum:"agent,system,cycle,held,problem,approval,password,backlog" doc:"What it is about"`
-	Name     string `json:"name,omitempty" doc:"Which one: agent, system, or number of a cycle"`
+	Name     string `json:"name,omitempty" doc:"Which one: agent, system, number of a cycle, kind of problem, or system/class of what is held"`
 	Text     string `json:"text" doc:"What is the matter" example:"412 disables in corp-ad wait for approval"`
 	NextStep string `json:"next_step" doc:"What to do"`
 }
@@ -267,4 +267,52 @@ type Verdict struct {
 	Good   time.Time `json:"good,omitzero" doc:"When one last worked"`
 	Took   float64   `json:"took,omitempty" doc:"Seconds it took, there and back"`
 	Fault  *Trouble  `json:"fault,omitempty" doc:"What is wrong"`
+}
+
+// A Webhook is where somebody is told by HTTP of what needs a person, signed as
+// Standard Webhooks are (https://www.standardwebhooks.com).
+type Webhook struct {
+	ID     string    `json:"id" doc:"Identifier"`
+	Name   string    `json:"name" doc:"What it is for"`
+	URL    string    `json:"url" doc:"Where events are posted"`
+	Kinds  []string  `json:"kinds" doc:"Only of what: agent, system, cycle, held, problem, approval, password; all if empty"`
+	Paused bool      `json:"paused" doc:"Nothing is posted"`
+	Secret string    `json:"secret,omitempty" doc:"What signs the events (whsec_…); shown once, when it is made or changed"`
+	Made   time.Time `json:"made" doc:"When it was made"`
+}
+
+// NewWebhook asks for a webhook, or for a change of one.
+type NewWebhook struct {
+	Name   string   `json:"name" minLength:"1" maxLength:"100" doc:"What it is for" example:"on-call"`
+	URL    string   `json:"url" minLength:"1" maxLength:"2000" format:"uri" doc:"Where events are posted; https, unless the host is this one" example:"https://hooks.example/drawbridge"`
+	Kinds  []string `json:"kinds,omitempty" maxItems:"20" enum:"agent,system,cycle,held,problem,approval,password" doc:"Only of what; all if left out"`
+	Paused bool     `json:"paused,omitempty" doc:"Post nothing for now"`
+}
+
+// A Delivery is an event on its way to a webhook.
+type Delivery struct {
+	ID     string    `json:"id" doc:"Of the event: webhook-id of the request, the same for each try"`
+	Kind   string    `json:"kind" doc:"Type of the event" example:"held.raised"`
+	Made   time.Time `json:"made" doc:"When it happened"`
+	State  string    `json:"state" enum:"waiting,delivered,failed" doc:"failed: it is not tried any more"`
+	Tries  int64     `json:"tries" doc:"How often it was tried"`
+	Next   time.Time `json:"next,omitzero" doc:"When it is tried next"`
+	Done   time.Time `json:"done,omitzero" doc:"When it was delivered"`
+	Status int64     `json:"status,omitempty" doc:"HTTP status of the last answer"`
+	Detail string    `json:"detail,omitempty" doc:"What came of the last try"`
+	Took   float64   `json:"took,omitempty" doc:"Seconds that the last try took"`
+	Body   string    `json:"body" doc:"What is posted"`
+}
+
+// A MailReceiver is told by e-mail of what needs a person.
+type MailReceiver struct {
+	Address string    `json:"address" doc:"E-mail address"`
+	Kinds   []string  `json:"kinds" doc:"Only of what; all if empty"`
+	Made    time.Time `json:"made" doc:"Since when"`
+}
+
+// NewMailReceiver asks for somebody to be told by e-mail.
+type NewMailReceiver struct {
+	Address string   `json:"address" minLength:"3" maxLength:"254" format:"email" doc:"E-mail address" example:"iam@corp.example"`
+	Kinds   []string `json:"kinds,omitempty" maxItems:"20" enum:"agent,system,cycle,held,problem,approval,password" doc:"Only of what; all if left out"`
 }

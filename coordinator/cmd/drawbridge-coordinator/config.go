@@ -19,6 +19,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/health"
+	"github.com/drawbridge-id/drawbridge/coordinator/notify"
 )
 
 // config is what users write.
@@ -35,6 +36,7 @@ type config struct {
 	RenewalGrace    time.Duration `yaml:"renewal_grace"`
 	CheckEvery      time.Duration `yaml:"check_every"`
 	Metrics         string        `yaml:"metrics"`
+	Mail            notify.Mail   `yaml:"mail"`
 	LogLevel        string        `yaml:"log_level"`
 	LogFormat       string        `yaml:"log_format"`
 	access.Config   `yaml:",inline"`
@@ -91,6 +93,16 @@ var settings = []setting{
 		func(c *config, v string) (err error) { c.CheckEvery, err = time.ParseDuration(v); return err }},
 	{"metrics", "DRAWBRIDGE_METRICS", "`address` at which Prometheus scrapes /metrics, without sign-in (default: none)",
 		func(c *config, v string) error { c.Metrics = v; return nil }},
+	{"mail-server", "DRAWBRIDGE_MAIL_SERVER", "`host:port` of the server that mail is sent by (default: none is sent)",
+		func(c *config, v string) error { c.Mail.Server = v; return nil }},
+	{"mail-from", "DRAWBRIDGE_MAIL_FROM", "`address` of the sender of mail",
+		func(c *config, v string) error { c.Mail.From = v; return nil }},
+	{"mail-user", "DRAWBRIDGE_MAIL_USER", "`name` to sign in with at the mail server (default: none)",
+		func(c *config, v string) error { c.Mail.User = v; return nil }},
+	{"mail-password-file", "DRAWBRIDGE_MAIL_PASSWORD_FILE", "`file` that holds the password of that name",
+		func(c *config, v string) error { c.Mail.PasswordFile = v; return nil }},
+	{"mail-tls", "DRAWBRIDGE_MAIL_TLS", "`starttls`, tls or none (default starttls)",
+		func(c *config, v string) error { c.Mail.TLS = v; return nil }},
 	{"log-level", "DRAWBRIDGE_LOG_LEVEL", "`debug`, info, warn or error (default info)",
 		func(c *config, v string) error { c.LogLevel = v; return nil }},
 	{"log-format", "DRAWBRIDGE_LOG_FORMAT", "`text` or json (default text)",
@@ -152,6 +164,13 @@ func parse(args []string, out io.Writer, env func(string) string) (config, error
 		}
 		c.Store = strings.TrimSpace(string(text))
 	}
+	if c.Mail.PasswordFile != "" {
+		text, err := os.ReadFile(c.Mail.PasswordFile)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("mail password_file: %w", err))
+		}
+		c.Mail.Password = strings.TrimSpace(string(text))
+	}
 	return c, errors.Join(append(errs, c.validate()...)...)
 }
 
@@ -198,6 +217,9 @@ func (c *config) validate() (errs []error) {
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		fault("log_format: %q is neither text nor json", c.LogFormat)
 	}
+	if err := c.Mail.Validate(); err != nil {
+		errs = append(errs, err)
+	}
 	if err := c.Config.Validate(); err != nil {
 		errs = append(errs, err)
 	}
@@ -211,5 +233,5 @@ func (c config) level() slog.Level {
 }
 
 func (c config) options() coordinator.Options {
-	return coordinator.Options{Data: c.Data, Store: c.Store, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, CheckEvery: c.CheckEvery, Metrics: c.Metrics, Version: version, Access: c.Config}
+	return coordinator.Options{Data: c.Data, Store: c.Store, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, CheckEvery: c.CheckEvery, Metrics: c.Metrics, Mail: c.Mail, Version: version, Access: c.Config}
 }

@@ -1,0 +1,5 @@
+-- +goose Up
+ALTER TABLE told ADD COLUMN text TEXT NOT NULL DEFAULT '';  -- what was told
+
+-- +goose Down
+ALTER TABLE told DROP COLUMN text;
