@@ -26,6 +26,7 @@ const (
 	Written       = "written"        // a job was done
 	Unchanged     = "unchanged"      // a job found its work done already
 	Failed        = "failed"         // a job failed
+	Drift         = "drift"          // somebody changed an account at its system, or what was said of that
 	Config        = "config"         // a system's document was applied
 	Audit         = "audit"          // somebody used the API to change something else
 )

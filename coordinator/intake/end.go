@@ -197,7 +197,7 @@ func (s *scope) gone(accounts []store.Account, ids, people []string) error {
 		for _, a := range accounts {
 			freed = append(freed, s.freed(a, nil)...)
 		}
-		if err := s.tx.RemoveNames(freed); err != nil {
+		if err := s.free(freed); err != nil {
 			return err
 		}
 	}

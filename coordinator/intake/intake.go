@@ -206,6 +206,9 @@ func (s *scope) apply(changes []*change) error {
 
 // mark makes people due because of what was read.
 func (s *scope) mark(why string, people []string) error {
+	if err := s.preview(people); err != nil {
+		return err
+	}
 	return s.tx.MarkDueAs(store.Due{Tenant: s.tenant, At: s.tx.Now, Why: why, Cycle: max(s.cycle, 0), Trace: s.trace}, people)
 }
 

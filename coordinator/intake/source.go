@@ -143,6 +143,9 @@ func (s *scope) settle(people map[string]*draft, lost []string, changes []*chang
 	if err := s.tx.AddHistory(log); err != nil {
 		return err
 	}
+	if err := s.preview(due); err != nil {
+		return err
+	}
 	return s.tx.MarkDueAs(store.Due{Tenant: s.tenant, At: s.tx.Now, Why: "their record in " + s.name + " changed", Since: s.tx.Now,
 		Cycle: max(s.cycle, 0), Trace: s.trace}, due)
 }

@@ -51,7 +51,7 @@ func (s *scope) target(changes []*change) error {
 			due = append(due, a.Person)
 		}
 	}
-	if err := s.tx.RemoveNames(freed); err != nil {
+	if err := s.free(freed); err != nil {
 		return err
 	}
 	if err := s.tx.PutNames(held); err != nil {
@@ -72,6 +72,9 @@ func (s *scope) target(changes []*change) error {
 		}
 	}
 	if err := Joined(s.tx, s.tenant, s.name, joined); err != nil {
+		return err
+	}
+	if err := s.drift(changes); err != nil {
 		return err
 	}
 	return s.mark("their account in "+s.name+" changed", due)

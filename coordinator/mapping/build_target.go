@@ -119,6 +119,7 @@ func (b *builder) target(n ast.Node) {
 		"password":   {false, func(n ast.Node) { b.password(t, n) }},
 		"lifecycle":  {false, func(n ast.Node) { b.lifecycle(t, n) }},
 		"thresholds": {false, func(n ast.Node) { b.thresholds(t, n) }},
+		"mode":       {false, b.one("mode", []string{"apply", "preview"}, func(i int) { t.Preview = i == 1 })},
 	})
 	b.written(n, t)
 	b.reserved(t)
@@ -297,12 +298,14 @@ func (b *builder) attribute(attribute string, n ast.Node) *Rule {
 	var value, person ast.Node
 	var shape Rule
 	b.mapping(m, attribute, map[string]key{
-		"value":  {false, func(n ast.Node) { value = n }},
-		"person": {false, func(n ast.Node) { person = n }},
-		"apply":  {false, b.one("apply", []string{"always", "create", "if_empty"}, func(i int) { shape.Apply = Apply(i) })},
-		"keep":   {false, b.one("keep", []string{"none", "old", "alias"}, func(i int) { shape.Keep = Keep(i) })},
-		"empty":  {false, b.one("empty", []string{"clear", "keep"}, func(i int) { shape.KeepEmpty = i == 1 })},
-		"case":   {false, b.one("case", []string{"fold", "exact"}, func(i int) { shape.Exact = i == 1 })},
+		"value":    {false, func(n ast.Node) { value = n }},
+		"person":   {false, func(n ast.Node) { person = n }},
+		"apply":    {false, b.one("apply", []string{"always", "create", "if_empty"}, func(i int) { shape.Apply = Apply(i) })},
+		"keep":     {false, b.one("keep", []string{"none", "old", "alias"}, func(i int) { shape.Keep = Keep(i) })},
+		"empty":    {false, b.one("empty", []string{"clear", "keep"}, func(i int) { shape.KeepEmpty = i == 1 })},
+		"drift":    {false, b.one("drift", []string{"revert", "adopt", "leave"}, func(i int) { shape.Drift = Drift(i) })},
+		"cool_off": {false, func(n ast.Node) { shape.CoolOff = b.coolOff(n) }},
+		"case":     {false, b.one("case", []string{"fold", "exact"}, func(i int) { shape.Exact = i == 1 })},
 	})
 	switch {
 	case (value == nil) == (person == nil):
@@ -320,6 +323,10 @@ func (b *builder) attribute(attribute string, n ast.Node) *Rule {
 		return nil
 	}
 	r.Apply, r.Keep, r.KeepEmpty, r.Exact, r.Person = shape.Apply, shape.Keep, shape.KeepEmpty, shape.Exact, shape.Person
+	r.Drift, r.CoolOff = shape.Drift, shape.CoolOff
+	if r.CoolOff > 0 && !r.Unique() {
+		b.fault(n, "", "%s: cool_off is for rules that choose by firstUnique", attribute)
+	}
 	return r
 }
 
@@ -426,7 +433,32 @@ func (b *builder) thresholds(t *Target, n ast.Node) {
 	for class := range thresholds {
 		keys[class] = key{false, b.limit(class, func(l Limit) { t.thresholds[class] = l })}
 	}
+	keys["window"] = key{false, func(n ast.Node) {
+		s, ok := b.scalar(n, "window")
+		if span, err := parseSpan(s); !ok || err != nil || span < time.Minute || span > 7*24*time.Hour {
+			b.fault(n, "write it like 1h or 2d", "window is no time between 1m and 7d: %s", s)
+		} else {
+			t.Window = span
+		}
+	}}
 	b.mapping(n, "thresholds", keys)
+}
+
+// coolOff reads how long a name is kept from others, such as 90d or 2y.
+func (b *builder) coolOff(n ast.Node) time.Duration {
+	s, ok := b.scalar(n, "cool_off")
+	if !ok {
+		return 0
+	}
+	years, isYears := strings.CutSuffix(s, "y")
+	if count, err := strconv.Atoi(years); isYears && err == nil && count > 0 && count <= 100 {
+		return time.Duration(count) * 365 * 24 * time.Hour
+	}
+	span, err := parseSpan(s)
+	if err != nil || span <= 0 {
+		b.fault(n, "write it like 90d or 2y", "cool_off is no time: %s", s)
+	}
+	return span
 }
 
 // String gives the limit as documents write it.
@@ -435,7 +467,11 @@ func (l Limit) String() string {
 	case l.None:
 		return "none"
 	case l.Share > 0:
-		return strconv.FormatFloat(l.Share*100, 'f', -1, 64) + "%"
+		share := strconv.FormatFloat(l.Share*100, 'f', -1, 64) + "%"
+		if l.Most > 0 {
+			share += ", " + strconv.Itoa(l.Most)
+		}
+		return share
 	}
 	return strconv.Itoa(l.Count)
 }

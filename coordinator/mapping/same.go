@@ -79,7 +79,7 @@ func (s *System) targetForm() string {
 		return ""
 	}
 	f := form{}
-	f.add("target", t.Class, t.WriteBack, t.Match, t.MakeContainers, t.EnabledAttribute, t.MemberOf)
+	f.add("target", t.Class, t.WriteBack, t.Match, t.MakeContainers, t.EnabledAttribute, t.MemberOf, t.Window)
 	if t.Password != nil {
 		f.add("password", *t.Password)
 	}
@@ -94,7 +94,7 @@ func (s *System) targetForm() string {
 			continue
 		}
 		f.rule(r.Attribute, r.expression)
-		f.add(r.Apply, r.Keep, r.KeepEmpty, r.Exact, r.Person)
+		f.add(r.Apply, r.Keep, r.KeepEmpty, r.Exact, r.Person, r.CoolOff)
 	}
 	for _, class := range slices.Sorted(maps.Keys(t.thresholds)) {
 		f.add(class, t.thresholds[class])

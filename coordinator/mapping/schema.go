@@ -212,7 +212,7 @@ func (s *System) WithSchema(schema *connectorv1.SchemaResponse) *System {
 	t := s.Target
 	with := *s
 	with.Target = &Target{
-		Class: t.Class, WriteBack: t.WriteBack, Match: t.Match, MakeContainers: t.MakeContainers, Password: t.Password, Lifecycle: t.Lifecycle,
+		Class: t.Class, WriteBack: t.WriteBack, Match: t.Match, MakeContainers: t.MakeContainers, Password: t.Password, Lifecycle: t.Lifecycle, Preview: t.Preview, Window: t.Window,
 		Scope: t.Scope, MatchRule: t.MatchRule, Container: t.Container, Name: known.with(t.Name), LeaversContainer: t.LeaversContainer,
 		Rules: known.all(t.Rules), LeaverRules: known.all(t.LeaverRules), Groups: t.Groups,
 		EnabledAttribute: t.EnabledAttribute, MemberOf: t.MemberOf, Attributes: t.Attributes, scope: t.scope, thresholds: t.thresholds,

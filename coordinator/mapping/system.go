@@ -64,6 +64,7 @@ func (g Gate) Holds(gone, known int) bool {
 type Limit struct {
 	Share float64 // of the accounts known; 0: not by share
 	Count int     // with Share the number that is always allowed, else the limit itself
+	Most  int     // with Share: never more than this; 0: the share alone counts
 	None  bool    // no limit at all
 }
 
@@ -73,7 +74,7 @@ func (l Limit) Holds(n, known int) bool {
 	case l.None:
 		return false
 	case l.Share > 0:
-		return n > l.Count && float64(n) > l.Share*float64(known)
+		return n > l.Count && (float64(n) > l.Share*float64(known) || l.Most > 0 && n > l.Most)
 	}
 	return n > l.Count
 }

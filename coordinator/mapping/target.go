@@ -25,7 +25,11 @@ type Target struct {
 	// MakeContainers lets a create or a move make what containers are missing.
 	MakeContainers bool
 	Password       *Password // nil: the class has none
-	Lifecycle      Lifecycle
+	// Preview: nothing is done before somebody has seen it.
+	Preview bool
+	// Window is within what time thresholds count; an hour by default.
+	Window    time.Duration
+	Lifecycle Lifecycle
 
 	// The rules of a document; nil where it has none of the kind. Scope gives a
 	// boolean, Groups give names of groups.
@@ -56,6 +60,11 @@ type Rule struct {
 	Exact bool
 	// Person: the value is the key of a person whose account is meant.
 	Person bool
+	// Drift says what becomes of what somebody else writes there.
+	Drift Drift
+	// CoolOff is how long a value that its account has no more is not given to
+	// anybody else; of rules that choose by firstUnique only.
+	CoolOff time.Duration
 
 	// What the system's schema says; zero while it is not known.
 	Type      connectorv1.Type
@@ -98,6 +107,18 @@ const (
 	KeepOld
 	// KeepAlias: as KeepOld, and a primary address (SMTP:) becomes an alias (smtp:).
 	KeepAlias
+)
+
+// Drift says what becomes of a value that somebody else has written.
+type Drift uint8
+
+const (
+	// Revert puts back what the rule wants.
+	Revert Drift = iota
+	// Adopt lets it stand until the rule wants something else.
+	Adopt
+	// LeaveAlone lets it be, and shows it until somebody decides.
+	LeaveAlone
 )
 
 // A Lifecycle says what a target wants in each part of a person's life.
@@ -151,12 +172,13 @@ func (m Moment) After(base time.Time) time.Time {
 // first five.
 var thresholds = map[string]Limit{
 	"create": {None: true}, "enable": {None: true},
+	"clear":  {Share: 0.1, Count: 5},
 	"modify": {Share: 0.3, Count: 5}, "move": {Share: 0.2, Count: 5}, "membership": {Share: 0.2, Count: 5},
 	"disable": {Share: 0.1, Count: 5}, "delete": {Count: 5},
 }
 
-// Threshold gives the limit for a class of operation: create, modify, move,
-// enable, disable, membership or delete.
+// Threshold gives the limit for a class of operation: create, modify, clear,
+// move, enable, disable, membership or delete.
 func (t *Target) Threshold(class string) Limit {
 	if l, ok := t.thresholds[class]; ok {
 		return l

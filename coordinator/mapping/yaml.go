@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -236,6 +237,12 @@ func (d *document) limit(what string, to func(Limit)) func(ast.Node) {
 			to(Limit{None: true})
 			return
 		}
+		s, number, both := strings.Cut(s, ",")
+		most, err := strconv.Atoi(strings.TrimSpace(number))
+		if both && (err != nil || most < 1 || !strings.HasSuffix(s, "%")) {
+			d.fault(n, `write a share and the most that may go, such as "10%, 200"`, "%s is no limit: %s,%s", what, s, number)
+			return
+		}
 		number, percent := strings.CutSuffix(s, "%")
 		f, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 		switch {
@@ -244,7 +251,7 @@ func (d *document) limit(what string, to func(Limit)) func(ast.Node) {
 		case percent && f == 0:
 			to(Limit{})
 		case percent:
-			to(Limit{Share: f / 100, Count: 5})
+			to(Limit{Share: f / 100, Count: min(5, cmp.Or(most, 5)), Most: most})
 		default:
 			to(Limit{Count: int(f)})
 		}

@@ -76,7 +76,7 @@ func (b *batch) ahead(t target, p *person) (busy bool, err error) {
 			return false, err
 		}
 	}
-	if op == nil || kept {
+	if op == nil || kept || b.cause(t, p) != "" { // at the instant it waits for a decision, as everything does
 		return busy, nil
 	}
 	return busy, b.place(t, p, op, leaves)

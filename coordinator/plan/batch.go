@@ -31,6 +31,13 @@ type batch struct {
 	history   []store.History
 	alarms    []store.Alarm
 	waits     []store.Waiting
+	modes     map[string]string          // by system, where somebody said how it is written to
+	previews  map[string]store.Preview   // by person
+	open      map[string]*store.Plan     // plans that are not sealed, by cause; nil until asked for
+	reserved  map[nameKey]string         // unique values given to people by the batch, in whatever target
+	items     []store.PlanItem           // new jobs of plans
+	over      []string                   // people who are planned as ever again
+	ended     []store.Deviation          // deviations that are no more
 	until     map[string][]store.Instant // by system: until when what was placed ahead may be begun; as far as it was asked for
 }
 
@@ -50,12 +57,24 @@ type person struct {
 	jobs     []store.Job // open ones, and the done ones that matter
 	problems []store.Problem
 	refused  []store.Job
-	skipped  bool // in some system: alarms and waits stay as they are
+	skipped  bool              // in some system: alarms and waits stay as they are
+	wants    bool              // something is to be done, or waits for a decision
+	lets     []store.Deviation // where accounts are let be as they are
+	sources  map[string]string // the batch's
 }
 
 func (b *batch) run(due []store.Due) error {
 	if err := b.loadSystems(); err != nil {
 		return err
+	}
+	again := false
+	for _, t := range b.targets {
+		again = b.planner.window.widen(t.window()) || again
+	}
+	if again {
+		if err := b.planner.window.load(b.tx); err != nil {
+			return err
+		}
 	}
 	if len(b.targets) > 0 { // else whoever reads the first one makes everybody due
 		if err := b.load(due); err != nil {
@@ -89,7 +108,7 @@ func (b *batch) load(due []store.Due) error {
 	}
 	b.byID = make(map[string]*person, len(rows))
 	for _, row := range rows {
-		p := &person{row: row, due: rowOf[row.ID]}
+		p := &person{row: row, due: rowOf[row.ID], sources: b.sources}
 		if p.person.Attributes, err = directory.ParseAttributes(row.Attributes); err != nil {
 			return err
 		}
@@ -198,6 +217,18 @@ func (b *batch) loadBelongings(ids []string) error {
 			p.jobs = append(p.jobs, j)
 		}
 	}
+	lets, err := b.tx.DeviationsOf(b.tenant, ids)
+	if err != nil {
+		return err
+	}
+	for _, d := range lets {
+		if p := b.byID[d.Person]; p != nil {
+			p.lets = append(p.lets, d)
+		}
+	}
+	if err := b.loadPreviews(ids); err != nil {
+		return err
+	}
 	return b.loadProblems(ids)
 }
 
@@ -254,6 +285,12 @@ func (b *batch) save(due []store.Due) error {
 		return err
 	}
 	if err := tx.UnsettleJobs(b.unsettled); err != nil {
+		return err
+	}
+	if err := b.savePreviews(); err != nil {
+		return err
+	}
+	if err := tx.RemoveDeviations(b.ended); err != nil {
 		return err
 	}
 	if err := tx.PutProblems(b.problems); err != nil {

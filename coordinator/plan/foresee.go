@@ -24,17 +24,18 @@ type Foresight struct {
 
 // A side is one configuration that people are planned under.
 type side struct {
-	planner *Planner // of groups alone
-	targets []target
-	sources map[string]string // class by name
-	names   map[string]*names // by system: what was reserved for earlier people
+	planner  *Planner // of groups alone
+	targets  []target
+	sources  map[string]string  // class by name
+	names    map[string]*names  // by system: what was reserved for earlier people
+	reserved map[nameKey]string // the same in whatever system
 }
 
 // Foresee makes a foresight over several configurations, which are compared.
 func Foresee(tx *store.Tx, tenant string, configurations ...[]*mapping.System) *Foresight {
 	f := &Foresight{At: tx.Now.Time(), tx: tx, tenant: tenant}
 	for _, systems := range configurations {
-		s := &side{planner: &Planner{groups: newGroupCache()}, sources: map[string]string{}, names: map[string]*names{}}
+		s := &side{planner: &Planner{groups: newGroupCache()}, sources: map[string]string{}, names: map[string]*names{}, reserved: map[nameKey]string{}}
 		for _, system := range systems {
 			if system.Source != nil && !system.Source.Joins {
 				s.sources[system.Name] = system.Source.Class
@@ -109,9 +110,10 @@ func (f *Foresight) target(b *batch, s *side, t target, subjects []Subject, out 
 	}
 	ledger := s.names[t.row.Name]
 	if ledger == nil {
-		ledger = &names{tx: f.tx, tenant: f.tenant, system: t.row.Name, taken: map[nameKey]string{}, holders: map[nameKey]*store.Name{}}
+		ledger = newNames(b, t)
 		s.names[t.row.Name] = ledger
 	}
+	ledger.batch, b.reserved = b, s.reserved
 	refs := &refs{batch: b, target: t}
 	for i, subject := range subjects {
 		p := b.byID[subject.ID]
@@ -119,7 +121,7 @@ func (f *Foresight) target(b *batch, s *side, t target, subjects []Subject, out 
 			continue
 		}
 		in := reconcile.Input{Now: f.At, Person: p.person, Target: t.system.Target,
-			Refs: refs, Names: ledger.of(p, ""), Recipient: refs.Recipient, ByHand: func() bool { return p.letIn(t.row.Name) }}
+			Refs: refs, Names: ledger.of(p, ""), Recipient: refs.Recipient, ByHand: func() bool { return p.letIn(t.row.Name) }, Deviations: p.deviations(t.row.Name)}
 		seen := Seen{Account: p.account(t)}
 		if seen.Account != nil {
 			account := accountOf(*seen.Account)

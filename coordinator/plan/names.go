@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"iter"
+	"slices"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
@@ -10,11 +11,24 @@ import (
 
 func compare(a, b string) int { return cmp.Compare(a, b) }
 
+// place is what the ledger calls places in containers by; they are of their system alone.
+const place = "address"
+
 type nameKey struct{ attribute, value string }
 
+// newNames makes the ledger of a target for a batch.
+func newNames(b *batch, t target) *names {
+	return &names{batch: b, tx: b.tx, tenant: b.tenant, system: t.row.Name, taken: map[nameKey]string{}, holders: map[nameKey]*store.Name{},
+		elsewhere: map[nameKey][]store.Name{}, kept: map[nameKey]string{}}
+}
+
 // names is the ledger of one system: who holds which value, with what the batch
-// has reserved.
+// has reserved. A value that somebody else has in an attribute of the same name in
+// another target is taken as well, and so is one in its cool-off.
 type names struct {
+	batch          *batch
+	elsewhere      map[nameKey][]store.Name // held in other targets, as far as looked
+	kept           map[nameKey]string       // in cool-off: whose it was
 	tx             *store.Tx
 	tenant, system string
 	taken          map[nameKey]string      // by this batch: id of the person
@@ -94,7 +108,75 @@ func (n *names) look(attribute string, values []string) error {
 	for i := range rows {
 		n.holders[nameKey{attribute, rows[i].Value}] = &rows[i]
 	}
+	if err != nil {
+		return err
+	}
+	return n.lookFurther(attribute, unknown)
+}
+
+// lookFurther looks in other targets that choose values of the attribute, and among those in cool-off.
+func (n *names) lookFurther(attribute string, values []string) error {
+	others, cools := n.batch.choosers(n.system, attribute)
+	rows, err := n.tx.NamesElsewhere(n.tenant, others, attribute, values)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		key := nameKey{attribute, row.Value}
+		n.elsewhere[key] = append(n.elsewhere[key], row)
+	}
+	if !cools {
+		return nil
+	}
+	kept, err := n.tx.KeptNames(n.tenant, append(others, n.system), attribute, values)
+	for _, row := range kept {
+		n.kept[nameKey{attribute, row.Value}] = row.Holder
+	}
 	return err
+}
+
+// choosers gives the other targets that have a rule which chooses values of the
+// attribute, and whether any target, also this, keeps such values from others.
+func (b *batch) choosers(system, attribute string) (others []string, cools bool) {
+	for _, t := range b.targets {
+		for _, r := range t.system.Target.Rules {
+			if r.Attribute != attribute || !r.Unique() {
+				continue
+			}
+			if cools = cools || r.CoolOff > 0; t.row.Name != system {
+				others = append(others, t.row.Name)
+			}
+		}
+	}
+	return others, cools
+}
+
+// others tells whether somebody else has the name in another target, or had it a
+// while ago. An account that is nobody's may be the person's own, not joined yet:
+// its match value tells.
+func (l *ledger) others(key nameKey) bool {
+	id := l.person.row.ID
+	if was, ok := l.kept[key]; ok && was != id {
+		return true
+	}
+	if person, ok := l.batch.reserved[key]; ok && person != id {
+		return true
+	}
+	for _, row := range l.elsewhere[key] {
+		if row.Holder == id {
+			continue
+		}
+		i := slices.IndexFunc(l.batch.targets, func(t target) bool { return t.row.Name == row.System })
+		accounts, err := l.tx.Accounts(l.tenant, row.System, []string{row.Holder})
+		if l.err = firstError(l.err, err); l.err != nil || len(accounts) == 0 || accounts[0].Person != "" {
+			return true
+		}
+		mine, err := l.batch.targets[i].system.Target.MatchValue(l.person.person)
+		if err != nil || mine == "" || mine != accounts[0].Match {
+			return true
+		}
+	}
+	return false
 }
 
 // free tells whether the person may have the name, and reserves it.
@@ -124,8 +206,13 @@ func (l *ledger) may(key nameKey) bool {
 	if person, ok := l.taken[key]; ok {
 		return person == l.person.row.ID
 	}
-	holder := l.holders[key]
-	return holder == nil || holder.Holder == l.person.row.ID || l.account != "" && holder.Holder == l.account
+	switch holder := l.holders[key]; {
+	case holder != nil && holder.Holder == l.person.row.ID:
+		return true
+	case holder != nil && (l.account == "" || holder.Holder != l.account):
+		return false
+	}
+	return key.attribute == place || !l.others(key)
 }
 
 // take reserves a name that the person may have, unless they hold it.
@@ -138,6 +225,12 @@ func (l *ledger) take(key nameKey) {
 		return
 	}
 	l.taken[key] = id
+	if key.attribute != place {
+		if l.batch.reserved == nil {
+			l.batch.reserved = map[nameKey]string{}
+		}
+		l.batch.reserved[key] = id
+	}
 	l.fresh = append(l.fresh, store.Name{Tenant: l.tenant, System: l.system, Attribute: key.attribute, Value: key.value, Holder: id})
 }
 

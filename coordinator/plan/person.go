@@ -20,6 +20,7 @@ type plan struct {
 	person  *person
 	ops     []reconcile.Op
 	settles bool
+	cause   string // why nothing of it is done before somebody has seen it; empty where it is
 	names   []store.Name
 	jobs    []store.Job
 }
@@ -31,7 +32,7 @@ func (b *batch) plan(t target) error {
 		return err
 	}
 	refs := &refs{batch: b, target: t}
-	names := &names{tx: b.tx, tenant: b.tenant, system: t.row.Name, taken: map[nameKey]string{}, holders: map[nameKey]*store.Name{}}
+	names := newNames(b, t)
 	guesses, err := b.guess(t, refs, names, candidates)
 	if err != nil {
 		return err
@@ -42,7 +43,7 @@ func (b *batch) plan(t target) error {
 			return err
 		}
 		open := p.open(t.row.Name)
-		if busy || slices.ContainsFunc(open, underWay) {
+		if busy || p.undoing(t.row.Name) || slices.ContainsFunc(open, underWay) {
 			p.skipped = true
 			b.unsettle(open)
 			continue
@@ -75,7 +76,7 @@ func (b *batch) plan(t target) error {
 // input is what planning somebody in a target depends on besides their account and the names.
 func (b *batch) input(t target, p *person, refs *refs) reconcile.Input {
 	return reconcile.Input{Now: b.tx.Now.Time(), Person: p.person, Target: t.system.Target, Refs: refs, Recipient: refs.Recipient,
-		ByHand: func() bool { return p.letIn(t.row.Name) }}
+		ByHand: func() bool { return p.letIn(t.row.Name) }, Deviations: p.deviations(t.row.Name), Quarantined: b.quarantined(t, p)}
 }
 
 // A guess is what is planned for somebody if each name is free that they ask for first.
@@ -186,9 +187,12 @@ func (b *batch) take(t target, p *person, open []store.Job, out reconcile.Output
 		}
 	}
 	ops := b.problem(t, p, out)
-	settles := out.Settles && len(ops) == 1 && !p.stopped(t.row.Name)
+	b.end(t, p, out.Ended)
+	cause := b.cause(t, p)
+	settles := out.Settles && len(ops) == 1 && !p.stopped(t.row.Name) && cause == ""
+	p.wants = p.wants || len(ops) > 0
 	if len(open) > 0 {
-		if sameWork(open, ops) {
+		if sameWork(open, ops) && heldAsPreview(open) == (cause != "") {
 			if !settles {
 				b.unsettle(open)
 			}
@@ -198,7 +202,7 @@ func (b *batch) take(t target, p *person, open []store.Job, out reconcile.Output
 			return err
 		}
 	}
-	pl := &plan{target: t, person: p, ops: ops, settles: settles, names: names}
+	pl := &plan{target: t, person: p, ops: ops, settles: settles, cause: cause, names: names}
 	b.plans = append(b.plans, pl)
 	return nil
 }
@@ -235,7 +239,7 @@ func (b *batch) problem(t target, p *person, out reconcile.Output) []reconcile.O
 	}
 	if out.Problem != nil {
 		b.note(t, p, old, out.Problem)
-	} else if old != nil && len(out.Ops) == 0 {
+	} else if old != nil && len(out.Ops) == 0 && !out.Withheld {
 		if b.cured == nil {
 			b.cured = map[string][]string{}
 		}
@@ -307,11 +311,11 @@ func (b *batch) drop(open []store.Job) error {
 }
 
 // open gives the person's jobs in a system that have not ended, in the order of
-// ids, without those placed ahead.
+// ids, without those placed ahead and those that undo something.
 func (p *person) open(system string) []store.Job {
 	var open []store.Job
 	for _, j := range p.jobs {
-		if j.System == system && j.State != store.JobDone && j.Priority != store.PriorityPlaced {
+		if j.System == system && j.State != store.JobDone && j.Priority != store.PriorityPlaced && j.Outcome != store.JobUndo {
 			open = append(open, j)
 		}
 	}

@@ -123,6 +123,9 @@ func (p *Planner) Step(ctx context.Context) (n int, err error) {
 			}
 			done = append(done, b.counted...)
 		}
+		if n < slice { // nobody else is due
+			return sealAll(tx)
+		}
 		return nil
 	})
 	if err != nil {

@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +35,9 @@ func (b *batch) hold() error {
 				continue
 			}
 			mine = append(mine, pl)
+			if pl.cause != "" {
+				continue // a person decides anyhow
+			}
 			for _, op := range pl.ops {
 				if op.Takes {
 					taking[op.Class]++
@@ -90,7 +95,7 @@ func (b *batch) broken(t target, class string, taking map[string]int) (*connecto
 		return nil, err
 	}
 	return &connectorv1.Fault{
-		Cause:    fmt.Sprintf("%s within an hour would touch %d of %d accounts; the threshold is %s", class, n, managed, limitText(limit)),
+		Cause:    fmt.Sprintf("%s within %s would touch %d of %d accounts; the threshold is %s", class, spanText(t.window()), n, managed, limitText(limit)),
 		NextStep: fmt.Sprintf("see whether the source is right, then let them go with: drawbridge held approve --system %s --class %s", t.row.Name, class),
 	}, nil
 }
@@ -102,7 +107,7 @@ func (b *batch) taken(t target, class string, taking map[string]int) (n int, err
 		if err != nil {
 			return 0, err
 		}
-		n += taking[c] + held + b.planner.window.count(b.tenant, t.row.Name, c, b.tx.Now, b.dropped)
+		n += taking[c] + held + b.planner.window.count(b.tenant, t.row.Name, c, b.tx.Now.Add(-t.window()), b.dropped)
 	}
 	return n, nil
 }
@@ -133,6 +138,19 @@ func (b *batch) forget(ids ...int64) {
 		b.dropped[id] = true
 	}
 	b.counted = append(b.counted, func() { b.planner.window.forget(ids) })
+}
+
+// window gives within what time the thresholds of a target count.
+func (t target) window() time.Duration { return cmp.Or(t.system.Target.Window, hour) }
+
+func spanText(d time.Duration) string {
+	switch {
+	case d == hour:
+		return "an hour"
+	case d%(24*hour) == 0 && d > 24*hour:
+		return fmt.Sprintf("%d days", d/(24*hour))
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(d.String(), "0s"), "0m")
 }
 
 func limitText(l mapping.Limit) string {
@@ -193,13 +211,19 @@ func (b *batch) makeJobs(t target, plans []*plan, held map[string]*connectorv1.F
 			if err != nil {
 				return err
 			}
-			if fault := held[op.Class]; fault != nil && op.Takes {
+			switch fault := held[op.Class]; {
+			case pl.cause != "":
+				if err := b.preview(pl.cause, &job, op.Operation, i); err != nil {
+					return err
+				}
+				entry.Kind = history.Held
+			case fault != nil && op.Takes:
 				job.State, job.Fault = store.JobHeld, faultText(fault)
 				entry.Kind = history.Held
-			} else if op.Takes {
+			case op.Takes:
 				b.count(job)
 			}
-			if job.State != store.JobHeld || leaving(op.Class) {
+			if pl.cause == "" && (job.State != store.JobHeld || leaving(op.Class)) {
 				after = id
 			}
 			if i > 0 {
@@ -267,7 +291,7 @@ func (b *batch) job(t target, pl *plan, op reconcile.Op, id, after, priority int
 	return store.Job{
 		ID: id, Tenant: b.tenant, Site: t.row.Site, System: t.row.Name, Object: object, Person: pl.person.row.ID, Class: op.Class,
 		State: state, After: after, Priority: priority, NotAfter: store.InstantOf(until), Work: work, Reasons: string(reasons), Settles: pl.settles,
-		Since: pl.person.due.Since, Cycle: pl.person.due.Cycle, Trace: pl.person.due.Trace,
+		Since: pl.person.due.Since, Cycle: cmp.Or(pl.person.due.Cycle, pl.person.cycle(t)), Trace: pl.person.due.Trace,
 	}, nil
 }
 
@@ -291,17 +315,28 @@ func faultText(f *connectorv1.Fault) string {
 	return string(text)
 }
 
-// A window is what was taken away within the last hour. It is memory of what
+// A window is what was taken away within the last hour, or the longest window of a document. It is memory of what
 // the store holds, read from there at the first step.
 type window struct {
 	mu     sync.Mutex
 	loaded bool
+	span   time.Duration
 	jobs   []store.TakingJob
 }
 
 const hour = time.Hour
 
-func newWindow() *window { return &window{} }
+func newWindow() *window { return &window{span: hour} }
+
+// widen has the window hold what was taken away within a longer time. It must be loaded again where it says so.
+func (w *window) widen(span time.Duration) (again bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if span > w.span {
+		w.span, w.loaded = span, false
+	}
+	return !w.loaded
+}
 
 // load reads the last hour's jobs: once, or at every step where other
 // coordinators plan as well.
@@ -311,7 +346,7 @@ func (w *window) load(tx *store.Tx) error {
 	if w.loaded && !tx.Shared() {
 		return nil
 	}
-	rows, err := tx.TakingJobs(tx.Now.Add(-hour), []string{"disable", "delete", "move", "membership"}, 1_000_000)
+	rows, err := tx.TakingJobs(tx.Now.Add(-w.span), []string{"create", "enable", "disable", "delete", "move", "membership", "clear"}, 1_000_000)
 	if err != nil {
 		return err
 	}
@@ -322,6 +357,11 @@ func (w *window) load(tx *store.Tx) error {
 func (w *window) add(j store.TakingJob) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	old, from := 0, j.Made.Add(-w.span)
+	for old < len(w.jobs) && w.jobs[old].Made < from {
+		old++
+	}
+	w.jobs = w.jobs[old:]
 	w.jobs = append(w.jobs, j)
 }
 
@@ -342,24 +382,16 @@ func (w *window) forget(ids []int64) {
 	w.jobs = kept
 }
 
-// count gives how many there are of a class in a system, without those in but.
-func (w *window) count(tenant, system, class string, now store.Instant, but map[int64]bool) int {
+// count gives how many there are of a class in a system since an instant, without those in but.
+func (w *window) count(tenant, system, class string, from store.Instant, but map[int64]bool) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	from := now.Add(-hour)
-	old, n := 0, 0
-	for i, j := range w.jobs {
-		if j.Made < from {
-			if i == old {
-				old++
-			}
-			continue
-		}
-		if j.Tenant == tenant && j.System == system && j.Class == class && !but[j.ID] {
+	n := 0
+	for _, j := range w.jobs {
+		if j.Made >= from && j.Tenant == tenant && j.System == system && j.Class == class && !but[j.ID] {
 			n++
 		}
 	}
-	w.jobs = w.jobs[old:]
 	return n
 }
 

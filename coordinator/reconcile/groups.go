@@ -53,8 +53,9 @@ func (p *planner) groups() {
 			}
 		}
 	}
+	join = slices.DeleteFunc(join, func(id string) bool { return p.letsGroup(id, Joins) })
 	for _, id := range p.account.Granted {
-		if whole && !in(wanted, id) && in(present, id) {
+		if whole && !in(wanted, id) && in(present, id) && !p.letsGroup(id, Leaves) {
 			leave = append(leave, id)
 			reasons = append(reasons, mapping.Reason{Attribute: "groups", Before: []string{id}, Rule: "no rule wants this group any more", Note: "leaves the group"})
 		}
@@ -72,6 +73,7 @@ func (p *planner) strip(why mapping.Reason) {
 		present := p.memberships()
 		leave = slices.DeleteFunc(slices.Clone(p.account.Granted), func(id string) bool { return !in(present, id) })
 	}
+	leave = slices.DeleteFunc(leave, func(id string) bool { return p.letsGroup(id, Leaves) })
 	why.Attribute, why.Before = "groups", leave
 	p.membership(nil, leave, why)
 }

@@ -26,7 +26,7 @@ func (p *planner) create(enabled bool) {
 	reasons := make([]mapping.Reason, 0, len(p.t.Rules)+2) // with name and container
 	for _, r := range p.t.Rules {
 		values, note, ok := p.want(r, nil)
-		if !ok || len(values) == 0 {
+		if !ok || len(values) == 0 || len(p.in.Quarantined) > 0 && p.quarantined(r, values) {
 			continue
 		}
 		c.Attributes = append(c.Attributes, &connectorv1.Attribute{Name: r.Attribute, Values: values})
@@ -77,6 +77,12 @@ func (p *planner) keep(t directory.Tenure, enableAt time.Time) {
 	p.modify(p.t.Rules)
 	p.groups()
 	if !enable {
+		if p.told && p.enabled {
+			p.agrees(OfEnabled)
+		}
+		return
+	}
+	if p.letsState("true") {
 		return
 	}
 	if p.in.ByHand != nil && p.in.ByHand() {
@@ -116,7 +122,10 @@ func (p *planner) leave(gone departure) {
 		}
 		p.alarm(at, "the account is deleted "+leave.Delete.String())
 	}
-	if leave.Disable && open {
+	switch {
+	case leave.Disable && !open && p.told:
+		p.agrees(OfEnabled)
+	case leave.Disable && open && !p.letsState("false"):
 		p.lock(why)
 	}
 	p.strip(why)

@@ -83,6 +83,13 @@ func (p *planner) move(container *mapping.Rule, rename bool) {
 	fits := !rename || p.t.Name.Gave(nowName, []string{name})
 	stays := sameDN(nowIn, where)
 	if fits && stays {
+		p.agrees(OfAddress)
+		return
+	}
+	if stands, _ := p.lets(OfAddress, func(refused []string) bool {
+		_, n, c, ok := mapping.SplitDN(strings.Join(refused, ""))
+		return ok && sameDN(c, where) && (!rename || p.t.Name.Gave(n, []string{name}))
+	}); stands {
 		return
 	}
 	candidates := []string{name}
@@ -108,6 +115,9 @@ func (p *planner) move(container *mapping.Rule, rename bool) {
 		ExpectAddress: p.account.Address, Container: where, Name: name, MakeContainers: p.t.MakeContainers,
 	}}}, reasons...)
 }
+
+// SameDN tells whether two distinguished names are of the same object.
+func SameDN(a, b string) bool { return sameDN(a, b) }
 
 // sameDN tells whether two distinguished names are of the same object.
 func sameDN(a, b string) bool {

@@ -75,7 +75,7 @@ func (p *planner) run() {
 			p.alarm(createAt, "the account is made "+life.Create.String())
 			return
 		}
-		if p.inScope() {
+		if p.inScope() && !p.letsAccount() {
 			p.create(!p.in.Now.Before(enableAt))
 			p.out.Settles = p.out.Settles && !(life.Leave.Disable && soon(leaveAt, p.in.Now))
 		}

@@ -45,6 +45,10 @@ type Input struct {
 	// somebody else: the last word of ours that it heard was enabled. It is asked
 	// only where it matters; nil means no.
 	ByHand func() bool
+	// Deviations are where the account is known to be other than the rules want.
+	Deviations []Deviation
+	// Quarantined are attributes whose values the system refused: they are left out of what else is written.
+	Quarantined []Quarantine
 }
 
 // An Account is an object of the target as last known.
@@ -90,6 +94,10 @@ type Output struct {
 	Alarms []Alarm
 	// Waits are folded keys of people whose account must exist first.
 	Waits []string
+	// Withheld tells that something in quarantine was left out.
+	Withheld bool
+	// Ended are the attributes whose deviation is over.
+	Ended []string
 	// Problem stops something of it from being done; what it does not concern is
 	// in Ops all the same.
 	Problem *Problem
@@ -97,7 +105,7 @@ type Output struct {
 
 // An Op is one operation and why.
 type Op struct {
-	// Class is create, modify, move, enable, disable, membership or delete.
+	// Class is create, modify, clear (a modify that only empties), move, enable, disable, membership or delete.
 	Class     string
 	Operation *connectorv1.Operation
 	// Takes tells that something is taken away or overwritten: such operations

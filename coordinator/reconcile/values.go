@@ -184,23 +184,35 @@ func equal(r *mapping.Rule, a, b []string) bool {
 
 // modify plans what differs in attributes.
 func (p *planner) modify(rules []*mapping.Rule) {
-	var changes []*connectorv1.Change
-	var reasons []mapping.Reason
-	takes := false
+	var set, clear edit
 	for _, r := range rules {
 		current, _ := p.object.Get(r.Attribute)
 		want, note, ok := p.want(r, current)
-		if !ok || equal(r, current, want) {
+		switch {
+		case !ok:
+			continue
+		case equal(r, current, want):
+			p.agrees(r.Attribute)
+			continue
+		case len(p.in.Quarantined) > 0 && p.quarantined(r, want):
 			continue
 		}
+		stands, changed := p.letsRule(r, want)
+		if stands {
+			continue
+		}
+		if changed {
+			note = drifted
+		}
 		before := slices.Clone(current)
-		changes = append(changes, &connectorv1.Change{Name: r.Attribute, Expect: before, Want: want})
-		reasons = append(reasons, p.reason(r, before, want, note))
-		takes = takes || len(before) > 0
+		e := &set
+		if len(want) == 0 {
+			e = &clear
+		}
+		e.add(&connectorv1.Change{Name: r.Attribute, Expect: before, Want: want}, p.reason(r, before, want, note))
 	}
-	if len(changes) > 0 {
-		p.op("modify", takes, ordinary, &connectorv1.Operation{Verb: &connectorv1.Operation_Modify{Modify: &connectorv1.Modify{Changes: changes}}}, reasons...)
-	}
+	p.edit("modify", set)
+	p.edit("clear", clear)
 }
 
 func (p *planner) reason(r *mapping.Rule, before, after []string, note string) mapping.Reason {

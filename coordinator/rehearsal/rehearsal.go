@@ -6,6 +6,7 @@
 package rehearsal
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -54,6 +55,8 @@ type World struct {
 	Meanwhile func()
 	// Since is when the agent has connected.
 	Since store.Instant
+	// Cycle is that of the next Read; 0 means 1.
+	Cycle int64
 	// Placed are jobs that Work has taken and that are not to be begun before an instant.
 	Placed []*linkv1.Job
 
@@ -120,7 +123,7 @@ func (w *World) Read(system string, objects ...*connectorv1.Object) {
 		records[i] = record(o)
 	}
 	w.Write(func(tx *store.Tx) error {
-		return w.Intake.Take(tx, intake.Batch{Tenant: Tenant, System: system, Cycle: 1, Records: records})
+		return w.Intake.Take(tx, intake.Batch{Tenant: Tenant, System: system, Cycle: cmp.Or(w.Cycle, 1), Records: records})
 	})
 }
 

@@ -56,6 +56,11 @@ func (tx *Tx) DuePeople(limit int) ([]Due, error) {
 	return query[Due](tx, "SELECT "+dueColumns+" FROM due WHERE at <= ? ORDER BY at LIMIT ?", tx.Now, limit)
 }
 
+// DueAmong returns those of the people who are due by now.
+func (tx *Tx) DueAmong(tenant string, people []string) ([]Due, error) {
+	return query[Due](tx, "SELECT "+dueColumns+" FROM due WHERE tenant = ? AND at <= ? AND person IN (SELECT value FROM json_each(?)) ORDER BY at", tenant, tx.Now, list(people))
+}
+
 // NextDue returns when the earliest person is due, or none.
 func (tx *Tx) NextDue() (Instant, error) {
 	return value[Instant](tx, "SELECT coalesce(min(at), 0) FROM due")

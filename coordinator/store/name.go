@@ -65,3 +65,36 @@ func (tx *Tx) KeepNames(tenant, system string, attributes []string) error {
 		tenant, system, list(attributes))
 	return err
 }
+
+// NamesElsewhere returns who holds which of the folded values of an attribute in other systems.
+func (tx *Tx) NamesElsewhere(tenant string, systems []string, attribute string, values []string) ([]Name, error) {
+	if len(systems) == 0 {
+		return nil, nil
+	}
+	return query[Name](tx, "SELECT "+nameColumns+` FROM name WHERE tenant = ? AND system IN (SELECT value FROM json_each(?)) AND attribute = ?
+		AND value IN (SELECT value FROM json_each(?))`, tenant, list(systems), attribute, list(values))
+}
+
+// A KeptName is a name that its holder has no more and that nobody else is given before an instant.
+type KeptName struct {
+	Name
+	Until Instant
+}
+
+func (n *KeptName) fields() []any { return append(n.Name.fields(), &n.Until) }
+
+// KeepNamesUntil keeps names from being given to others.
+func (tx *Tx) KeepNamesUntil(rows []KeptName) error {
+	return insert(tx, "name_kept", nameColumns+", until", "ON CONFLICT (tenant, system, attribute, value) DO UPDATE SET holder = excluded.holder, until = excluded.until", rows)
+}
+
+// KeptNames returns which of the folded values of an attribute are kept from others in any of the systems.
+func (tx *Tx) KeptNames(tenant string, systems []string, attribute string, values []string) ([]KeptName, error) {
+	return query[KeptName](tx, "SELECT "+nameColumns+`, until FROM name_kept WHERE tenant = ? AND system IN (SELECT value FROM json_each(?)) AND attribute = ?
+		AND value IN (SELECT value FROM json_each(?)) AND until > ?`, tenant, list(systems), attribute, list(values), tx.Now)
+}
+
+// ForgetKeptNames forgets what is kept from nobody any more.
+func (tx *Tx) ForgetKeptNames() (int, error) {
+	return tx.exec("DELETE FROM name_kept WHERE until <= ?", tx.Now)
+}

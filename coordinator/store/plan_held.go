@@ -23,7 +23,7 @@ func (tx *Tx) HoldJobs(ids []int64, fault string) (int, error) {
 	return n, err
 }
 
-// HeldFilter says which held jobs are meant: those that match every field set.
+// HeldFilter says which held jobs are meant: those that match every field set. Those of previews are meant only where Jobs names them.
 type HeldFilter struct {
 	System string
 	Class  string
@@ -34,7 +34,9 @@ func (f HeldFilter) where(tenant string) (string, []any) {
 	w := filter{text: "tenant = ? AND state = 'held' AND ended = 0", args: []any{tenant}}
 	w.and("system = ?", f.System)
 	w.and("class = ?", f.Class)
-	if len(f.Jobs) > 0 {
+	if len(f.Jobs) == 0 {
+		w.text += " AND outcome = ''" // those of previews wait for the decision on their plan
+	} else {
 		w.text += " AND id IN (SELECT value FROM json_each(?))"
 		w.args = append(w.args, list(f.Jobs))
 	}
@@ -107,10 +109,10 @@ type HeldClass struct {
 
 func (h *HeldClass) fields() []any { return []any{&h.System, &h.Class, &h.Count, &h.Since, &h.Fault} }
 
-// HeldClasses returns what is held by system and class.
+// HeldClasses returns what is held by system and class, previews left out.
 func (tx *Tx) HeldClasses(tenant string) ([]HeldClass, error) {
 	return query[HeldClass](tx, `SELECT system, class, count(*), min(made), max(fault) FROM job
-		WHERE tenant = ? AND state = 'held' AND ended = 0 GROUP BY system, class ORDER BY system, class`, tenant)
+		WHERE tenant = ? AND state = 'held' AND ended = 0 AND outcome = '' GROUP BY system, class ORDER BY system, class`, tenant)
 }
 
 // A TakingJob is what thresholds count of a job.
@@ -128,7 +130,7 @@ func (t *TakingJob) fields() []any { return []any{&t.ID, &t.Tenant, &t.System, &
 // that are not held or dropped, in the order of ids: at most limit.
 func (tx *Tx) TakingJobs(since Instant, classes []string, limit int) ([]TakingJob, error) {
 	if tx.store.Shared() { // there is an index for it: every step asks
-		return query[TakingJob](tx, `SELECT id, tenant, system, class, made FROM job WHERE made >= ? AND class IN ('disable','delete','move','membership')
+		return query[TakingJob](tx, `SELECT id, tenant, system, class, made FROM job WHERE made >= ? AND class IN ('create','enable','disable','delete','move','membership','clear')
 			AND state IN ('queued','waiting','sent','done','failed') AND class IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?`, since, list(classes), limit)
 	}
 	return query[TakingJob](tx, `SELECT id, tenant, system, class, made FROM (SELECT id, tenant, system, class, made, state FROM job ORDER BY id DESC LIMIT ?) AS latest
@@ -136,9 +138,9 @@ func (tx *Tx) TakingJobs(since Instant, classes []string, limit int) ([]TakingJo
 		limit, since, list(classes))
 }
 
-// CountHeld returns how many jobs of a class in a system are held.
+// CountHeld returns how many jobs of a class in a system are held, those of previews left out.
 func (tx *Tx) CountHeld(tenant, system, class string) (int, error) {
-	return value[int](tx, "SELECT count(*) FROM job WHERE tenant = ? AND system = ? AND class = ? AND state = 'held' AND ended = 0", tenant, system, class)
+	return value[int](tx, "SELECT count(*) FROM job WHERE tenant = ? AND system = ? AND class = ? AND state = 'held' AND ended = 0 AND outcome = ''", tenant, system, class)
 }
 
 // SetOutcome sets what is said of jobs that were dropped.

@@ -54,3 +54,39 @@ func (tx *Tx) Groups(tenant, system, notClass string) ([]Account, error) {
 func (tx *Tx) CountManaged(tenant, system string) (int, error) {
 	return value[int](tx, "SELECT count(*) FROM account WHERE tenant = ? AND person <> '' AND system = ? AND gone = 0", tenant, system)
 }
+
+// AppliedFilter says which done jobs are meant: one of the fields Job, Cycle and Person is set.
+type AppliedFilter struct {
+	Job    int64
+	Cycle  int64
+	Person string
+	Since  Instant // with Person: that ended since
+}
+
+// AppliedJobs returns up to limit jobs of people that were done, with work and reasons, the newest first.
+func (tx *Tx) AppliedJobs(tenant string, f AppliedFilter, limit int) ([]Job, error) {
+	w := filter{text: "tenant = ? AND state = 'done' AND person <> '' AND class <> 'find'", args: []any{tenant}}
+	switch {
+	case f.Job != 0:
+		w.text += " AND id = ?"
+		w.args = append(w.args, f.Job)
+	case f.Cycle != 0: // jobs of a cycle are younger than its read
+		w.text += " AND id > ? AND cycle = ?"
+		w.args = append(w.args, f.Cycle, f.Cycle)
+	default:
+		w.text += " AND person = ? AND ended >= ?"
+		w.args = append(w.args, f.Person, f.Since)
+	}
+	return query[Job](tx, selectJob+" WHERE "+w.text+" ORDER BY id DESC LIMIT ?", append(w.args, limit)...)
+}
+
+// UnchangedJobs returns which jobs of people found their work done already.
+func (tx *Tx) UnchangedJobs(tenant string, people []string) (map[int64]bool, error) {
+	ids, err := column[int64](tx, `SELECT job FROM history WHERE tenant = ? AND kind = 'unchanged' AND kind NOT IN ('source-changed','planned','written')
+		AND person IN (SELECT value FROM json_each(?))`, tenant, list(people))
+	same := make(map[int64]bool, len(ids))
+	for _, id := range ids {
+		same[id] = true
+	}
+	return same, err
+}
