@@ -36,6 +36,7 @@ func (g *Gate) Register(doc huma.API) {
 	g.tokens(doc)
 	g.links(doc)
 	g.sessions(doc)
+	g.signOutSelf(doc)
 	g.auditRoutes(doc)
 	operations := sync.OnceValue(func() map[string]Role { return LeastRoles(doc.OpenAPI()) })
 	huma.Register(doc, Operation(Viewer, get("/v1/me", "get-me", "Who asks, and what they may do")),

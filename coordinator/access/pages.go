@@ -47,6 +47,9 @@ func (g *Gate) pages() http.Handler {
 	mux.HandleFunc("POST /auth/link", g.attempt(g.own(g.useLink)))
 	mux.HandleFunc("GET /auth/oidc/{provider}", g.attempt(g.leave))
 	mux.HandleFunc("GET /auth/oidc/{provider}/callback", g.attempt(g.comeBack))
+	mux.HandleFunc("GET /auth/cli", g.attempt(g.askCLI))
+	mux.HandleFunc("POST /auth/cli", g.attempt(g.own(g.letCLI)))
+	mux.HandleFunc("POST /auth/cli/token", g.attempt(g.tokenForCLI))
 	mux.HandleFunc("/auth/", func(w http.ResponseWriter, r *http.Request) {
 		g.show(w, r, http.StatusNotFound, page{Title: "There is no such page", Links: []way{{"/auth/sign-in", "Sign in"}}})
 	})

@@ -173,7 +173,7 @@ func TestRoutes_keepTenantsApart(t *testing.T) {
 	routes := f.API().Routes()
 	slices.SortFunc(routes, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) }) // GET first: their own audit tells what they ask for after it
 	for _, r := range routes {
-		if streams(r[1]) {
+		if streams(r[1]) || r[1] == "/v1/me/sign-out" { // which ends the token; it is tried by the command line's scripts
 			continue
 		}
 		status, text := f.ask(r[0], r[1], stranger)

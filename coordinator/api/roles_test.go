@@ -59,7 +59,7 @@ func TestRoutes_byRole(t *testing.T) {
 		}
 	}
 	for _, r := range f.API().Routes() {
-		if streams(r[1]) {
+		if streams(r[1]) || r[1] == "/v1/me/sign-out" { // which ends the token; it is tried by the command line's scripts
 			continue
 		}
 		row(r[0]+" "+r[1], r[0], r[1])

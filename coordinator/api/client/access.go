@@ -53,3 +53,10 @@ type Revoked struct {
 	Sessions int `json:"sessions" doc:"Sessions that were ended"`
 	Tokens   int `json:"tokens" doc:"Tokens of command lines that were ended"`
 }
+
+// SignedIn is a command line that somebody let act as them.
+type SignedIn struct {
+	Token   string    `json:"token" doc:"Their token"`
+	Name    string    `json:"name" doc:"As whom it acts"`
+	Expires time.Time `json:"expires" doc:"Not good after"`
+}

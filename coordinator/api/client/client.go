@@ -23,9 +23,10 @@ import (
 
 // A Client talks to one coordinator. It is safe for concurrent use.
 type Client struct {
-	URL   string       // where the API is, such as https://drawbridge.example:8443
-	Token string       // API token
-	HTTP  *http.Client // nil means http.DefaultClient
+	URL    string       // where the API is, such as https://drawbridge.example:8443
+	Token  string       // API token
+	Reason string       // why it is asked, for the audit; may be empty
+	HTTP   *http.Client // nil means http.DefaultClient
 }
 
 // Unreachable says that no answer came.
@@ -46,6 +47,19 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, out any
 
 // most is how many items a page has at most.
 const most = 1000
+
+// Copy asks for path with the query and copies the answer as it is.
+func (c *Client) Copy(ctx context.Context, path string, query url.Values, to io.Writer) error {
+	resp, err := c.send(ctx, http.MethodGet, path, query, "", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(to, resp.Body); err != nil {
+		return fmt.Errorf("read answer of %s: %w", path, err)
+	}
+	return nil
+}
 
 // Items asks for the list at path, page by page, and decodes its items into
 // out, a pointer to a slice: up to limit of the query, or all where it names none.
@@ -137,6 +151,9 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	}
 	req.Header.Set("Authorization", "Bearer "+c.Token)
 	req.Header.Set("Accept", "application/json")
+	if c.Reason != "" {
+		req.Header.Set("X-Reason", url.PathEscape(c.Reason)) // headers hold ASCII alone
+	}
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
 	}

@@ -24,7 +24,7 @@ type session struct {
 	in          io.Reader
 	out, errOut io.Writer
 
-	url, token, tokenFile, ca, output string
+	url, token, tokenFile, ca, output, reason string
 
 	api *client.Client
 }
@@ -35,8 +35,9 @@ func newRoot(s *session) *cobra.Command {
 		Short: "Operate a Drawbridge coordinator",
 		Long: `drawbridge operates a coordinator through its API.
 
-It finds the coordinator by --url or DRAWBRIDGE_URL, and shows it the token of --token or
-DRAWBRIDGE_TOKEN, else that of the file which the coordinator keeps for its own host's admin.
+It finds the coordinator by --url or DRAWBRIDGE_URL, else it is the one of the last drawbridge login.
+It shows it the token of --token, DRAWBRIDGE_TOKEN or --token-file, else that of drawbridge login,
+else that of the file which the coordinator keeps for its own host's admin.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 coordinator not reached, 4 not permitted,
 5 not found, 6 document or request has faults, 7 not possible in the present state.`,
@@ -49,6 +50,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 coordinator not reached, 4 not pe
 	flags.StringVar(&s.token, "token", "", "API token (DRAWBRIDGE_TOKEN)")
 	flags.StringVar(&s.ca, "ca", "", "file with the authority of the API's certificate, PEM (DRAWBRIDGE_CA)")
 	flags.StringVar(&s.tokenFile, "token-file", "", "file with the API token (DRAWBRIDGE_TOKEN_FILE; default "+defaultTokenFile()+")")
+	flags.StringVar(&s.reason, "reason", "", "why, for the audit")
 	flags.StringVarP(&s.output, "output", "o", "table", "table or json")
 	must(root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp)))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{cmd, err} })
@@ -56,6 +58,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 coordinator not reached, 4 not pe
 		statusCommand(s), runCommand(s), systemCommand(s), cycleCommand(s), heldCommand(s), personCommand(s),
 		jobCommand(s), logCommand(s), problemCommand(s), tokenCommand(s), agentCommand(s),
 		recipientCommand(s), passwordCommand(s),
+		loginCommand(s), logoutCommand(s), accessCommand(s), auditCommand(s),
 		importCommand(s), testCommand(s), planCommand(s), applyCommand(s),
 	)
 	wrongUsage(root)
@@ -96,16 +99,21 @@ func (s *session) connect(cmd *cobra.Command) error {
 	if s.output != "table" && s.output != "json" {
 		return usageError{cmd, fmt.Errorf("--output %s: want table or json", s.output)}
 	}
-	s.api = &client.Client{
-		URL:   cmp.Or(s.url, os.Getenv("DRAWBRIDGE_URL"), "http://127.0.0.1:8080"),
-		Token: cmp.Or(s.token, os.Getenv("DRAWBRIDGE_TOKEN")),
+	in, err := readSignIn()
+	if err != nil {
+		return err
+	}
+	s.api = &client.Client{URL: cmp.Or(s.url, os.Getenv("DRAWBRIDGE_URL"), in.URL, "http://127.0.0.1:8080"), Token: cmp.Or(s.token, os.Getenv("DRAWBRIDGE_TOKEN")), Reason: s.reason}
+	given := cmp.Or(s.tokenFile, os.Getenv("DRAWBRIDGE_TOKEN_FILE"))
+	if s.api.Token == "" && given == "" {
+		s.api.Token = in.token(s.api.URL)
 	}
 	if s.api.Token == "" && needsCoordinator(cmd) {
-		path := cmp.Or(s.tokenFile, os.Getenv("DRAWBRIDGE_TOKEN_FILE"), defaultTokenFile())
+		path := cmp.Or(given, defaultTokenFile())
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return &adviceError{fmt.Errorf("no API token: %w", err),
-				"give --token (or DRAWBRIDGE_TOKEN), or run it on the coordinator's host as a user who may read that file"}
+				"sign in with drawbridge login, give --token (or DRAWBRIDGE_TOKEN), or run it on the coordinator's host as a user who may read that file"}
 		}
 		s.api.Token = strings.TrimSpace(string(text))
 	}
@@ -134,7 +142,7 @@ func (s *session) trust(path string) error {
 // needsCoordinator tells whether the command asks the API anything.
 func needsCoordinator(cmd *cobra.Command) bool {
 	for c := cmd; c != nil; c = c.Parent() {
-		if c.Name() == "completion" || c.Name() == "help" || c.Name() == "import" || c.Name() == "test" || c.Name() == "keygen" {
+		if c.Name() == "completion" || c.Name() == "help" || c.Name() == "import" || c.Name() == "test" || c.Name() == "keygen" || c.Name() == "login" || c.Name() == "logout" {
 			return false
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,20 +17,25 @@ func tokenCommand(s *session) *cobra.Command {
 
 func tokenCreate(s *session) *cobra.Command {
 	var site, name, source string
+	var roles []string
 	var scim bool
 	var valid time.Duration
 	c := &cobra.Command{
 		Use:   "create (--site SITE | --api NAME)",
 		Short: "Make a token; it is shown once",
 		Example: `  drawbridge token create --site hq                 one agent may join at site hq within the hour
-  drawbridge token create --api "night job"         a token for the API
+  drawbridge token create --api "night job" --role operator --valid 2160h   a token for the API, good for 90 days
   drawbridge token create --api wiki --scim         a token that reads the directory by SCIM, and nothing else
   drawbridge token create --api "hr suite" --source hr   a token that pushes the records of system hr by SCIM`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if name != "" {
 				var t client.APIToken
-				if err := s.api.Post(cmd.Context(), "/v1/api-tokens", client.NewAPIToken{Name: name, SCIM: scim || source != "", Source: source}, &t); err != nil {
+				asked := client.NewAPIToken{Name: name, Roles: roles, SCIM: scim || source != "", Source: source}
+				if cmd.Flags().Changed("valid") {
+					asked.Valid = valid.String()
+				}
+				if err := s.api.Post(cmd.Context(), "/v1/api-tokens", asked, &t); err != nil {
 					return err
 				}
 				return s.show(t, func() { s.printf("%s", t.Token) })
@@ -43,10 +49,15 @@ func tokenCreate(s *session) *cobra.Command {
 	}
 	c.Flags().StringVar(&site, "site", "", "site that the agent will serve")
 	c.Flags().StringVar(&name, "api", "", "make an API token with this name instead")
-	c.Flags().DurationVar(&valid, "valid", time.Hour, "how long an agent may join with it")
+	c.Flags().DurationVar(&valid, "valid", time.Hour, "how long an agent may join with it; with --api: how long it is good, without an end where not given")
+	c.Flags().StringSliceVar(&roles, "role", nil, "with --api: what its holder is trusted with, administrator where not given: "+strings.Join(roleNames, ", "))
+	must(c.RegisterFlagCompletionFunc("role", cobra.FixedCompletions(roleNames, cobra.ShellCompDirectiveNoFileComp)))
 	c.Flags().BoolVar(&scim, "scim", false, "with --api: it is good for reading the directory by SCIM alone")
 	c.Flags().StringVar(&source, "source", "", "with --api: it is good for pushing the records of this system by SCIM alone")
 	c.MarkFlagsMutuallyExclusive("site", "scim")
+	c.MarkFlagsMutuallyExclusive("site", "role")
+	c.MarkFlagsMutuallyExclusive("scim", "role")
+	c.MarkFlagsMutuallyExclusive("source", "role")
 	c.MarkFlagsMutuallyExclusive("site", "source")
 	c.MarkFlagsOneRequired("site", "api")
 	c.MarkFlagsMutuallyExclusive("site", "api")
@@ -66,16 +77,16 @@ func tokenList(s *session) *cobra.Command {
 					return err
 				}
 				return s.show(list, func() {
-					t := newTable("ID", "MADE", "LAST USED", "FOR", "NAME")
+					t := newTable("ID", "MADE", "LAST USED", "EXPIRES", "FOR", "NAME")
 					for _, k := range list {
-						use := "everything"
+						use := strings.Join(k.Roles, ",")
 						switch {
 						case k.Source != "":
 							use = "scim, pushes " + k.Source
 						case k.SCIM:
 							use = "scim, reads"
 						}
-						t.row(k.ID, stamp(k.Made), stamp(k.Used), use, k.Name)
+						t.row(k.ID, stamp(k.Made), stamp(k.Used), stamp(k.Expires), use, k.Name)
 					}
 					t.print(s, "No API tokens.")
 				})
