@@ -195,6 +195,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, a.guard.Close(), a.spool.Close())
 	}
+	a.runner.SetLease(remembered.GetLease().AsDuration())
 	a.runner.SetSystems(remembered.GetSystems(), false)
 
 	sending, hangUp := context.WithCancel(context.WithoutCancel(ctx))
@@ -387,6 +388,7 @@ func (s site) Systems(ctx context.Context, systems *linkv1.Systems) error {
 	if err := s.spool.SetSystems(ctx, systems); err != nil {
 		return err
 	}
+	s.runner.SetLease(systems.GetLease().AsDuration())
 	s.runner.SetSystems(systems.GetSystems(), true)
 	return nil
 }
@@ -395,3 +397,11 @@ func (s site) Systems(ctx context.Context, systems *linkv1.Systems) error {
 func (s site) Rescind(ctx context.Context, jobs []*linkv1.Rescission) error {
 	return s.runner.Rescind(ctx, jobs)
 }
+
+// Assigned drops the jobs that are not this agent's any more.
+func (s site) Assigned(ctx context.Context, jobs []uint64) error {
+	return s.runner.Assigned(ctx, jobs)
+}
+
+// Beat has the lease go on.
+func (s site) Beat(at time.Time) { s.runner.Beat(at) }

@@ -59,6 +59,10 @@ type site interface {
 	Systems(ctx context.Context, systems *linkv1.Systems) error
 	// Rescind takes jobs back that were placed ahead of time.
 	Rescind(ctx context.Context, jobs []*linkv1.Rescission) error
+	// Assigned drops what is held and is not among jobs.
+	Assigned(ctx context.Context, jobs []uint64) error
+	// Beat has the lease go on from an instant.
+	Beat(at time.Time)
 }
 
 // A self is who the agent is, and what it has lived through.

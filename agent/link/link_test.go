@@ -259,6 +259,10 @@ func (s site) Systems(_ context.Context, systems *linkv1.Systems) error {
 
 func (site) Rescind(context.Context, []*linkv1.Rescission) error { return nil }
 
+func (site) Assigned(context.Context, []uint64) error { return nil }
+
+func (site) Beat(time.Time) {}
+
 func newSpool(t *testing.T, opt spool.Options) *spool.Spool {
 	t.Helper()
 	s, err := spool.Open(filepath.Join(t.TempDir(), "spool.db"), opt)

@@ -18,6 +18,7 @@ type outbox struct {
 	health   map[string]*linkv1.SystemHealth
 	stale    map[string]bool // systems whose health is to be sent
 	guard    *linkv1.Guardrail
+	beat     uint64        // to be answered; 0: none
 	unsaid   bool          // guard is to be sent
 	signal   chan struct{} // holds one; made on first use
 }
@@ -29,17 +30,18 @@ type mail struct {
 	changed  []*linkv1.Changed
 	health   []*linkv1.SystemHealth
 	guard    *linkv1.Guardrail
+	beat     uint64
 }
 
 func (m *mail) empty() bool {
-	return len(m.accepted)+len(m.refused)+len(m.changed)+len(m.health) == 0 && m.guard == nil
+	return len(m.accepted)+len(m.refused)+len(m.changed)+len(m.health) == 0 && m.guard == nil && m.beat == 0
 }
 
 // begin drops what belonged to the last session and puts every state in line.
 func (o *outbox) begin() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.accepted, o.refused = nil, nil
+	o.accepted, o.refused, o.beat = nil, nil, 0
 	o.stale = make(map[string]bool, len(o.health))
 	for name := range o.health {
 		o.stale[name] = true
@@ -50,6 +52,13 @@ func (o *outbox) begin() {
 func (o *outbox) setGuard(g *linkv1.Guardrail) {
 	o.mu.Lock()
 	o.guard, o.unsaid = g, true
+	o.mu.Unlock()
+	o.wake()
+}
+
+func (o *outbox) setBeat(number uint64) {
+	o.mu.Lock()
+	o.beat = number
 	o.mu.Unlock()
 	o.wake()
 }
@@ -103,7 +112,8 @@ func (o *outbox) drop(system string) {
 func (o *outbox) take() mail {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	m := mail{accepted: o.accepted, refused: o.refused}
+	m := mail{accepted: o.accepted, refused: o.refused, beat: o.beat}
+	o.beat = 0
 	for _, name := range slices.Sorted(maps.Keys(o.changed)) {
 		m.changed = append(m.changed, o.changed[name])
 	}

@@ -29,7 +29,8 @@ type session struct {
 	stream    linkv1.LinkService_ConnectClient
 	inbox     chan *linkv1.ConnectResponse // jobs and systems, in order
 	committed chan *linkv1.Committed
-	sent      uint64 // position in the spool of the last item sent
+	sent      uint64    // position in the spool of the last item sent
+	greeted   time.Time // Hello was about to be sent: Welcome was made later
 }
 
 // Session holds one stream, from dial to loss, and says why it ended. [Link.Run]
@@ -93,6 +94,7 @@ func (s *session) greet(ctx context.Context) error {
 			return err
 		}
 	}
+	s.greeted = time.Now()
 	err := s.stream.Send(&linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Hello{Hello: hello}})
 	if err != nil && !errors.Is(err, io.EOF) { // of EOF, Recv gives the reason
 		return err
@@ -151,8 +153,11 @@ func (s *session) receive(ctx context.Context) error {
 			return err
 		}
 		switch f := frame.GetFrame().(type) {
-		case *linkv1.ConnectResponse_Jobs, *linkv1.ConnectResponse_Systems, *linkv1.ConnectResponse_Rescind:
+		case *linkv1.ConnectResponse_Jobs, *linkv1.ConnectResponse_Systems, *linkv1.ConnectResponse_Rescind, *linkv1.ConnectResponse_Assigned:
 			err = put(ctx, s.inbox, frame)
+		case *linkv1.ConnectResponse_Beat:
+			s.out.setBeat(f.Beat.GetNumber())
+			err = put(ctx, s.inbox, frame) // what came before it is carried out before the lease goes on
 		case *linkv1.ConnectResponse_Committed:
 			err = put(ctx, s.committed, f.Committed)
 		case *linkv1.ConnectResponse_Depart:
@@ -192,6 +197,16 @@ func (s *session) store(ctx context.Context) error {
 				if err := s.Site.Rescind(ctx, f.Rescind.GetJobs()); err != nil {
 					return err
 				}
+			case *linkv1.ConnectResponse_Assigned:
+				if err := s.accept(ctx, jobs); err != nil {
+					return err
+				}
+				jobs = nil
+				if err := s.Site.Assigned(ctx, f.Assigned.GetJobs()); err != nil {
+					return err
+				}
+			case *linkv1.ConnectResponse_Beat:
+				s.Site.Beat(s.greeted.Add(f.Beat.GetSince().AsDuration()))
 			case *linkv1.ConnectResponse_Systems:
 				if err := s.accept(ctx, jobs); err != nil { // what came before it
 					return err
@@ -360,6 +375,9 @@ func (s *session) post(m mail) error {
 	}
 	for _, r := range m.refused {
 		frames = append(frames, &linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Accepted{Accepted: r}})
+	}
+	if m.beat != 0 {
+		frames = append(frames, &linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Beat{Beat: &linkv1.Beat{Number: m.beat}}})
 	}
 	for _, c := range m.changed {
 		frames = append(frames, &linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Changed{Changed: c}})

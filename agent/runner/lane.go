@@ -34,7 +34,7 @@ type lane struct {
 	events chan event
 
 	outdated    atomic.Bool // the system is configured otherwise now: nothing is begun any more
-	rescissions chan *linkv1.Rescission
+	rescissions chan takeback
 	ownTries    int           // reads of its own that failed in a row
 	poked       chan struct{} // holds one: the link came or went
 	readAt      time.Time     // the last read ended, or the lane began; of a read of its own that failed: when to try again, less the interval
@@ -118,7 +118,7 @@ func newLane(r *Runner, s *linkv1.System) *lane {
 	}
 	return &lane{
 		Runner: r, system: s, spare: newSpare(newAllowed(r.Guard.MayLeave(s))), limit: limit,
-		queue: newQueue(), events: make(chan event, 256), rescissions: make(chan *linkv1.Rescission),
+		queue: newQueue(), events: make(chan event, 256), rescissions: make(chan takeback),
 		poked: make(chan struct{}, 1), readAt: time.Now(),
 	}
 }
@@ -178,7 +178,7 @@ func (l *lane) run(ctx context.Context) error {
 }
 
 // rescind takes a job back that is not under way; of one that is the result tells.
-func (l *lane) rescind(ctx context.Context, r *linkv1.Rescission) {
+func (l *lane) rescind(ctx context.Context, r takeback) {
 	t := l.queue.claim(&linkv1.Job{Id: r.GetJob(), System: r.GetSystem()})
 	if t == nil {
 		l.Log.InfoContext(ctx, "Job is under way and cannot be taken back", "job", r.GetJob(), "system", r.GetSystem())
@@ -187,7 +187,7 @@ func (l *lane) rescind(ctx context.Context, r *linkv1.Rescission) {
 	l.Guard.Forget(r.GetSystem(), r.GetJob())
 	l.queue.start(t)
 	go func() {
-		l.events <- event{task: t, did: settled, err: l.Spool.Rescind(context.WithoutCancel(ctx), r)}
+		l.events <- event{task: t, did: settled, err: r.store(context.WithoutCancel(ctx), l.Spool)}
 	}()
 }
 
@@ -266,6 +266,9 @@ func (l *lane) begin(ctx context.Context, now time.Time, allowed int) {
 			if l.asides < mostAsides {
 				l.launch(ctx, t)
 			}
+			return true
+		}
+		if !l.leased(t, now) {
 			return true
 		}
 		under := l.writes + l.reads
@@ -417,7 +420,7 @@ func (l *lane) ownReadAt() time.Time {
 
 func (l *lane) ownReadDue(now time.Time) bool {
 	at := l.ownReadAt()
-	return !at.IsZero() && !now.Before(at)
+	return !at.IsZero() && !now.Before(at) && l.mayBegin(now) // at a site of several another agent reads
 }
 
 // trip pauses the lane.

@@ -86,6 +86,8 @@ type Runner struct {
 	states  map[string]*linkv1.SystemHealth
 	lanes   map[string]*running
 	linked  bool
+	lease   time.Duration // 0: the agent is alone at its site
+	beat    time.Time     // the last
 }
 
 // SetSystems replaces the configured systems. current is false for those that
@@ -294,23 +296,41 @@ func (r *Runner) cutOff() bool {
 // Rescind takes jobs back that were placed ahead of time, as far as they are not under way.
 func (r *Runner) Rescind(ctx context.Context, jobs []*linkv1.Rescission) error {
 	for _, job := range jobs {
-		r.mu.Lock()
-		l := r.lanes[job.GetSystem()]
-		r.mu.Unlock()
-		if l != nil {
-			select {
-			case l.lane.rescissions <- job:
-				continue
-			case <-l.done:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
-		if err := r.Spool.Rescind(ctx, job); err != nil {
+		if err := r.takeBack(ctx, takeback{job, false}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// A takeback is a job that is not to be run any more.
+type takeback struct {
+	*linkv1.Rescission
+	drop bool // nobody waits for a result
+}
+
+func (t takeback) store(ctx context.Context, s *spool.Spool) error {
+	if t.drop {
+		return s.Drop(ctx, t.GetSystem(), t.GetJob())
+	}
+	return s.Rescind(ctx, t.Rescission)
+}
+
+// takeBack has the job's lane take it back, where there is one.
+func (r *Runner) takeBack(ctx context.Context, job takeback) error {
+	r.mu.Lock()
+	l := r.lanes[job.GetSystem()]
+	r.mu.Unlock()
+	if l != nil {
+		select {
+		case l.lane.rescissions <- job:
+			return nil
+		case <-l.done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return job.store(ctx, r.Spool)
 }
 
 // sweep answers jobs of systems that the coordinator has configured no more.

@@ -72,6 +72,9 @@ func (l *lane) carryOut(ctx context.Context, t *task, p *host.Process) (*linkv1.
 	if result, put := l.guarded(ctx, t, p); result != nil || put != nil {
 		return result, put, nil
 	}
+	if now := time.Now(); !l.leased(t, now) { // it ended while the guardrail looked
+		return nil, &putOff{held: true, until: now.Add(lookAgain)}, nil
+	}
 	var result *linkv1.Result
 	var put *putOff
 	var err error

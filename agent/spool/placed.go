@@ -100,3 +100,27 @@ func (t *txn) removeJob(queue *bbolt.Bucket, system string, id []byte) error {
 	}
 	return nil
 }
+
+// Jobs returns the ids of the jobs of a system that are held, in the order to run.
+func (s *Spool) Jobs(system string) (ids []uint64, err error) {
+	err = s.walk(system, Key{}, func(k Key, _ window, _ []byte) (bool, error) {
+		ids = append(ids, binary.BigEndian.Uint64(k[1:]))
+		return true, nil
+	})
+	return ids, err
+}
+
+// Drop removes a job without a result: it is not this agent's any more. That it
+// is not held is no error.
+func (s *Spool) Drop(ctx context.Context, system string, job uint64) error {
+	err := s.do(ctx, essential, func(t *txn) error {
+		if queue := t.tx.Bucket(jobsBucket).Bucket([]byte(system)); queue != nil {
+			return t.removeJob(queue, system, binary.BigEndian.AppendUint64(nil, job))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("drop job %d: %w", job, err)
+	}
+	return nil
+}

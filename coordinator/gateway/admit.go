@@ -201,6 +201,9 @@ func (a *admission) gone(tx *store.Tx) error {
 	if err := tx.DisconnectAgent(a.row.Tenant, a.row.ID, a.stream.since); err != nil {
 		return err
 	}
+	if err := tx.SetTakeover(a.row.Tenant, a.row.ID, a.stream.takeover(tx.Now)); err != nil {
+		return err
+	}
 	row, err := tx.Agent(a.row.Tenant, a.row.ID)
 	if err == nil && row.Revoked != 0 {
 		_, err = tx.RequeueAgent(row.Tenant, row.ID)

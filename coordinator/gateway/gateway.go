@@ -20,6 +20,7 @@
 //	two hosts use one identity    the later one is refused as a clone while the earlier one is alive
 //	a host was restored           its counter is behind: it is refused until an admin approves (enroll)
 //	all agents come at once       many Hellos are one transaction; where too many wait, the rest are told when to come back
+//	an agent of several dies      its lease ends, then its jobs go to the others (lease.go)
 //	a frame of an unknown kind    it is skipped
 package gateway
 
@@ -83,6 +84,7 @@ type Parts struct {
 
 	Crowd     int           // Optional. Agents that may wait to be let in; 0 means 2048
 	CloneWait time.Duration // Optional. For the stream of another process to prove dead; 0 means 27 s
+	Lease     time.Duration // Optional. So long after a beat an agent of a site with several may begin jobs; 0 means 9 s
 }
 
 // A Gateway is the LinkService. Streams wait until [Gateway.Run] runs.
@@ -117,6 +119,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	group.Go(func() error { return g.commitAll(ctx) })
 	group.Go(func() error { return g.admitAll(ctx) })
 	group.Go(func() error { return g.cutShut(ctx) })
+	group.Go(func() error { return g.relieveAll(ctx) })
 	return group.Wait()
 }
 
@@ -189,6 +192,7 @@ func (g *Gateway) serve(ctx context.Context, s *stream) (err error) {
 	if err := s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Welcome{Welcome: welcome}}); err != nil {
 		return err
 	}
+	s.welcomed = time.Now()
 	close(s.ready)
 	return s.run(ctx)
 }
@@ -221,6 +225,14 @@ func (s *stream) readSystems(ctx context.Context) (*linkv1.Systems, string, erro
 	frame := &linkv1.Systems{}
 	version := ""
 	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		agents, err := tx.AgentsOfSite(s.agent.Tenant, s.agent.Site)
+		if err != nil {
+			return err
+		}
+		if agents > 1 {
+			frame.Lease = durationpb.New(s.lease())
+			version = "several\n"
+		}
 		rows, err := tx.SystemsOfSite(s.agent.Tenant, s.agent.Site)
 		if err != nil {
 			return err

@@ -45,6 +45,9 @@ const tenant = "default"
 // cloneWait is how long a dead stream may take to prove dead.
 const cloneWait = 600 * time.Millisecond
 
+// lease is how long after a beat one of several agents may begin jobs.
+const lease = 900 * time.Millisecond
+
 const hrDocument = `
 system: hr
 site: hq
@@ -114,7 +117,7 @@ func (b *bench) start() {
 	b.gateway = gateway.New(gateway.Parts{
 		Store: st, Intake: in, Systems: systems, Version: "1.2.3", Log: log,
 		Queue:   &jobs.Queue{Store: st, Intake: in, Systems: systems, Log: log},
-		Changes: schedule.New(st, new(store.Signal), log), CloneWait: cloneWait, Crowd: 256,
+		Changes: schedule.New(st, new(store.Signal), log), CloneWait: cloneWait, Crowd: 256, Lease: lease,
 	})
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -47,12 +47,14 @@ type stream struct {
 	gone     chan struct{} // closed when it has ended
 	mail     chan struct{} // holds one: committed or open has changed
 
+	welcomed  time.Time           // by the agent's leave; the sender's alone
 	systems   string              // version of the frame last sent; the sender's alone
 	rescinded map[uint64]struct{} // jobs that the agent was told to take back; likewise
 	rescinds  <-chan struct{}     // closed when there may be more of them; likewise
 
 	mu         sync.Mutex
 	open       map[uint64]struct{}
+	beats      beats
 	committed  linkv1.Committed
 	complained time.Time
 }
@@ -154,6 +156,8 @@ func (s *stream) take(ctx context.Context, frame *linkv1.ConnectRequest) error {
 			}
 			return nil
 		})
+	case *linkv1.ConnectRequest_Beat:
+		return s.answered(ctx, f.Beat.GetNumber())
 	case *linkv1.ConnectRequest_Guardrail:
 		return s.Store.Write(ctx, func(tx *store.Tx) error { return s.takeGuardrail(tx, f.Guardrail) })
 	default:
@@ -256,6 +260,9 @@ func (s *stream) run(ctx context.Context) error {
 	if err := s.sendSystems(ctx); err != nil {
 		return err
 	}
+	if err := s.sendAssigned(ctx); err != nil {
+		return err
+	}
 	if err := s.resend(ctx); err != nil {
 		return err
 	}
@@ -270,6 +277,11 @@ func (s *stream) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		next, err := s.beat(ctx)
+		if err != nil {
+			return err
+		}
+		wait = min(wait, next)
 		if time.Since(seen) > seenEvery {
 			seen = time.Now()
 			if err := s.Store.Write(ctx, func(tx *store.Tx) error { return tx.SeenAgent(s.agent.Tenant, s.agent.ID) }); err != nil {
@@ -406,6 +418,9 @@ func (s *stream) resend(ctx context.Context) error {
 func (s *stream) sendSystems(ctx context.Context) error {
 	frame, version, err := s.systemsFrame(ctx)
 	if err != nil || version == s.systems && s.systems != "" {
+		return err
+	}
+	if err := s.leases(ctx, frame.GetLease() != nil); err != nil {
 		return err
 	}
 	if err := s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Systems{Systems: frame}}); err != nil {

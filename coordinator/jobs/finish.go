@@ -130,7 +130,7 @@ func (f *finish) take(j store.Job, r *linkv1.Result) error {
 	}
 	switch j.Class {
 	case "read":
-		return errors.Join(f.end(j, r), f.Intake.EndRead(f.tx, j, r))
+		return errors.Join(f.end(j, r), f.Intake.EndRead(f.tx, j, r), f.tx.SetReader(j.Tenant, j.System, j.Agent))
 	case "schema":
 		return errors.Join(f.end(j, r), f.schema(j, r))
 	case "probe":

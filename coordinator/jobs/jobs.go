@@ -70,8 +70,10 @@ func (q *Queue) Claim(ctx context.Context, tenant, site, agent string, since sto
 		if last, err := tx.Connected(tenant, agent, since); err != nil || !last {
 			return cmp.Or(err, ErrSuperseded)
 		}
-		rows, err = tx.ClaimJobs(tenant, site, agent, limit)
-		return err
+		if rows, err = tx.ClaimJobs(tenant, site, agent, limit); err != nil {
+			return err
+		}
+		return resent(tx, rows)
 	})
 	if err != nil {
 		return nil, err
@@ -83,13 +85,41 @@ func (q *Queue) Claim(ctx context.Context, tenant, site, agent string, since sto
 func (q *Queue) Resend(ctx context.Context, tenant, agent string, after uint64, limit int) ([]*linkv1.Job, error) {
 	var rows []store.Job
 	err := q.Store.Read(ctx, func(tx *store.Tx) (err error) {
-		rows, err = tx.SentJobs(tenant, agent, int64(after), limit)
-		return err
+		if rows, err = tx.SentJobs(tenant, agent, int64(after), limit); err != nil {
+			return err
+		}
+		return resent(tx, rows)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return q.messages(ctx, rows)
+}
+
+// resent has an agent send everything of a read where another has read last:
+// what it sent itself says nothing of what is known here.
+func resent(tx *store.Tx, rows []store.Job) error {
+	for i := range rows {
+		j := &rows[i]
+		if j.Class != "read" {
+			continue
+		}
+		another, err := tx.ReadByAnother(j.Tenant, j.System, j.Agent)
+		if err != nil {
+			return err
+		}
+		work := &linkv1.Job{}
+		if !another || proto.Unmarshal(j.Work, work) != nil {
+			continue
+		}
+		if read := work.GetRead(); read != nil {
+			read.Full, read.Resend = true, true
+		}
+		if j.Work, err = proto.Marshal(work); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Waiting tells how long there is nothing to claim for a site: 0 when there is

@@ -96,7 +96,7 @@ func (tx *Tx) ShutAgents(since Instant) ([]Agent, error) {
 func (tx *Tx) ConnectAgent(a Agent) error {
 	tx.touch(a.Tenant, TopicAgents)
 	tx.raise(&tx.store.Agents)
-	return tx.changed(tx.exec(`UPDATE agent SET connected = ?, seen = ?, host = ?, version = ?, platform = ?,
+	return tx.changed(tx.exec(`UPDATE agent SET connected = ?, seen = ?, takeover = 0, host = ?, version = ?, platform = ?,
 		batch = CASE WHEN spool = ? THEN batch ELSE 0 END, spool = ?, connectors = ?, counter = ?, attempt = ? WHERE tenant = ? AND id = ?`,
 		tx.Now, tx.Now, a.Host, a.Version, a.Platform, a.Spool, a.Spool, a.Connectors, a.Counter, a.Attempt, a.Tenant, a.ID))
 }
@@ -135,14 +135,18 @@ func (tx *Tx) Connected(tenant, id string, since Instant) (bool, error) {
 // silent is after how long without a sign of life an agent of another coordinator is not here any more.
 const silent = 5 * time.Minute
 
+// Grace is for how long after the start of a coordinator agents keep what is
+// theirs: they are about to come back.
+const Grace = 25 * time.Second
+
 // DisconnectAll notes, at the start of a coordinator, that no agent is here; where
 // others share the store, of those agents only that gave no sign of life lately.
 func (tx *Tx) DisconnectAll() error {
 	if tx.store.Shared() {
-		_, err := tx.exec("UPDATE agent SET connected = 0 WHERE connected <> 0 AND seen < ?", tx.Now.Add(-silent))
+		_, err := tx.exec("UPDATE agent SET connected = 0, takeover = leased * CAST(? AS BIGINT) WHERE connected <> 0 AND seen < ?", tx.Now, tx.Now.Add(-silent))
 		return err
 	}
-	_, err := tx.exec("UPDATE agent SET connected = 0 WHERE connected <> 0")
+	_, err := tx.exec("UPDATE agent SET connected = 0, takeover = leased * CAST(? AS BIGINT) WHERE connected <> 0", tx.Now.Add(Grace))
 	return err
 }
 

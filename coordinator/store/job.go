@@ -120,7 +120,9 @@ func (tx *Tx) Jobs(tenant string, ids []int64) ([]Job, error) {
 // ClaimJobs makes up to limit queued jobs of a site sent to an agent and returns them, without reasons, in the order to be sent.
 func (tx *Tx) ClaimJobs(tenant, site, agent string, limit int) ([]Job, error) {
 	jobs, err := query[Job](tx, selectWork+` WHERE tenant = ? AND site = ? AND state = 'queued' AND ended = 0
-		AND not_before <= ? ORDER BY priority DESC, id LIMIT ?`+tx.store.claim(), tenant, site, tx.Now, limit)
+		AND not_before <= ? AND (class <> 'read' OR NOT EXISTS (SELECT 1 FROM system s JOIN agent a ON a.tenant = s.tenant AND a.id = s.reader
+			WHERE s.tenant = job.tenant AND s.name = job.system AND a.id <> ? AND a.site = job.site AND a.connected <> 0 AND a.revoked = 0))
+		ORDER BY priority DESC, id LIMIT ?`+tx.store.claim(), tenant, site, tx.Now, agent, limit)
 	if err != nil || len(jobs) == 0 {
 		return nil, err
 	}

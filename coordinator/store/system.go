@@ -87,7 +87,7 @@ func (tx *Tx) SetNextRead(tenant, name string, at Instant) error {
 // ended; of what was asked for before, the more counts.
 func (tx *Tx) AskRead(tenant, name string, what int64) error {
 	tx.raise(&tx.store.Systems)
-	return tx.changed(tx.exec("UPDATE system SET next_read = ?, asked = CASE WHEN asked < ? THEN ? ELSE asked END WHERE tenant = ? AND name = ?",
+	return tx.changed(tx.exec("UPDATE system SET next_read = ?, asked = CASE WHEN asked < CAST(? AS BIGINT) THEN CAST(? AS BIGINT) ELSE asked END WHERE tenant = ? AND name = ?",
 		tx.Now, what, what, tenant, name))
 }
 

@@ -65,10 +65,10 @@ func onEachDomain(t *testing.T, test func(t *testing.T, s *stage.Stage)) {
 
 // set starts a stage that is closed at the end of the test; where the test
 // failed, the programs' last words are shown.
-func set(t *testing.T, domain string) *stage.Stage {
+func set(t *testing.T, domain string, args ...string) *stage.Stage {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "stage")
-	s, err := stage.Start(t.Context(), stage.Options{Bin: bin, Dir: dir, Domain: domain})
+	s, err := stage.Start(t.Context(), stage.Options{Bin: bin, Dir: dir, Domain: domain, Args: args})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -229,6 +229,16 @@ func (s *Stage) EnrollAnother(ctx context.Context, dir, token string) error {
 	return s.enrollAt(ctx, filepath.Join(dir, "agent.yaml"), filepath.Join(dir, "data"), token)
 }
 
+// Another enrols and starts one more agent of the site, which is not stopped by
+// [Stage.Close] but dies with the stage's process.
+func (s *Stage) Another(ctx context.Context, name, token string) (*Process, error) {
+	if err := s.EnrollAnother(ctx, s.path(name), token); err != nil {
+		return nil, err
+	}
+	p := s.process(name, "drawbridge-agent", "run", "--config", s.path(name, "agent.yaml"))
+	return p, p.Start()
+}
+
 func (s *Stage) enrollAt(ctx context.Context, config, data, token string) error {
 	connectors := filepath.Join(s.bin, "drawbridge-connectors")
 	program, err := os.ReadFile(connectors)
@@ -258,10 +268,19 @@ func (s *Stage) Apply(ctx context.Context, name, documents string) error {
 // SetSecret gives the agent a secret on its own host, as soon as the agent has
 // heard of the system.
 func (s *Stage) SetSecret(ctx context.Context, system, name, value string) error {
+	return s.setSecret(ctx, s.config(), system, name, value)
+}
+
+// SetSecretOf is SetSecret for an agent that Another has started.
+func (s *Stage) SetSecretOf(ctx context.Context, agent, system, name, value string) error {
+	return s.setSecret(ctx, s.path(agent, "agent.yaml"), system, name, value)
+}
+
+func (s *Stage) setSecret(ctx context.Context, config, system, name, value string) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	for {
-		_, err := s.run(ctx, []byte(value+"\n"), "drawbridge-agent", "secret", "set", system, name, "--config", s.config())
+		_, err := s.run(ctx, []byte(value+"\n"), "drawbridge-agent", "secret", "set", system, name, "--config", config)
 		if err == nil || !strings.Contains(err.Error(), "not known on this host") {
 			return err
 		}

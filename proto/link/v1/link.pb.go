@@ -318,6 +318,7 @@ type ConnectRequest struct {
 	//	*ConnectRequest_Changed
 	//	*ConnectRequest_Health
 	//	*ConnectRequest_Guardrail
+	//	*ConnectRequest_Beat
 	Frame         isConnectRequest_Frame `protobuf_oneof:"frame"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -423,6 +424,15 @@ func (x *ConnectRequest) GetGuardrail() *Guardrail {
 	return nil
 }
 
+func (x *ConnectRequest) GetBeat() *Beat {
+	if x != nil {
+		if x, ok := x.Frame.(*ConnectRequest_Beat); ok {
+			return x.Beat
+		}
+	}
+	return nil
+}
+
 type isConnectRequest_Frame interface {
 	isConnectRequest_Frame()
 }
@@ -462,6 +472,11 @@ type ConnectRequest_Guardrail struct {
 	Guardrail *Guardrail `protobuf:"bytes,7,opt,name=guardrail,proto3,oneof"`
 }
 
+type ConnectRequest_Beat struct {
+	// The answer to a beat.
+	Beat *Beat `protobuf:"bytes,8,opt,name=beat,proto3,oneof"`
+}
+
 func (*ConnectRequest_Hello) isConnectRequest_Frame() {}
 
 func (*ConnectRequest_Accepted) isConnectRequest_Frame() {}
@@ -476,6 +491,8 @@ func (*ConnectRequest_Health) isConnectRequest_Frame() {}
 
 func (*ConnectRequest_Guardrail) isConnectRequest_Frame() {}
 
+func (*ConnectRequest_Beat) isConnectRequest_Frame() {}
+
 // From the coordinator.
 type ConnectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -489,6 +506,8 @@ type ConnectResponse struct {
 	//	*ConnectResponse_Committed
 	//	*ConnectResponse_Depart
 	//	*ConnectResponse_Rescind
+	//	*ConnectResponse_Assigned
+	//	*ConnectResponse_Beat
 	Frame         isConnectResponse_Frame `protobuf_oneof:"frame"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -585,6 +604,24 @@ func (x *ConnectResponse) GetRescind() *Rescind {
 	return nil
 }
 
+func (x *ConnectResponse) GetAssigned() *Assigned {
+	if x != nil {
+		if x, ok := x.Frame.(*ConnectResponse_Assigned); ok {
+			return x.Assigned
+		}
+	}
+	return nil
+}
+
+func (x *ConnectResponse) GetBeat() *Beat {
+	if x != nil {
+		if x, ok := x.Frame.(*ConnectResponse_Beat); ok {
+			return x.Beat
+		}
+	}
+	return nil
+}
+
 type isConnectResponse_Frame interface {
 	isConnectResponse_Frame()
 }
@@ -619,6 +656,16 @@ type ConnectResponse_Rescind struct {
 	Rescind *Rescind `protobuf:"bytes,6,opt,name=rescind,proto3,oneof"`
 }
 
+type ConnectResponse_Assigned struct {
+	// All jobs that are the agent's; after the first Systems and before any Jobs.
+	Assigned *Assigned `protobuf:"bytes,7,opt,name=assigned,proto3,oneof"`
+}
+
+type ConnectResponse_Beat struct {
+	// The lease goes on; see Systems.
+	Beat *Beat `protobuf:"bytes,8,opt,name=beat,proto3,oneof"`
+}
+
 func (*ConnectResponse_Welcome) isConnectResponse_Frame() {}
 
 func (*ConnectResponse_Systems) isConnectResponse_Frame() {}
@@ -630,6 +677,10 @@ func (*ConnectResponse_Committed) isConnectResponse_Frame() {}
 func (*ConnectResponse_Depart) isConnectResponse_Frame() {}
 
 func (*ConnectResponse_Rescind) isConnectResponse_Frame() {}
+
+func (*ConnectResponse_Assigned) isConnectResponse_Frame() {}
+
+func (*ConnectResponse_Beat) isConnectResponse_Frame() {}
 
 // Hello is the agent's first frame.
 type Hello struct {
@@ -836,7 +887,11 @@ func (x *Welcome) GetVersion() string {
 type Systems struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Optional. In no order.
-	Systems       []*System `protobuf:"bytes,1,rep,name=systems,proto3" json:"systems,omitempty"`
+	Systems []*System `protobuf:"bytes,1,rep,name=systems,proto3" json:"systems,omitempty"`
+	// Required where the site has several agents, else none. So long after a beat
+	// the agent may begin jobs; then it begins none, other than those placed ahead
+	// of time, until the next beat: its jobs may be another agent's by then.
+	Lease         *durationpb.Duration `protobuf:"bytes,2,opt,name=lease,proto3" json:"lease,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -878,6 +933,115 @@ func (x *Systems) GetSystems() []*System {
 	return nil
 }
 
+func (x *Systems) GetLease() *durationpb.Duration {
+	if x != nil {
+		return x.Lease
+	}
+	return nil
+}
+
+// Beat goes to an agent of a site that has several, and is answered by one.
+type Beat struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Counted by the coordinator, from 1; the answer has the same.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Required of the coordinator. Time gone by since Welcome, by a clock that goes on evenly.
+	Since         *durationpb.Duration `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Beat) Reset() {
+	*x = Beat{}
+	mi := &file_link_v1_link_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Beat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Beat) ProtoMessage() {}
+
+func (x *Beat) ProtoReflect() protoreflect.Message {
+	mi := &file_link_v1_link_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Beat.ProtoReflect.Descriptor instead.
+func (*Beat) Descriptor() ([]byte, []int) {
+	return file_link_v1_link_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Beat) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Beat) GetSince() *durationpb.Duration {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+// Assigned says which jobs are the agent's. Of those that it holds it drops,
+// without a result, all others that are not under way: they have ended, or are another's.
+type Assigned struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Optional. In no order.
+	Jobs          []uint64 `protobuf:"varint,1,rep,packed,name=jobs,proto3" json:"jobs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Assigned) Reset() {
+	*x = Assigned{}
+	mi := &file_link_v1_link_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Assigned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Assigned) ProtoMessage() {}
+
+func (x *Assigned) ProtoReflect() protoreflect.Message {
+	mi := &file_link_v1_link_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Assigned.ProtoReflect.Descriptor instead.
+func (*Assigned) Descriptor() ([]byte, []int) {
+	return file_link_v1_link_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Assigned) GetJobs() []uint64 {
+	if x != nil {
+		return x.Jobs
+	}
+	return nil
+}
+
 type System struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. Name, unique in the tenant.
@@ -905,7 +1069,7 @@ type System struct {
 
 func (x *System) Reset() {
 	*x = System{}
-	mi := &file_link_v1_link_proto_msgTypes[9]
+	mi := &file_link_v1_link_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -917,7 +1081,7 @@ func (x *System) String() string {
 func (*System) ProtoMessage() {}
 
 func (x *System) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[9]
+	mi := &file_link_v1_link_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -930,7 +1094,7 @@ func (x *System) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use System.ProtoReflect.Descriptor instead.
 func (*System) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{9}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *System) GetName() string {
@@ -1006,7 +1170,7 @@ type Jobs struct {
 
 func (x *Jobs) Reset() {
 	*x = Jobs{}
-	mi := &file_link_v1_link_proto_msgTypes[10]
+	mi := &file_link_v1_link_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1018,7 +1182,7 @@ func (x *Jobs) String() string {
 func (*Jobs) ProtoMessage() {}
 
 func (x *Jobs) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[10]
+	mi := &file_link_v1_link_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1031,7 +1195,7 @@ func (x *Jobs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jobs.ProtoReflect.Descriptor instead.
 func (*Jobs) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{10}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Jobs) GetJobs() []*Job {
@@ -1076,7 +1240,7 @@ type Job struct {
 
 func (x *Job) Reset() {
 	*x = Job{}
-	mi := &file_link_v1_link_proto_msgTypes[11]
+	mi := &file_link_v1_link_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1088,7 +1252,7 @@ func (x *Job) String() string {
 func (*Job) ProtoMessage() {}
 
 func (x *Job) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[11]
+	mi := &file_link_v1_link_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1101,7 +1265,7 @@ func (x *Job) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Job.ProtoReflect.Descriptor instead.
 func (*Job) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{11}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Job) GetId() uint64 {
@@ -1260,7 +1424,7 @@ type Read struct {
 
 func (x *Read) Reset() {
 	*x = Read{}
-	mi := &file_link_v1_link_proto_msgTypes[12]
+	mi := &file_link_v1_link_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1272,7 +1436,7 @@ func (x *Read) String() string {
 func (*Read) ProtoMessage() {}
 
 func (x *Read) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[12]
+	mi := &file_link_v1_link_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1285,7 +1449,7 @@ func (x *Read) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Read.ProtoReflect.Descriptor instead.
 func (*Read) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{12}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Read) GetClasses() []string {
@@ -1324,7 +1488,7 @@ type Probe struct {
 
 func (x *Probe) Reset() {
 	*x = Probe{}
-	mi := &file_link_v1_link_proto_msgTypes[13]
+	mi := &file_link_v1_link_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1336,7 +1500,7 @@ func (x *Probe) String() string {
 func (*Probe) ProtoMessage() {}
 
 func (x *Probe) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[13]
+	mi := &file_link_v1_link_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1349,7 +1513,7 @@ func (x *Probe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Probe.ProtoReflect.Descriptor instead.
 func (*Probe) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{13}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{15}
 }
 
 type ReadSchema struct {
@@ -1360,7 +1524,7 @@ type ReadSchema struct {
 
 func (x *ReadSchema) Reset() {
 	*x = ReadSchema{}
-	mi := &file_link_v1_link_proto_msgTypes[14]
+	mi := &file_link_v1_link_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1536,7 @@ func (x *ReadSchema) String() string {
 func (*ReadSchema) ProtoMessage() {}
 
 func (x *ReadSchema) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[14]
+	mi := &file_link_v1_link_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1549,7 @@ func (x *ReadSchema) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadSchema.ProtoReflect.Descriptor instead.
 func (*ReadSchema) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{14}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{16}
 }
 
 // Rescind takes jobs back that were placed ahead of time. Of each that the agent
@@ -1401,7 +1565,7 @@ type Rescind struct {
 
 func (x *Rescind) Reset() {
 	*x = Rescind{}
-	mi := &file_link_v1_link_proto_msgTypes[15]
+	mi := &file_link_v1_link_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1413,7 +1577,7 @@ func (x *Rescind) String() string {
 func (*Rescind) ProtoMessage() {}
 
 func (x *Rescind) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[15]
+	mi := &file_link_v1_link_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1426,7 +1590,7 @@ func (x *Rescind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rescind.ProtoReflect.Descriptor instead.
 func (*Rescind) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{15}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Rescind) GetJobs() []*Rescission {
@@ -1452,7 +1616,7 @@ type Rescission struct {
 
 func (x *Rescission) Reset() {
 	*x = Rescission{}
-	mi := &file_link_v1_link_proto_msgTypes[16]
+	mi := &file_link_v1_link_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1464,7 +1628,7 @@ func (x *Rescission) String() string {
 func (*Rescission) ProtoMessage() {}
 
 func (x *Rescission) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[16]
+	mi := &file_link_v1_link_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1477,7 +1641,7 @@ func (x *Rescission) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rescission.ProtoReflect.Descriptor instead.
 func (*Rescission) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{16}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Rescission) GetJob() uint64 {
@@ -1523,7 +1687,7 @@ type Accepted struct {
 
 func (x *Accepted) Reset() {
 	*x = Accepted{}
-	mi := &file_link_v1_link_proto_msgTypes[17]
+	mi := &file_link_v1_link_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1535,7 +1699,7 @@ func (x *Accepted) String() string {
 func (*Accepted) ProtoMessage() {}
 
 func (x *Accepted) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[17]
+	mi := &file_link_v1_link_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1548,7 +1712,7 @@ func (x *Accepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accepted.ProtoReflect.Descriptor instead.
 func (*Accepted) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{17}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Accepted) GetJobs() []uint64 {
@@ -1591,7 +1755,7 @@ type Records struct {
 
 func (x *Records) Reset() {
 	*x = Records{}
-	mi := &file_link_v1_link_proto_msgTypes[18]
+	mi := &file_link_v1_link_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1603,7 +1767,7 @@ func (x *Records) String() string {
 func (*Records) ProtoMessage() {}
 
 func (x *Records) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[18]
+	mi := &file_link_v1_link_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1616,7 +1780,7 @@ func (x *Records) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Records.ProtoReflect.Descriptor instead.
 func (*Records) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{18}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Records) GetBatch() uint64 {
@@ -1664,7 +1828,7 @@ type Results struct {
 
 func (x *Results) Reset() {
 	*x = Results{}
-	mi := &file_link_v1_link_proto_msgTypes[19]
+	mi := &file_link_v1_link_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1676,7 +1840,7 @@ func (x *Results) String() string {
 func (*Results) ProtoMessage() {}
 
 func (x *Results) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[19]
+	mi := &file_link_v1_link_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1689,7 +1853,7 @@ func (x *Results) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Results.ProtoReflect.Descriptor instead.
 func (*Results) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{19}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Results) GetResults() []*Result {
@@ -1733,7 +1897,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_link_v1_link_proto_msgTypes[20]
+	mi := &file_link_v1_link_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1745,7 +1909,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[20]
+	mi := &file_link_v1_link_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1758,7 +1922,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{20}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Result) GetJob() uint64 {
@@ -1872,7 +2036,7 @@ type ReadSummary struct {
 
 func (x *ReadSummary) Reset() {
 	*x = ReadSummary{}
-	mi := &file_link_v1_link_proto_msgTypes[21]
+	mi := &file_link_v1_link_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1884,7 +2048,7 @@ func (x *ReadSummary) String() string {
 func (*ReadSummary) ProtoMessage() {}
 
 func (x *ReadSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[21]
+	mi := &file_link_v1_link_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1897,7 +2061,7 @@ func (x *ReadSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadSummary.ProtoReflect.Descriptor instead.
 func (*ReadSummary) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{21}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReadSummary) GetSeen() uint64 {
@@ -1955,7 +2119,7 @@ type Changed struct {
 
 func (x *Changed) Reset() {
 	*x = Changed{}
-	mi := &file_link_v1_link_proto_msgTypes[22]
+	mi := &file_link_v1_link_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1967,7 +2131,7 @@ func (x *Changed) String() string {
 func (*Changed) ProtoMessage() {}
 
 func (x *Changed) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[22]
+	mi := &file_link_v1_link_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1980,7 +2144,7 @@ func (x *Changed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Changed.ProtoReflect.Descriptor instead.
 func (*Changed) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{22}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Changed) GetSystem() string {
@@ -2008,7 +2172,7 @@ type Health struct {
 
 func (x *Health) Reset() {
 	*x = Health{}
-	mi := &file_link_v1_link_proto_msgTypes[23]
+	mi := &file_link_v1_link_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2020,7 +2184,7 @@ func (x *Health) String() string {
 func (*Health) ProtoMessage() {}
 
 func (x *Health) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[23]
+	mi := &file_link_v1_link_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2033,7 +2197,7 @@ func (x *Health) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Health.ProtoReflect.Descriptor instead.
 func (*Health) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{23}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Health) GetSystems() []*SystemHealth {
@@ -2065,7 +2229,7 @@ type SystemHealth struct {
 
 func (x *SystemHealth) Reset() {
 	*x = SystemHealth{}
-	mi := &file_link_v1_link_proto_msgTypes[24]
+	mi := &file_link_v1_link_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2077,7 +2241,7 @@ func (x *SystemHealth) String() string {
 func (*SystemHealth) ProtoMessage() {}
 
 func (x *SystemHealth) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[24]
+	mi := &file_link_v1_link_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2090,7 +2254,7 @@ func (x *SystemHealth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SystemHealth.ProtoReflect.Descriptor instead.
 func (*SystemHealth) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{24}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SystemHealth) GetSystem() string {
@@ -2166,7 +2330,7 @@ type Guardrail struct {
 
 func (x *Guardrail) Reset() {
 	*x = Guardrail{}
-	mi := &file_link_v1_link_proto_msgTypes[25]
+	mi := &file_link_v1_link_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2178,7 +2342,7 @@ func (x *Guardrail) String() string {
 func (*Guardrail) ProtoMessage() {}
 
 func (x *Guardrail) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[25]
+	mi := &file_link_v1_link_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2191,7 +2355,7 @@ func (x *Guardrail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Guardrail.ProtoReflect.Descriptor instead.
 func (*Guardrail) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{25}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Guardrail) GetMode() string {
@@ -2260,7 +2424,7 @@ type WaitingJob struct {
 
 func (x *WaitingJob) Reset() {
 	*x = WaitingJob{}
-	mi := &file_link_v1_link_proto_msgTypes[26]
+	mi := &file_link_v1_link_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2272,7 +2436,7 @@ func (x *WaitingJob) String() string {
 func (*WaitingJob) ProtoMessage() {}
 
 func (x *WaitingJob) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[26]
+	mi := &file_link_v1_link_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2285,7 +2449,7 @@ func (x *WaitingJob) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitingJob.ProtoReflect.Descriptor instead.
 func (*WaitingJob) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{26}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WaitingJob) GetJob() uint64 {
@@ -2329,7 +2493,7 @@ type Committed struct {
 
 func (x *Committed) Reset() {
 	*x = Committed{}
-	mi := &file_link_v1_link_proto_msgTypes[27]
+	mi := &file_link_v1_link_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2341,7 +2505,7 @@ func (x *Committed) String() string {
 func (*Committed) ProtoMessage() {}
 
 func (x *Committed) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[27]
+	mi := &file_link_v1_link_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2354,7 +2518,7 @@ func (x *Committed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Committed.ProtoReflect.Descriptor instead.
 func (*Committed) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{27}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Committed) GetJobs() []uint64 {
@@ -2384,7 +2548,7 @@ type Depart struct {
 
 func (x *Depart) Reset() {
 	*x = Depart{}
-	mi := &file_link_v1_link_proto_msgTypes[28]
+	mi := &file_link_v1_link_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2396,7 +2560,7 @@ func (x *Depart) String() string {
 func (*Depart) ProtoMessage() {}
 
 func (x *Depart) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[28]
+	mi := &file_link_v1_link_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2409,7 +2573,7 @@ func (x *Depart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Depart.ProtoReflect.Descriptor instead.
 func (*Depart) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{28}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Depart) GetReason() string {
@@ -2447,7 +2611,7 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\x06attest\x18\x02 \x01(\tR\x06attest\x12\x12\n" +
 	"\x04host\x18\x03 \x01(\tR\x04host\"%\n" +
 	"\rRenewResponse\x12\x14\n" +
-	"\x05chain\x18\x01 \x03(\fR\x05chain\"\xa8\x03\n" +
+	"\x05chain\x18\x01 \x03(\fR\x05chain\"\xd8\x03\n" +
 	"\x0eConnectRequest\x121\n" +
 	"\x05hello\x18\x01 \x01(\v2\x19.drawbridge.link.v1.HelloH\x00R\x05hello\x12:\n" +
 	"\baccepted\x18\x02 \x01(\v2\x1c.drawbridge.link.v1.AcceptedH\x00R\baccepted\x127\n" +
@@ -2455,15 +2619,18 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\aresults\x18\x04 \x01(\v2\x1b.drawbridge.link.v1.ResultsH\x00R\aresults\x127\n" +
 	"\achanged\x18\x05 \x01(\v2\x1b.drawbridge.link.v1.ChangedH\x00R\achanged\x124\n" +
 	"\x06health\x18\x06 \x01(\v2\x1a.drawbridge.link.v1.HealthH\x00R\x06health\x12=\n" +
-	"\tguardrail\x18\a \x01(\v2\x1d.drawbridge.link.v1.GuardrailH\x00R\tguardrailB\a\n" +
-	"\x05frame\"\xea\x02\n" +
+	"\tguardrail\x18\a \x01(\v2\x1d.drawbridge.link.v1.GuardrailH\x00R\tguardrail\x12.\n" +
+	"\x04beat\x18\b \x01(\v2\x18.drawbridge.link.v1.BeatH\x00R\x04beatB\a\n" +
+	"\x05frame\"\xd6\x03\n" +
 	"\x0fConnectResponse\x127\n" +
 	"\awelcome\x18\x01 \x01(\v2\x1b.drawbridge.link.v1.WelcomeH\x00R\awelcome\x127\n" +
 	"\asystems\x18\x02 \x01(\v2\x1b.drawbridge.link.v1.SystemsH\x00R\asystems\x12.\n" +
 	"\x04jobs\x18\x03 \x01(\v2\x18.drawbridge.link.v1.JobsH\x00R\x04jobs\x12=\n" +
 	"\tcommitted\x18\x04 \x01(\v2\x1d.drawbridge.link.v1.CommittedH\x00R\tcommitted\x124\n" +
 	"\x06depart\x18\x05 \x01(\v2\x1a.drawbridge.link.v1.DepartH\x00R\x06depart\x127\n" +
-	"\arescind\x18\x06 \x01(\v2\x1b.drawbridge.link.v1.RescindH\x00R\arescindB\a\n" +
+	"\arescind\x18\x06 \x01(\v2\x1b.drawbridge.link.v1.RescindH\x00R\arescind\x12:\n" +
+	"\bassigned\x18\a \x01(\v2\x1c.drawbridge.link.v1.AssignedH\x00R\bassigned\x12.\n" +
+	"\x04beat\x18\b \x01(\v2\x18.drawbridge.link.v1.BeatH\x00R\x04beatB\a\n" +
 	"\x05frame\"\xe8\x02\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x18\n" +
@@ -2483,9 +2650,15 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\aWelcome\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x120\n" +
 	"\x05clock\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05clock\x12\x18\n" +
-	"\aversion\x18\x03 \x01(\tR\aversion\"?\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\"p\n" +
 	"\aSystems\x124\n" +
-	"\asystems\x18\x01 \x03(\v2\x1a.drawbridge.link.v1.SystemR\asystems\"\xc9\x02\n" +
+	"\asystems\x18\x01 \x03(\v2\x1a.drawbridge.link.v1.SystemR\asystems\x12/\n" +
+	"\x05lease\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05lease\"O\n" +
+	"\x04Beat\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12/\n" +
+	"\x05since\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05since\"\x1e\n" +
+	"\bAssigned\x12\x12\n" +
+	"\x04jobs\x18\x01 \x03(\x04R\x04jobs\"\xc9\x02\n" +
 	"\x06System\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
 	"\tconnector\x18\x02 \x01(\tR\tconnector\x12\x1a\n" +
@@ -2620,7 +2793,7 @@ func file_link_v1_link_proto_rawDescGZIP() []byte {
 	return file_link_v1_link_proto_rawDescData
 }
 
-var file_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_link_v1_link_proto_goTypes = []any{
 	(*EnrollRequest)(nil),         // 0: drawbridge.link.v1.EnrollRequest
 	(*EnrollResponse)(nil),        // 1: drawbridge.link.v1.EnrollResponse
@@ -2631,102 +2804,109 @@ var file_link_v1_link_proto_goTypes = []any{
 	(*Hello)(nil),                 // 6: drawbridge.link.v1.Hello
 	(*Welcome)(nil),               // 7: drawbridge.link.v1.Welcome
 	(*Systems)(nil),               // 8: drawbridge.link.v1.Systems
-	(*System)(nil),                // 9: drawbridge.link.v1.System
-	(*Jobs)(nil),                  // 10: drawbridge.link.v1.Jobs
-	(*Job)(nil),                   // 11: drawbridge.link.v1.Job
-	(*Read)(nil),                  // 12: drawbridge.link.v1.Read
-	(*Probe)(nil),                 // 13: drawbridge.link.v1.Probe
-	(*ReadSchema)(nil),            // 14: drawbridge.link.v1.ReadSchema
-	(*Rescind)(nil),               // 15: drawbridge.link.v1.Rescind
-	(*Rescission)(nil),            // 16: drawbridge.link.v1.Rescission
-	(*Accepted)(nil),              // 17: drawbridge.link.v1.Accepted
-	(*Records)(nil),               // 18: drawbridge.link.v1.Records
-	(*Results)(nil),               // 19: drawbridge.link.v1.Results
-	(*Result)(nil),                // 20: drawbridge.link.v1.Result
-	(*ReadSummary)(nil),           // 21: drawbridge.link.v1.ReadSummary
-	(*Changed)(nil),               // 22: drawbridge.link.v1.Changed
-	(*Health)(nil),                // 23: drawbridge.link.v1.Health
-	(*SystemHealth)(nil),          // 24: drawbridge.link.v1.SystemHealth
-	(*Guardrail)(nil),             // 25: drawbridge.link.v1.Guardrail
-	(*WaitingJob)(nil),            // 26: drawbridge.link.v1.WaitingJob
-	(*Committed)(nil),             // 27: drawbridge.link.v1.Committed
-	(*Depart)(nil),                // 28: drawbridge.link.v1.Depart
-	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
-	(*v1.DescribeResponse)(nil),   // 30: drawbridge.connector.v1.DescribeResponse
-	(*v1.Access)(nil),             // 31: drawbridge.connector.v1.Access
-	(*durationpb.Duration)(nil),   // 32: google.protobuf.Duration
-	(*v1.FindRequest)(nil),        // 33: drawbridge.connector.v1.FindRequest
-	(*v1.Operation)(nil),          // 34: drawbridge.connector.v1.Operation
-	(*v1.Fault)(nil),              // 35: drawbridge.connector.v1.Fault
-	(*v1.Record)(nil),             // 36: drawbridge.connector.v1.Record
-	(*v1.Reject)(nil),             // 37: drawbridge.connector.v1.Reject
-	(v1.Outcome)(0),               // 38: drawbridge.connector.v1.Outcome
-	(*v1.ProbeStep)(nil),          // 39: drawbridge.connector.v1.ProbeStep
-	(*v1.SchemaResponse)(nil),     // 40: drawbridge.connector.v1.SchemaResponse
+	(*Beat)(nil),                  // 9: drawbridge.link.v1.Beat
+	(*Assigned)(nil),              // 10: drawbridge.link.v1.Assigned
+	(*System)(nil),                // 11: drawbridge.link.v1.System
+	(*Jobs)(nil),                  // 12: drawbridge.link.v1.Jobs
+	(*Job)(nil),                   // 13: drawbridge.link.v1.Job
+	(*Read)(nil),                  // 14: drawbridge.link.v1.Read
+	(*Probe)(nil),                 // 15: drawbridge.link.v1.Probe
+	(*ReadSchema)(nil),            // 16: drawbridge.link.v1.ReadSchema
+	(*Rescind)(nil),               // 17: drawbridge.link.v1.Rescind
+	(*Rescission)(nil),            // 18: drawbridge.link.v1.Rescission
+	(*Accepted)(nil),              // 19: drawbridge.link.v1.Accepted
+	(*Records)(nil),               // 20: drawbridge.link.v1.Records
+	(*Results)(nil),               // 21: drawbridge.link.v1.Results
+	(*Result)(nil),                // 22: drawbridge.link.v1.Result
+	(*ReadSummary)(nil),           // 23: drawbridge.link.v1.ReadSummary
+	(*Changed)(nil),               // 24: drawbridge.link.v1.Changed
+	(*Health)(nil),                // 25: drawbridge.link.v1.Health
+	(*SystemHealth)(nil),          // 26: drawbridge.link.v1.SystemHealth
+	(*Guardrail)(nil),             // 27: drawbridge.link.v1.Guardrail
+	(*WaitingJob)(nil),            // 28: drawbridge.link.v1.WaitingJob
+	(*Committed)(nil),             // 29: drawbridge.link.v1.Committed
+	(*Depart)(nil),                // 30: drawbridge.link.v1.Depart
+	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
+	(*v1.DescribeResponse)(nil),   // 32: drawbridge.connector.v1.DescribeResponse
+	(*durationpb.Duration)(nil),   // 33: google.protobuf.Duration
+	(*v1.Access)(nil),             // 34: drawbridge.connector.v1.Access
+	(*v1.FindRequest)(nil),        // 35: drawbridge.connector.v1.FindRequest
+	(*v1.Operation)(nil),          // 36: drawbridge.connector.v1.Operation
+	(*v1.Fault)(nil),              // 37: drawbridge.connector.v1.Fault
+	(*v1.Record)(nil),             // 38: drawbridge.connector.v1.Record
+	(*v1.Reject)(nil),             // 39: drawbridge.connector.v1.Reject
+	(v1.Outcome)(0),               // 40: drawbridge.connector.v1.Outcome
+	(*v1.ProbeStep)(nil),          // 41: drawbridge.connector.v1.ProbeStep
+	(*v1.SchemaResponse)(nil),     // 42: drawbridge.connector.v1.SchemaResponse
 }
 var file_link_v1_link_proto_depIdxs = []int32{
-	29, // 0: drawbridge.link.v1.EnrollRequest.clock:type_name -> google.protobuf.Timestamp
+	31, // 0: drawbridge.link.v1.EnrollRequest.clock:type_name -> google.protobuf.Timestamp
 	6,  // 1: drawbridge.link.v1.ConnectRequest.hello:type_name -> drawbridge.link.v1.Hello
-	17, // 2: drawbridge.link.v1.ConnectRequest.accepted:type_name -> drawbridge.link.v1.Accepted
-	18, // 3: drawbridge.link.v1.ConnectRequest.records:type_name -> drawbridge.link.v1.Records
-	19, // 4: drawbridge.link.v1.ConnectRequest.results:type_name -> drawbridge.link.v1.Results
-	22, // 5: drawbridge.link.v1.ConnectRequest.changed:type_name -> drawbridge.link.v1.Changed
-	23, // 6: drawbridge.link.v1.ConnectRequest.health:type_name -> drawbridge.link.v1.Health
-	25, // 7: drawbridge.link.v1.ConnectRequest.guardrail:type_name -> drawbridge.link.v1.Guardrail
-	7,  // 8: drawbridge.link.v1.ConnectResponse.welcome:type_name -> drawbridge.link.v1.Welcome
-	8,  // 9: drawbridge.link.v1.ConnectResponse.systems:type_name -> drawbridge.link.v1.Systems
-	10, // 10: drawbridge.link.v1.ConnectResponse.jobs:type_name -> drawbridge.link.v1.Jobs
-	27, // 11: drawbridge.link.v1.ConnectResponse.committed:type_name -> drawbridge.link.v1.Committed
-	28, // 12: drawbridge.link.v1.ConnectResponse.depart:type_name -> drawbridge.link.v1.Depart
-	15, // 13: drawbridge.link.v1.ConnectResponse.rescind:type_name -> drawbridge.link.v1.Rescind
-	29, // 14: drawbridge.link.v1.Hello.clock:type_name -> google.protobuf.Timestamp
-	30, // 15: drawbridge.link.v1.Hello.connectors:type_name -> drawbridge.connector.v1.DescribeResponse
-	29, // 16: drawbridge.link.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
-	9,  // 17: drawbridge.link.v1.Systems.systems:type_name -> drawbridge.link.v1.System
-	31, // 18: drawbridge.link.v1.System.writes:type_name -> drawbridge.connector.v1.Access
-	32, // 19: drawbridge.link.v1.System.read_every:type_name -> google.protobuf.Duration
-	12, // 20: drawbridge.link.v1.System.read:type_name -> drawbridge.link.v1.Read
-	11, // 21: drawbridge.link.v1.Jobs.jobs:type_name -> drawbridge.link.v1.Job
-	29, // 22: drawbridge.link.v1.Job.not_before:type_name -> google.protobuf.Timestamp
-	29, // 23: drawbridge.link.v1.Job.not_after:type_name -> google.protobuf.Timestamp
-	12, // 24: drawbridge.link.v1.Job.read:type_name -> drawbridge.link.v1.Read
-	33, // 25: drawbridge.link.v1.Job.find:type_name -> drawbridge.connector.v1.FindRequest
-	34, // 26: drawbridge.link.v1.Job.apply:type_name -> drawbridge.connector.v1.Operation
-	13, // 27: drawbridge.link.v1.Job.probe:type_name -> drawbridge.link.v1.Probe
-	14, // 28: drawbridge.link.v1.Job.schema:type_name -> drawbridge.link.v1.ReadSchema
-	16, // 29: drawbridge.link.v1.Rescind.jobs:type_name -> drawbridge.link.v1.Rescission
-	35, // 30: drawbridge.link.v1.Accepted.fault:type_name -> drawbridge.connector.v1.Fault
-	36, // 31: drawbridge.link.v1.Records.records:type_name -> drawbridge.connector.v1.Record
-	37, // 32: drawbridge.link.v1.Records.rejects:type_name -> drawbridge.connector.v1.Reject
-	20, // 33: drawbridge.link.v1.Results.results:type_name -> drawbridge.link.v1.Result
-	38, // 34: drawbridge.link.v1.Result.outcome:type_name -> drawbridge.connector.v1.Outcome
-	35, // 35: drawbridge.link.v1.Result.fault:type_name -> drawbridge.connector.v1.Fault
-	29, // 36: drawbridge.link.v1.Result.began:type_name -> google.protobuf.Timestamp
-	29, // 37: drawbridge.link.v1.Result.finished:type_name -> google.protobuf.Timestamp
-	36, // 38: drawbridge.link.v1.Result.object:type_name -> drawbridge.connector.v1.Record
-	36, // 39: drawbridge.link.v1.Result.found:type_name -> drawbridge.connector.v1.Record
-	21, // 40: drawbridge.link.v1.Result.read:type_name -> drawbridge.link.v1.ReadSummary
-	39, // 41: drawbridge.link.v1.Result.steps:type_name -> drawbridge.connector.v1.ProbeStep
-	40, // 42: drawbridge.link.v1.Result.schema:type_name -> drawbridge.connector.v1.SchemaResponse
-	29, // 43: drawbridge.link.v1.Changed.noticed:type_name -> google.protobuf.Timestamp
-	24, // 44: drawbridge.link.v1.Health.systems:type_name -> drawbridge.link.v1.SystemHealth
-	35, // 45: drawbridge.link.v1.SystemHealth.fault:type_name -> drawbridge.connector.v1.Fault
-	29, // 46: drawbridge.link.v1.SystemHealth.next_try:type_name -> google.protobuf.Timestamp
-	35, // 47: drawbridge.link.v1.Guardrail.fault:type_name -> drawbridge.connector.v1.Fault
-	26, // 48: drawbridge.link.v1.Guardrail.waiting:type_name -> drawbridge.link.v1.WaitingJob
-	29, // 49: drawbridge.link.v1.WaitingJob.since:type_name -> google.protobuf.Timestamp
-	32, // 50: drawbridge.link.v1.Depart.come_back_after:type_name -> google.protobuf.Duration
-	0,  // 51: drawbridge.link.v1.EnrollmentService.Enroll:input_type -> drawbridge.link.v1.EnrollRequest
-	2,  // 52: drawbridge.link.v1.EnrollmentService.Renew:input_type -> drawbridge.link.v1.RenewRequest
-	4,  // 53: drawbridge.link.v1.LinkService.Connect:input_type -> drawbridge.link.v1.ConnectRequest
-	1,  // 54: drawbridge.link.v1.EnrollmentService.Enroll:output_type -> drawbridge.link.v1.EnrollResponse
-	3,  // 55: drawbridge.link.v1.EnrollmentService.Renew:output_type -> drawbridge.link.v1.RenewResponse
-	5,  // 56: drawbridge.link.v1.LinkService.Connect:output_type -> drawbridge.link.v1.ConnectResponse
-	54, // [54:57] is the sub-list for method output_type
-	51, // [51:54] is the sub-list for method input_type
-	51, // [51:51] is the sub-list for extension type_name
-	51, // [51:51] is the sub-list for extension extendee
-	0,  // [0:51] is the sub-list for field type_name
+	19, // 2: drawbridge.link.v1.ConnectRequest.accepted:type_name -> drawbridge.link.v1.Accepted
+	20, // 3: drawbridge.link.v1.ConnectRequest.records:type_name -> drawbridge.link.v1.Records
+	21, // 4: drawbridge.link.v1.ConnectRequest.results:type_name -> drawbridge.link.v1.Results
+	24, // 5: drawbridge.link.v1.ConnectRequest.changed:type_name -> drawbridge.link.v1.Changed
+	25, // 6: drawbridge.link.v1.ConnectRequest.health:type_name -> drawbridge.link.v1.Health
+	27, // 7: drawbridge.link.v1.ConnectRequest.guardrail:type_name -> drawbridge.link.v1.Guardrail
+	9,  // 8: drawbridge.link.v1.ConnectRequest.beat:type_name -> drawbridge.link.v1.Beat
+	7,  // 9: drawbridge.link.v1.ConnectResponse.welcome:type_name -> drawbridge.link.v1.Welcome
+	8,  // 10: drawbridge.link.v1.ConnectResponse.systems:type_name -> drawbridge.link.v1.Systems
+	12, // 11: drawbridge.link.v1.ConnectResponse.jobs:type_name -> drawbridge.link.v1.Jobs
+	29, // 12: drawbridge.link.v1.ConnectResponse.committed:type_name -> drawbridge.link.v1.Committed
+	30, // 13: drawbridge.link.v1.ConnectResponse.depart:type_name -> drawbridge.link.v1.Depart
+	17, // 14: drawbridge.link.v1.ConnectResponse.rescind:type_name -> drawbridge.link.v1.Rescind
+	10, // 15: drawbridge.link.v1.ConnectResponse.assigned:type_name -> drawbridge.link.v1.Assigned
+	9,  // 16: drawbridge.link.v1.ConnectResponse.beat:type_name -> drawbridge.link.v1.Beat
+	31, // 17: drawbridge.link.v1.Hello.clock:type_name -> google.protobuf.Timestamp
+	32, // 18: drawbridge.link.v1.Hello.connectors:type_name -> drawbridge.connector.v1.DescribeResponse
+	31, // 19: drawbridge.link.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
+	11, // 20: drawbridge.link.v1.Systems.systems:type_name -> drawbridge.link.v1.System
+	33, // 21: drawbridge.link.v1.Systems.lease:type_name -> google.protobuf.Duration
+	33, // 22: drawbridge.link.v1.Beat.since:type_name -> google.protobuf.Duration
+	34, // 23: drawbridge.link.v1.System.writes:type_name -> drawbridge.connector.v1.Access
+	33, // 24: drawbridge.link.v1.System.read_every:type_name -> google.protobuf.Duration
+	14, // 25: drawbridge.link.v1.System.read:type_name -> drawbridge.link.v1.Read
+	13, // 26: drawbridge.link.v1.Jobs.jobs:type_name -> drawbridge.link.v1.Job
+	31, // 27: drawbridge.link.v1.Job.not_before:type_name -> google.protobuf.Timestamp
+	31, // 28: drawbridge.link.v1.Job.not_after:type_name -> google.protobuf.Timestamp
+	14, // 29: drawbridge.link.v1.Job.read:type_name -> drawbridge.link.v1.Read
+	35, // 30: drawbridge.link.v1.Job.find:type_name -> drawbridge.connector.v1.FindRequest
+	36, // 31: drawbridge.link.v1.Job.apply:type_name -> drawbridge.connector.v1.Operation
+	15, // 32: drawbridge.link.v1.Job.probe:type_name -> drawbridge.link.v1.Probe
+	16, // 33: drawbridge.link.v1.Job.schema:type_name -> drawbridge.link.v1.ReadSchema
+	18, // 34: drawbridge.link.v1.Rescind.jobs:type_name -> drawbridge.link.v1.Rescission
+	37, // 35: drawbridge.link.v1.Accepted.fault:type_name -> drawbridge.connector.v1.Fault
+	38, // 36: drawbridge.link.v1.Records.records:type_name -> drawbridge.connector.v1.Record
+	39, // 37: drawbridge.link.v1.Records.rejects:type_name -> drawbridge.connector.v1.Reject
+	22, // 38: drawbridge.link.v1.Results.results:type_name -> drawbridge.link.v1.Result
+	40, // 39: drawbridge.link.v1.Result.outcome:type_name -> drawbridge.connector.v1.Outcome
+	37, // 40: drawbridge.link.v1.Result.fault:type_name -> drawbridge.connector.v1.Fault
+	31, // 41: drawbridge.link.v1.Result.began:type_name -> google.protobuf.Timestamp
+	31, // 42: drawbridge.link.v1.Result.finished:type_name -> google.protobuf.Timestamp
+	38, // 43: drawbridge.link.v1.Result.object:type_name -> drawbridge.connector.v1.Record
+	38, // 44: drawbridge.link.v1.Result.found:type_name -> drawbridge.connector.v1.Record
+	23, // 45: drawbridge.link.v1.Result.read:type_name -> drawbridge.link.v1.ReadSummary
+	41, // 46: drawbridge.link.v1.Result.steps:type_name -> drawbridge.connector.v1.ProbeStep
+	42, // 47: drawbridge.link.v1.Result.schema:type_name -> drawbridge.connector.v1.SchemaResponse
+	31, // 48: drawbridge.link.v1.Changed.noticed:type_name -> google.protobuf.Timestamp
+	26, // 49: drawbridge.link.v1.Health.systems:type_name -> drawbridge.link.v1.SystemHealth
+	37, // 50: drawbridge.link.v1.SystemHealth.fault:type_name -> drawbridge.connector.v1.Fault
+	31, // 51: drawbridge.link.v1.SystemHealth.next_try:type_name -> google.protobuf.Timestamp
+	37, // 52: drawbridge.link.v1.Guardrail.fault:type_name -> drawbridge.connector.v1.Fault
+	28, // 53: drawbridge.link.v1.Guardrail.waiting:type_name -> drawbridge.link.v1.WaitingJob
+	31, // 54: drawbridge.link.v1.WaitingJob.since:type_name -> google.protobuf.Timestamp
+	33, // 55: drawbridge.link.v1.Depart.come_back_after:type_name -> google.protobuf.Duration
+	0,  // 56: drawbridge.link.v1.EnrollmentService.Enroll:input_type -> drawbridge.link.v1.EnrollRequest
+	2,  // 57: drawbridge.link.v1.EnrollmentService.Renew:input_type -> drawbridge.link.v1.RenewRequest
+	4,  // 58: drawbridge.link.v1.LinkService.Connect:input_type -> drawbridge.link.v1.ConnectRequest
+	1,  // 59: drawbridge.link.v1.EnrollmentService.Enroll:output_type -> drawbridge.link.v1.EnrollResponse
+	3,  // 60: drawbridge.link.v1.EnrollmentService.Renew:output_type -> drawbridge.link.v1.RenewResponse
+	5,  // 61: drawbridge.link.v1.LinkService.Connect:output_type -> drawbridge.link.v1.ConnectResponse
+	59, // [59:62] is the sub-list for method output_type
+	56, // [56:59] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_link_v1_link_proto_init() }
@@ -2742,6 +2922,7 @@ func file_link_v1_link_proto_init() {
 		(*ConnectRequest_Changed)(nil),
 		(*ConnectRequest_Health)(nil),
 		(*ConnectRequest_Guardrail)(nil),
+		(*ConnectRequest_Beat)(nil),
 	}
 	file_link_v1_link_proto_msgTypes[5].OneofWrappers = []any{
 		(*ConnectResponse_Welcome)(nil),
@@ -2750,8 +2931,10 @@ func file_link_v1_link_proto_init() {
 		(*ConnectResponse_Committed)(nil),
 		(*ConnectResponse_Depart)(nil),
 		(*ConnectResponse_Rescind)(nil),
+		(*ConnectResponse_Assigned)(nil),
+		(*ConnectResponse_Beat)(nil),
 	}
-	file_link_v1_link_proto_msgTypes[11].OneofWrappers = []any{
+	file_link_v1_link_proto_msgTypes[13].OneofWrappers = []any{
 		(*Job_Read)(nil),
 		(*Job_Find)(nil),
 		(*Job_Apply)(nil),
@@ -2764,7 +2947,7 @@ func file_link_v1_link_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_link_v1_link_proto_rawDesc), len(file_link_v1_link_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

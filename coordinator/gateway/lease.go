@@ -1,0 +1,157 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+)
+
+// Agents of a site that has several are all at work, each with jobs of its own.
+// When one dies the others finish what it had, and should it come back it must
+// not write late. So each has a lease: it begins jobs only for so long after the
+// last beat, and is sent a beat only when it has answered the one before.
+//
+//	beat ──► answered ──► beat ──► ✗                        no answer: the stream is cut
+//	  └──────── lease ──────┴───────── lease ───────┤ margin ├► its jobs are the others'
+//
+// A killed process is noticed at once, a host without power after a lease; its
+// jobs are another's 12 s after the last beat. What it had begun names the values
+// that it expects, and finds them changed. When it is back it is told which jobs
+// are its own still (Assigned) before its lease goes on.
+//
+// An agent that is alone needs no leave: it works on as long as the coordinator
+// is away. Whether it has heard that it is alone no more says leased in its row;
+// until then nobody has its jobs.
+const leaseTime = 9 * time.Second
+
+// beats are those of one stream. All but answer are the sender's alone.
+type beats struct {
+	has    bool      // the agent has a lease
+	number uint64    // of the last one sent
+	sent   time.Time // the last one
+	answer uint64    // the last one that was answered; under the stream's lock
+	stored bool      // that the agent knows of its lease; under the stream's lock
+}
+
+func (g *Gateway) lease() time.Duration { return cmp.Or(g.Lease, leaseTime) }
+
+// margin is left after a lease for what was about to be begun.
+func (g *Gateway) margin() time.Duration { return g.lease() / 3 }
+
+// sendAssigned tells the agent which jobs are its own.
+func (s *stream) sendAssigned(ctx context.Context) error {
+	frame := &linkv1.Assigned{}
+	if err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		ids, err := tx.AssignedJobs(s.agent.Tenant, s.agent.ID)
+		for _, id := range ids {
+			frame.Jobs = append(frame.Jobs, uint64(id))
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	return s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Assigned{Assigned: frame}})
+}
+
+// leases notes, before the agent is told, whether it has a lease from now on.
+func (s *stream) leases(ctx context.Context, has bool) error {
+	s.beats.has = has
+	if has {
+		return nil // noted when it has answered
+	}
+	s.mu.Lock()
+	s.beats.stored = false
+	s.mu.Unlock()
+	leased := false
+	if err := s.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		leased, err = tx.Leased(s.agent.Tenant, s.agent.ID)
+		return err
+	}); err != nil || !leased {
+		return err
+	}
+	return s.Store.Write(ctx, func(tx *store.Tx) error { return tx.SetLeased(s.agent.Tenant, s.agent.ID, false) })
+}
+
+// beat sends a beat when it is time, and tells when it is time again. A stream
+// whose agent has answered before and does not any more has ended.
+func (s *stream) beat(ctx context.Context) (time.Duration, error) {
+	if !s.beats.has {
+		return math.MaxInt64, nil
+	}
+	s.mu.Lock()
+	answer := s.beats.answer
+	s.mu.Unlock()
+	gone, every := time.Since(s.beats.sent), s.lease()/3
+	switch {
+	case answer < s.beats.number && gone > s.lease() && answer > 0:
+		return 0, status.Error(codes.Unavailable, "the agent gives no sign of life")
+	case answer < s.beats.number:
+		return max(s.lease()-gone, every/4), nil
+	case gone < every:
+		return every - gone, nil
+	}
+	s.beats.number++
+	s.beats.sent = time.Now()
+	return every, s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Beat{Beat: &linkv1.Beat{
+		Number: s.beats.number, Since: durationpb.New(s.beats.sent.Sub(s.welcomed)),
+	}}})
+}
+
+// answered notes an answer. The first one says that the agent knows of its lease.
+func (s *stream) answered(ctx context.Context, number uint64) error {
+	s.mu.Lock()
+	s.beats.answer = max(s.beats.answer, number)
+	stored := s.beats.stored
+	s.beats.stored = true
+	s.mu.Unlock()
+	if stored {
+		return nil
+	}
+	return s.Store.Write(ctx, func(tx *store.Tx) error { return tx.SetLeased(s.agent.Tenant, s.agent.ID, true) })
+}
+
+// takeover is from when on the jobs of the agent whose stream has ended may be another's.
+func (s *stream) takeover(now store.Instant) store.Instant {
+	if s.beats.sent.IsZero() {
+		return now.Add(s.lease() + s.margin()) // the lease of an earlier stream may go on
+	}
+	return now.Add(max(0, s.lease()+s.margin()-time.Since(s.beats.sent)))
+}
+
+// relieveAll gives the jobs of agents that are away to others of their site
+// until ctx ends, and returns its cause.
+func (g *Gateway) relieveAll(ctx context.Context) error {
+	for {
+		var away []store.Agent
+		err := g.Store.Read(ctx, func(tx *store.Tx) (err error) {
+			away, err = tx.AgentsToRelieve()
+			return err
+		})
+		for _, a := range away {
+			n := 0
+			if err == nil {
+				err = g.Store.Write(ctx, func(tx *store.Tx) (err error) {
+					n, err = tx.RelieveAgent(a.Tenant, a.ID)
+					return err
+				})
+			}
+			if n > 0 {
+				g.Log.WarnContext(ctx, "Jobs of an agent that is away go to others of its site", "tenant", a.Tenant, "site", a.Site, "agent", a.ID, "jobs", n)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			g.Log.ErrorContext(ctx, "Agents not relieved; tried again", "err", err)
+		}
+		if err := pause(ctx, g.lease()/4, nil); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,223 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+	"github.com/drawbridge-id/drawbridge/installer/stage"
+	"github.com/drawbridge-id/drawbridge/installer/workers"
+)
+
+// Of two agents of a site, both at work, one is killed in the middle of its
+// writes: the other finishes them within 30 s, each once. Then one is frozen in
+// the middle, as a host that is suspended; the other finishes, and goes on to
+// what comes after; and when the frozen one wakes it writes nothing late.
+func TestSeveralAgents(t *testing.T) {
+	if testing.Short() {
+		t.Skip("end-to-end tests are not quick; `make test` runs them")
+	}
+	s := set(t, "double", "--control", "127.0.0.1:0")
+	if err := s.Furnish(); err != nil {
+		t.Fatal(err)
+	}
+	first := awaitAgents(t, s, 1)[0].ID
+	second, err := s.Another(t.Context(), "second", newToken(t, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(second.Kill)
+	if err := s.Configure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetSecretOf(t.Context(), "second", stage.AD, "password", s.Domain.Password); err != nil {
+		t.Fatal(err)
+	}
+	slow(t, s)
+	const people = 300
+	s.File.Put(workers.List(people)...)
+	if err := s.File.Save(); err != nil {
+		t.Fatal(err)
+	}
+	awaitPeople(t, s, people/10)
+
+	second.Kill()
+	killed := time.Now()
+	had := jobsOfOther(t, s, first)
+	awaitSettled(t, s)
+	wantTitles(t, s, people)
+	slowest := time.Duration(0)
+	for _, j := range finished(t, s, had) {
+		slowest = max(slowest, j.Ended.Sub(killed))
+		if j.State == "done" && j.Agent != first {
+			t.Errorf("job %d was done by %s; want the other agent", j.ID, j.Agent)
+		}
+	}
+	t.Logf("the %d jobs of the agent that was killed were finished by the other, the last after %.1f s", len(had), slowest.Seconds())
+	if len(had) == 0 || slowest > time.Minute { // 30 s is what it should be where nothing else goes on
+		t.Errorf("the killed agent had %d jobs, finished after %v; want some, within half a minute", len(had), slowest)
+	}
+
+	// Frozen, with its connectors, in the middle of changes.
+	if err := second.Start(); err != nil {
+		t.Fatal(err)
+	}
+	awaitAgents(t, s, 2)
+	retitleSome(t, s, 40, "first")
+	time.Sleep(300 * time.Millisecond)
+	frozen := append(stage.Children(second.PID()), second.PID())
+	for _, pid := range frozen {
+		if err := stage.Freeze(pid, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	awaitSettled(t, s)
+	retitleSome(t, s, 40, "second")
+	awaitSettled(t, s)
+	wantTitles(t, s, people)
+	for _, pid := range frozen {
+		if err := stage.Freeze(pid, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	awaitAgents(t, s, 2)
+	time.Sleep(2 * time.Second) // for what it may write late
+	wantTitles(t, s, people)
+}
+
+// jobsOfOther returns the jobs that are with an agent other than this.
+func jobsOfOther(t *testing.T, s *stage.Stage, agent string) (ids []int64) {
+	t.Helper()
+	jobs, err := s.Jobs(t.Context(), url.Values{"state": {"sent"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range jobs {
+		if j.Agent != agent {
+			ids = append(ids, j.ID)
+		}
+	}
+	return ids
+}
+
+// finished returns the jobs, which have ended.
+func finished(t *testing.T, s *stage.Stage, ids []int64) (jobs []client.Job) {
+	t.Helper()
+	for _, id := range ids {
+		var j client.Job
+		if err := s.API.Get(t.Context(), fmt.Sprintf("/v1/jobs/%d", id), nil, &j); err != nil {
+			t.Fatal(err)
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs
+}
+
+// slow has every operation of the directory take so long that there is a middle.
+func slow(t *testing.T, s *stage.Stage) {
+	t.Helper()
+	response, err := http.Post(s.Domain.Control+"/fail", "application/json", strings.NewReader(`{"delay":"20ms","ops":["add","modify","rename"],"count":-1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode >= 300 {
+		t.Fatal(response.Status)
+	}
+}
+
+// retitleSome gives the first n workers titles that begin with a word.
+func retitleSome(t *testing.T, s *stage.Stage, n int, word string) {
+	t.Helper()
+	for i := range n {
+		w := s.File.Get(workers.ID(i))
+		w.Title = word + " " + workers.ID(i)
+		s.File.Put(w)
+	}
+	if err := s.File.Save(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func awaitPeople(t *testing.T, s *stage.Stage, n int) {
+	t.Helper()
+	eventually(t, 3*time.Minute, func() string {
+		entries, err := s.Domain.People("employeeID")
+		if err != nil || len(entries) < n {
+			return fmt.Sprintf("%d accounts, %v; want %d", len(entries), err, n)
+		}
+		return ""
+	})
+}
+
+// awaitAgents waits until so many agents are connected, and returns all.
+func awaitAgents(t *testing.T, s *stage.Stage, n int) (agents []client.Agent) {
+	t.Helper()
+	eventually(t, 3*time.Minute, func() string {
+		status, err := s.Status(t.Context())
+		here := 0
+		for _, a := range status.Agents {
+			if a.State == "connected" {
+				here++
+			}
+		}
+		agents = status.Agents
+		if err != nil || here != n {
+			return fmt.Sprintf("%d agents are connected, %v; want %d", here, err, n)
+		}
+		return ""
+	})
+	return agents
+}
+
+// awaitSettled waits until the last file was read and nothing is left to do,
+// whatever is held approved.
+func awaitSettled(t *testing.T, s *stage.Stage) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	since := time.Now()
+	if _, err := s.CLI(ctx, "run", stage.HR); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		soon, cancel := context.WithTimeout(ctx, 2*time.Second)
+		err := s.Settle(soon, since)
+		cancel()
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatal(err)
+		}
+		for _, class := range []string{"modify", "membership"} {
+			_, _ = s.CLI(ctx, "held", "approve", "--system", stage.AD, "--class", class) // where there is any
+		}
+	}
+}
+
+func wantTitles(t *testing.T, s *stage.Stage, people int) {
+	t.Helper()
+	entries, err := s.Domain.People("employeeID", "title")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	for _, e := range entries {
+		id := e.GetAttributeValue("employeeID")
+		seen[id]++
+		if want := s.File.Get(id).Title; e.GetAttributeValue("title") != want {
+			t.Errorf("title of %s = %q; want %q", id, e.GetAttributeValue("title"), want)
+		}
+	}
+	for i := range people {
+		if n := seen[workers.ID(i)]; n != 1 {
+			t.Errorf("%d accounts have employeeID %s; want 1", n, workers.ID(i))
+		}
+	}
+}
