@@ -174,6 +174,61 @@ func TestParse_faults(t *testing.T) {
 	}
 }
 
+// Who gets in stands in the same file; what is wrong with it is said with its place.
+func TestParse_signIn(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "coordinator.yaml")
+	text := `public_url: https://id.corp.example
+session_idle: 30m
+require_reason: [approve-held]
+sign_in:
+  - name: corp
+    issuer: https://login.corp.example
+    client_id: x
+    claim: roles
+    roles: {administrator: [Admin], viewer: ["*"]}
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := parse([]string{"--config", file, "--session-life", "8h", "--trusted-proxies", "10.0.0.0/8,::1"}, &screen{}, noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := c.options().Access
+	if len(got.SignIn) != 1 || got.SignIn[0].Roles["administrator"][0] != "Admin" || got.SessionIdle != 30*time.Minute || got.SessionLife != 8*time.Hour || len(got.TrustedProxies) != 2 {
+		t.Errorf("access = %+v; want what file and flags say", got)
+	}
+	for wrong, want := range map[string]string{"clame: roles": "clame", "roles: {root: [x]}": `no role "root"`} {
+		if err := os.WriteFile(file, []byte(strings.Replace(strings.Replace(text, "claim: roles", wrong, 1), "    roles: {administrator", "    # {", 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parse([]string{"--config", file}, &screen{}, noEnv); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("with %s = %v; want %s named", wrong, err, want)
+		}
+	}
+}
+
+// admin-link has the coordinator that runs make another link, over its own TLS, too.
+func TestRun_adminLink(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	api, stdout, stop := start(t, "--data", dir, "--link", "127.0.0.1:0", "--api", "127.0.0.1:0", "--log-format", "json", "--api-tls", "true")
+	defer stop()
+	var out screen
+	if err := Run(t.Context(), []string{"admin-link", "--data", dir, "--api", api, "--api-tls", "true"}, &out, &screen{}, noEnv); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{stdout.String(), out.String()} {
+		if !strings.Contains(text, "https://"+api+"/auth/link?token=") && !strings.Contains(text, "https://localhost:") {
+			t.Errorf("printed %s; want a link", text)
+		}
+	}
+	if err := Run(t.Context(), []string{"admin-link", "--data", t.TempDir(), "--api", api}, &out, &screen{}, noEnv); err == nil || !strings.Contains(err.Error(), "on the coordinator's host") {
+		t.Errorf("admin-link elsewhere = %v; want where to run it", err)
+	}
+}
+
 // An address that is taken is said, and nothing is left behind that would hinder the next start.
 func TestRun_addressTaken(t *testing.T) {
 	t.Parallel()
