@@ -121,6 +121,9 @@ func (s *Server) applyOne(tx *store.Tx, who caller, system *mapping.System, in *
 		done.Notes = append(done.Notes, client.Fault{Document: in.Name, Message: system.Name + ": its attributes were not checked, its schema is not known yet",
 			NextStep: "once it was read, apply again to check, or see: drawbridge system show " + system.Name})
 	}
+	for _, f := range system.Notes {
+		done.Notes = append(done.Notes, shownFault(f, system.Document))
+	}
 	if faults, err := readOnly(tx, who, system); err != nil || len(faults) > 0 {
 		return done, faults, err
 	}

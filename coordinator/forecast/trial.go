@@ -211,6 +211,11 @@ func (t *trial) account(s *mapping.System, is plan.Seen) (client.TriedAccount, e
 	}
 	view := s.Target.View(t.is, t.At)
 	defer view.Close()
+	if is.Account != nil {
+		_, _, container, _ := mapping.SplitDN(is.Account.Address)
+		view.SetAccount(mapping.Container, container)
+		view.SetGroups(func(name string) bool { return is.InGroup != nil && is.InGroup(name) })
+	}
 	for _, r := range s.Target.Rules { // rules may read what unique ones have chosen
 		if r.Unique() {
 			now, _ := object.Get(r.Attribute)

@@ -52,7 +52,7 @@ func (b *builder) targetScope(n ast.Node, unique map[string]bool) *scope {
 		}
 	}
 	s.kind = func(path string) directory.Kind {
-		if name, ok := strings.CutPrefix(path, accountPrefix); ok && unique[name] {
+		if name, ok := strings.CutPrefix(path, accountPrefix); ok && (unique[name] || name == Container) {
 			return directory.Text
 		}
 		return b.kind(path)
@@ -93,7 +93,12 @@ func uniqueRules(n ast.Node, unique map[string]bool) {
 // givesCandidates tells whether the expression chooses among names.
 func givesCandidates(text string) bool {
 	text = strings.TrimSpace(text)
-	return strings.HasPrefix(text, "firstUnique") || strings.HasPrefix(text, "SelectUniqueValue")
+	for _, name := range []string{"firstUnique", "SelectUniqueValue", "unique"} {
+		if len(text) > len(name) && strings.EqualFold(text[:len(name)], name) && strings.HasPrefix(strings.TrimSpace(text[len(name):]), "(") {
+			return true
+		}
+	}
+	return false
 }
 
 // target reads the target of a document.
@@ -129,7 +134,7 @@ func (b *builder) target(n ast.Node) {
 		t.Lifecycle = Lifecycle{}
 		return
 	}
-	if len(t.Groups) > 0 || t.Lifecycle.Leave.Groups != KeepGroups {
+	if len(t.Groups) > 0 || t.Lifecycle.Leave.Groups != KeepGroups || t.asksGroups() {
 		t.MemberOf = "memberOf"
 	}
 }

@@ -19,6 +19,11 @@ var entraExamples = []struct {
 	want []string
 }{
 	{`Append("John.Doe@contoso.com", ".test")`, []string{"John.Doe@contoso.com.test"}},
+	{`CStr(And(title == "Engineer", "True", 1))`, []string{"True"}},
+	{`CStr(And("True", nickName))`, []string{"False"}},
+	{`CStr(Or("False", IsPresent(title)))`, []string{"True"}},
+	{`CStr(Xor("True", CBool("1")))`, []string{"False"}},
+	{`IIF(Or(title == "Clerk", title == "Engineer"), "yes", "no")`, []string{"yes"}},
 	{`AppRoleAssignmentsComplex(roles)`, []string{"Admin", "User", "Admin"}},
 	{`CStr(BitAnd("&HF", "&HF7"))`, []string{"7"}},
 	{`CStr(CBool(title == "Engineer"))`, []string{"True"}},

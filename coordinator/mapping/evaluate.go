@@ -33,13 +33,22 @@ func reached(args ...any) (any, error) {
 	return true, nil
 }
 
+// groups tells in which groups of the target the account is.
+type groups struct{ in func(name string) bool } // nil: in none
+
+func inGroup(args ...any) (any, error) {
+	g := args[0].(*groups)
+	return g.in != nil && g.in(args[1].(string)), nil
+}
+
 // A machine evaluates the expressions of one scope, one at a time.
 type machine struct {
-	vm    vm.VM
-	vars  map[string]any
-	state []state // by slot of variable
-	row   Object  // of a source
-	clock Clock
+	vm     vm.VM
+	vars   map[string]any
+	state  []state // by slot of variable
+	row    Object  // of a source
+	clock  Clock
+	groups groups
 }
 
 // A state is what is known of a variable.
@@ -55,7 +64,9 @@ func (m *machines) get(s *scope) *machine {
 	if e, ok := m.pool.Get().(*machine); ok {
 		return e
 	}
-	return &machine{vars: make(map[string]any, len(s.variables)+2), state: make([]state, len(s.variables))}
+	e := &machine{vars: make(map[string]any, len(s.variables)+4), state: make([]state, len(s.variables))}
+	e.vars["@vars"], e.vars["@groups"] = e.vars, &e.groups
+	return e
 }
 
 func (m *machines) put(e *machine) { m.pool.Put(e) }
@@ -63,6 +74,7 @@ func (m *machines) put(e *machine) { m.pool.Put(e) }
 // start begins the evaluation at an instant.
 func (e *machine) start(now time.Time) {
 	e.clock = Clock{now: now, next: e.clock.next[:0]}
+	e.groups.in = nil
 	e.vars["@now"] = now
 	e.vars["@clock"] = &e.clock
 }

@@ -37,6 +37,8 @@ type expression struct {
 // uses tells what of an expression is not in its outcome alone.
 type uses struct {
 	unique   bool // firstUnique at the top: the outcome is a list of candidates
+	pattern  bool // unique at the top: unique, and braces say where the number goes
+	groups   bool // asks for memberships of the account
 	exact    bool // SelectUniqueValue: unique, and no candidate gets a number
 	now      bool // reads the time itself
 	random   bool // gives another value each time
@@ -69,6 +71,7 @@ type scope struct {
 	defaultDomain string // what DefaultDomain gives; "" where the document has none
 	tables        map[string]map[string]string
 	functions     map[string]function
+	notes         []place // of the last expression compiled: what is odd but allowed
 
 	variables []*variable
 }
@@ -117,24 +120,31 @@ func (s *scope) compile(text string, want directory.Kind) (*expression, []place)
 		config.Functions[name] = f.table(name)
 	}
 	config.Functions["reached"] = function{[]any{new(func(*Clock, time.Time) bool)}, reached}.table("reached")
+	config.Functions["inGroup"] = function{[]any{new(func(*groups, string) bool)}, inGroup}.table("inGroup")
+	s.notes = nil
 	tree, err := parser.ParseWithConfig(text, config)
 	if err != nil {
 		return nil, []place{placeOf(err, text)}
 	}
 
 	r := rewriter{scope: s, source: text}
+	r.spell(&tree.Node)
 	r.unwrap(&tree.Node)
 	r.rewrite(&tree.Node)
 	if len(r.faults) > 0 {
 		return nil, r.faults
 	}
 
-	env := map[string]any{"@now": time.Time{}, "@clock": (*Clock)(nil)}
+	env := map[string]any{"@now": time.Time{}, "@clock": (*Clock)(nil), "@groups": (*groups)(nil), "@vars": map[string]any(nil)}
 	for _, v := range r.reads {
 		env[v.name] = v.kind.Zero()
 	}
 	config.WithEnv(env)
 	config.Strict = true
+	if p := tries(r.tries, config, text); p != nil {
+		return nil, []place{*p}
+	}
+	s.notes = r.notes
 	result, err := checker.Check(tree, config)
 	if err != nil {
 		return nil, []place{placeOf(err, text)}

@@ -81,6 +81,9 @@ func functions(zone *time.Location) map[string]function {
 		"integer":      {[]any{new(func(string) int64)}, integer},
 		"text":         {[]any{new(func(any) string)}, func(a ...any) (any, error) { return Text(a[0]), nil }},
 	}
+	fs["hash"] = function{[]any{sign.texts}, hash}
+	fs["within"] = function{[]any{new(func(string, string) bool)}, within}
+	fs["inTimeZone"] = function{[]any{new(func(time.Time, string, ...string) time.Time)}, inTimeZone(zone)}
 	maps.Copy(fs, dateFunctions(zone))
 	for name, f := range entra.Functions() {
 		fs[name] = function{f.Signatures, f.Call}
@@ -96,13 +99,14 @@ func functions(zone *time.Location) map[string]function {
 var aliases = map[string]string{
 	"toLower": "lower", "toUpper": "upper", "pCase": "titleCase", "normalizeDiacritics": "ascii", "substring": "mid",
 	"default": "coalesce", "removeDuplicates": "distinct", "numFromDate": "fileTime", "length": "len",
+	"regexMatch": "matchesRegex", "transliterate": "ascii",
 }
 
 // Functions gives the names of all functions of expressions, in ascending
 // order, with those that only a rule itself may call.
 func Functions() []string {
 	names := slices.AppendSeq(slices.Clone(builtins), maps.Keys(functions(time.UTC)))
-	names = append(names, "now", "reached", "values", "firstUnique")
+	names = append(names, "now", "reached", "values", "firstUnique", "unique", "try", "inGroup")
 	names = append(names, entra.Compiled...)
 	slices.Sort(names)
 	return names

@@ -53,6 +53,24 @@ var expressions = []struct{ text, want string }{
 	{`lookup("offices", " BERLIN ")`, "DE-BER"},
 	{`lookup("offices", "Rome", "?")`, "?"},
 	{`text(boolean("Yes"))`, "true"},
+	{`try(text(integer("many")), "none")`, "none"},
+	{`try(text(integer("17")), "none")`, "17"},
+	{`text(try(integer("x"), 3) + 1)`, "4"},
+	{`try(text(date(try(text(integer("x")), "soon"))), "never")`, "never"}, // one within another
+	{`try(displayName, "x") + try(text(reached(date("2026-05-01"))), "")`, "true"},
+	{`hash("abc")`, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+	{`hash("abc", "MD5")`, "900150983cd24fb0d6963f7d28e17f72"},
+	{`hash("")`, ""},
+	{`transliterate("Müller", "de") + transliterate("Jørgen Åse", "da")`, "MuellerJoergen Aase"},
+	{`text(regexMatch("E17", "^E"))`, "true"},
+	{`text(inTimeZone(date("2026-07-01"), "Australia/Melbourne", "17:00"))`, "2026-07-01T07:00:00Z"}, // of the day that Berlin's clocks show
+	{`text(inTimeZone(date("2026-01-31T09:30"), "America/New_York"))`, "2026-01-31T14:30:00Z"},
+	{`text(inTimeZone(date("2026-07-01"), ""))`, "2026-06-30T22:00:00Z"}, // no zone is known of the worker
+	{`text(inTimeZone(date(""), "nowhere"))`, ""},
+	{`text(within("CN=A\\, B,ou=Sales, OU=Staff,DC=x", "OU=Staff,DC=X"))`, "true"},
+	{`text(within("OU=Staff,DC=x", "OU=Staff,DC=x") && !within("OU=Staff2,DC=x", "OU=Staff,DC=x") && !within("", "DC=x") && !within("DC=x", ""))`, "true"},
+	{`text(inGroup("Staff"))`, "false"}, // nobody has said in which
+	{`Trim(" a ") + text(Length("abcd")) + Right("xy", 1) + text(RegexMatch("a", "b")) + Lookup("offices", "Berlin")`, "a4yfalseDE-BER"},
 	{`text(integer("-17"))`, "-17"},
 	{`text(isPresent("") || isPresent(startDate))`, "false"},
 	{`ascii("äàâãåáąăā")`, "aaaaaaaaa"},            // E
@@ -140,7 +158,8 @@ func TestExpressions(t *testing.T) {
 		}
 	}
 	untried := map[string]bool{"all": true, "any": true, "none": true, "one": true, "count": true, "find": true, "first": true, "last": true, "string": true,
-		"toLower": true, "removeDuplicates": true, "numFromDate": true, "length": true, "values": true, "firstUnique": true}
+		"toLower": true, "removeDuplicates": true, "numFromDate": true, "length": true, "values": true, "firstUnique": true,
+		"unique": true}
 	for _, f := range mapping.Functions() {
 		if !used[f] && !untried[f] && unicode.IsLower(rune(f[0])) { // Entra's have their own test
 			t.Errorf("no test of the function %s", f)
@@ -151,14 +170,17 @@ func TestExpressions(t *testing.T) {
 func TestExpressions_fail(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`text(date("tomorrow"))`:             `"tomorrow" cannot be read`,
-		`text(date("1.2.26", "2006-01-02"))`: `"1.2.26" does not have the form "2006-01-02"`,
-		`text(date("x", "Europe/Bonn"))`:     `no time zone is called "Europe/Bonn"`,
-		`text(boolean("perhaps"))`:           `"perhaps" is neither true nor false`,
-		`text(dateAdd(now(), "7 days"))`:     `no unit of time`,
-		`replaceRegex("a", "(", "")`:         `missing closing )`,
-		`switch("a", "b", "c")`:              `pairs of key and value`,
-		`ascii("ä", "xx")`:                   `no way of language "xx"`,
+		`text(date("tomorrow"))`:              `"tomorrow" cannot be read`,
+		`text(date("1.2.26", "2006-01-02"))`:  `"1.2.26" does not have the form "2006-01-02"`,
+		`text(date("x", "Europe/Bonn"))`:      `no time zone is called "Europe/Bonn"`,
+		`text(boolean("perhaps"))`:            `"perhaps" is neither true nor false`,
+		`text(dateAdd(now(), "7 days"))`:      `no unit of time`,
+		`replaceRegex("a", "(", "")`:          `missing closing )`,
+		`switch("a", "b", "c")`:               `pairs of key and value`,
+		`ascii("ä", "xx")`:                    `no way of language "xx"`,
+		`hash("a", "rot13")`:                  `no way "rot13"`,
+		`text(inTimeZone(now(), "Moon/Sea"))`: `no time zone is called "Moon/Sea"`,
+		`text(inTimeZone(now(), "", "5pm"))`:  `"5pm" is no time of the day`,
 	} {
 		s, err := ruled(text)
 		if err != nil {
@@ -287,6 +309,95 @@ func TestEscapeDN_roundTrip(t *testing.T) {
 			t.Fatalf("%q came back as %q in %q, not %q", name, back, in, container)
 		}
 	})
+}
+
+// A function in another case than its own is taken for what it can only be, and
+// that is noted with its place; one that could be two is not guessed.
+func TestExpressions_spelling(t *testing.T) {
+	t.Parallel()
+	s, err := ruled(`TRIM(displayName)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := s.Notes; len(n) != 1 || n[0].Line != 14 || !strings.Contains(n[0].Error(), "TRIM is taken for trim; write trim") {
+		t.Errorf("notes = %v", n)
+	}
+	if s, err := ruled(`Left(displayName, 1)`); err != nil || len(s.Notes) != 0 {
+		t.Errorf("Left: %v, %v; want Entra's own, without a note", err, s.Notes)
+	}
+	if _, err := ruled(`LEFT(displayName, 1)`); err == nil || !strings.Contains(err.Error(), "there is no function LEFT") {
+		t.Errorf("LEFT: %v; want a refusal: left and Left are two", err)
+	}
+	if _, err := ruled(`let x = title; try(x, "")`); err == nil || !strings.Contains(err.Error(), "names of no let") {
+		t.Errorf("try with a name from around it: %v", err)
+	}
+}
+
+// Where the account is and which groups it is in are asked of the account.
+func TestView_ofAccount(t *testing.T) {
+	t.Parallel()
+	s, err := ruled(`inGroup("VPN users") && within(account.container, "OU=Staff,DC=x") ? "in" : "out"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Target.MemberOf == "" {
+		t.Error("memberships are asked of, and not read")
+	}
+	v := s.Target.View(person(), time.Now())
+	defer v.Close()
+	want := func(want string) {
+		t.Helper()
+		if got, err := v.Eval(s.Target.Rules[0]); err != nil || got.First() != want {
+			t.Errorf("%q, %v; want %s", got.First(), err, want)
+		}
+	}
+	want("out")
+	v.SetGroups(func(name string) bool { return name == "VPN users" })
+	v.SetAccount(mapping.Container, "OU=Berlin,OU=Staff,DC=x")
+	want("in")
+	v.SetGroups(nil)
+	want("out")
+}
+
+// unique says where the number goes; what it yields is recognised again.
+func TestUnique(t *testing.T) {
+	t.Parallel()
+	s, err := ruled(`unique("x")`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		patterns []string
+		limit    int
+		want     string
+	}{
+		{[]string{"jdoe{}@x.de"}, 0, "jdoe@x.de jdoe2@x.de jdoe3@x.de jdoe4@x.de"},
+		{[]string{"x{1}"}, 0, "x1 x2 x3 x4"},
+		{[]string{"adm-{008}-de"}, 0, "adm-008-de adm-009-de adm-010-de adm-011-de"},
+		{[]string{"jane.doe", "j.doe@x"}, 0, "jane.doe j.doe@x j.doe2@x j.doe3@x"},
+		{[]string{"maximilian{01}"}, 7, "maxim01 maxim02 maxim03 maxim04"},
+		{[]string{"{1}"}, 0, "1 2 3 4"},
+	} {
+		r := *s.Target.Rules[0]
+		r.MaxLength = c.limit
+		var got []string
+		for name := range r.Sequence(c.patterns) {
+			if !r.Gave(name, c.patterns) {
+				t.Errorf("%s of %v is not recognised", name, c.patterns)
+			}
+			if got = append(got, name); len(got) == 4 {
+				break
+			}
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%v = %v; want %s", c.patterns, got, c.want)
+		}
+	}
+	for _, value := range []string{"jdoe1@x.de", "jdoe02@x.de", "jdoex@x.de", "jdoe2@y.de", "@x.de"} {
+		if s.Target.Rules[0].Gave(value, []string{"jdoe{}@x.de"}) {
+			t.Errorf("%s passes for a numbered jdoe", value)
+		}
+	}
 }
 
 // What Sequence yields is recognised again, fits, and is never the same twice.

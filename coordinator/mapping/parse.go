@@ -215,5 +215,8 @@ func (b *builder) compile(s *scope, n ast.Node, what string, want directory.Kind
 		return nil
 	}
 	e.line, e.column = line, column
+	for _, n := range s.notes {
+		b.sys.Notes = append(b.sys.Notes, Fault{File: b.file, Line: line, Column: column, Message: what + ": " + n.message, Hint: n.hint})
+	}
 	return e
 }

@@ -18,6 +18,8 @@ type rewriter struct {
 	locals []string
 	reads  []*variable
 	faults []place
+	notes  []place
+	tries  []*ast.Node // calls, the inner ones first
 	uses
 }
 
@@ -35,8 +37,8 @@ func (r *rewriter) unwrap(node *ast.Node) {
 			r.silent = r.silent || id.Value == "IgnoreFlowIfNullOrEmpty"
 			r.redacted = r.redacted || id.Value == "Redact"
 			*node = call.Arguments[0]
-		case id.Value == "firstUnique", id.Value == "SelectUniqueValue":
-			r.unique, r.exact = true, id.Value == "SelectUniqueValue"
+		case id.Value == "firstUnique", id.Value == "SelectUniqueValue", id.Value == "unique":
+			r.unique, r.exact, r.pattern = true, id.Value == "SelectUniqueValue", id.Value == "unique"
 			if len(call.Arguments) == 0 {
 				r.fault(call, id.Value+" wants at least one candidate", "")
 			}
@@ -157,7 +159,22 @@ func (r *rewriter) call(node *ast.Node, n *ast.CallNode) {
 		clock := &ast.IdentifierNode{Value: "@clock"}
 		clock.SetLocation(n.Location())
 		defer func() { n.Arguments = append([]ast.Node{clock}, n.Arguments...) }()
-	case "firstUnique", "SelectUniqueValue", "IgnoreFlowIfNullOrEmpty", "Redact":
+	case "inGroup":
+		if r.row {
+			r.fault(n, "inGroup is for targets only", "a source has no account to ask of")
+			return
+		}
+		r.groups = true
+		groups := &ast.IdentifierNode{Value: "@groups"}
+		groups.SetLocation(n.Location())
+		defer func() { n.Arguments = append([]ast.Node{groups}, n.Arguments...) }()
+	case "try":
+		if len(n.Arguments) != 2 {
+			r.fault(n, "try wants what may fail, and what to give then", "")
+			return
+		}
+		defer func() { r.tries = append(r.tries, node) }()
+	case "firstUnique", "unique", "SelectUniqueValue", "IgnoreFlowIfNullOrEmpty", "Redact":
 		r.fault(n, id.Value+" must be the whole expression", "write what else is done to the value inside its arguments")
 		return
 	case "values":

@@ -31,6 +31,8 @@ type System struct {
 	Target *Target
 	// Examples say what the document makes of somebody.
 	Examples []Example
+	// Notes is what is odd but allowed.
+	Notes []Fault
 	// Document is the text it was parsed from; lines count from its first.
 	Document string
 

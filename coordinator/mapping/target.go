@@ -239,6 +239,18 @@ func (v View) SetAccount(attribute, value string) {
 	}
 }
 
+// Container as an attribute of the account is where it lies, "" while it is not made.
+const Container = "container"
+
+// SetGroups tells the view how to find whether the account is in a group.
+func (v View) SetGroups(in func(name string) bool) { v.machine.groups.in = in }
+
+// asksGroups tells whether a rule depends on the groups of the account.
+func (t *Target) asksGroups() bool {
+	rules := slices.Concat([]*Rule{t.Scope, t.MatchRule, t.Container, t.Name, t.LeaversContainer}, t.Groups, t.Rules, t.LeaverRules)
+	return slices.ContainsFunc(rules, func(r *Rule) bool { return r != nil && r.groups })
+}
+
 // Close ends the view; it must not be used any more.
 func (v View) Close() { v.target.machines.put(v.machine) }
 
@@ -329,6 +341,9 @@ func (r *Rule) Shown(values []string) []string {
 // j.doe2@example.com; "Jane Doe", "Jane Doe 2". None is longer than MaxLength.
 // A rule that chooses by SelectUniqueValue yields its candidates alone.
 func (r *Rule) Sequence(candidates []string) iter.Seq[string] {
+	if r.pattern {
+		return numbered(candidates, r.MaxLength)
+	}
 	return func(yield func(string) bool) {
 		for _, c := range candidates {
 			if !yield(cut(c, "", r.MaxLength)) {
@@ -365,6 +380,9 @@ func cut(base, number string, limit int) string {
 
 // Gave tells whether value could have come out of Sequence(candidates).
 func (r *Rule) Gave(value string, candidates []string) bool {
+	if r.pattern {
+		return gaveNumbered(value, candidates, r.MaxLength)
+	}
 	for _, c := range candidates {
 		if strings.EqualFold(value, cut(c, "", r.MaxLength)) {
 			return true

@@ -64,6 +64,8 @@ type Subject struct {
 type Seen struct {
 	reconcile.Output
 	Account *store.Account // as it is now, or is found by its match; nil: none
+	// InGroup tells whether the account is in the group with the name; nil without an account.
+	InGroup func(name string) bool
 }
 
 // People plans subjects, and gives for each in turn, for each configuration in
@@ -131,6 +133,9 @@ func (f *Foresight) target(b *batch, s *side, t target, subjects []Subject, out 
 			c := in.Candidates[0]
 			seen.Account = &store.Account{Tenant: f.tenant, System: t.row.Name, ID: c.ID, Class: t.system.Target.Class, Address: c.Address, Object: c.Object}
 		}
+		if seen.Account != nil {
+			seen.InGroup = memberships(*seen.Account, t, refs)
+		}
 		seen.Output = reconcile.Plan(in)
 		if err := firstError(refs.err, ledger.err); err != nil {
 			return err
@@ -138,4 +143,17 @@ func (f *Foresight) target(b *batch, s *side, t target, subjects []Subject, out 
 		out[i][n][t.row.Name] = seen
 	}
 	return nil
+}
+
+// memberships tells in which groups an account is, as its object says.
+func memberships(a store.Account, t target, refs *refs) func(string) bool {
+	return func(name string) bool {
+		var object mapping.Object
+		if object.Read(a.Object) != nil {
+			return false
+		}
+		in, _ := object.Get(t.system.Target.MemberOf)
+		id := refs.Group(name)
+		return id != "" && slices.Contains(in, id)
+	}
 }

@@ -20,6 +20,12 @@ func (p *planner) memberships() []string {
 	return p.account.Granted
 }
 
+// inGroup tells whether the account is in the group with the name.
+func (p *planner) inGroup(name string) bool {
+	id := p.in.Refs.Group(name)
+	return id != "" && in(p.memberships(), id)
+}
+
 // groups plans that the account is in the groups that the rules name, and in
 // none that we put it in and they do not name any more.
 func (p *planner) groups() {

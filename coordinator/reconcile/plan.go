@@ -149,6 +149,9 @@ func (p *planner) find() bool {
 		return false
 	}
 	p.enabled, p.told = p.state()
+	_, _, container, _ := mapping.SplitDN(p.account.Address)
+	p.view.SetAccount(mapping.Container, container)
+	p.view.SetGroups(p.inGroup)
 	return true
 }
 

@@ -38,12 +38,16 @@ var (
 	textOfAny2 = new(func(any, any) string)
 	textOfSome = new(func(any, ...any) string)
 	boolOfAny  = new(func(any) bool)
+	boolOfSome = new(func(any, ...any) bool)
 	list       = new(func(any) []string)
 )
 
 // Functions gives the functions by name.
 func Functions() map[string]Function {
 	return map[string]Function{
+		"And":                       {[]any{boolOfSome}, and},
+		"Or":                        {[]any{boolOfSome}, or},
+		"Xor":                       {[]any{new(func(any, any) bool)}, xor},
 		"Append":                    {[]any{textOfAny2}, func(a ...any) (any, error) { return Text(a[0]) + Text(a[1]), nil }},
 		"AppRoleAssignmentsComplex": {[]any{list}, func(a ...any) (any, error) { return values(a[:1]), nil }},
 		"BitAnd":                    {[]any{new(func(any, any) int64)}, bitAnd},

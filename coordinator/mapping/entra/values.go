@@ -57,6 +57,35 @@ func truth(v any) (bool, error) {
 // not gives "False" for a true text and "True" for any other.
 func not(a ...any) (any, error) { return Text(!strings.EqualFold(Text(a[0]), "true")), nil }
 
+// and, or and xor are not Entra's, whose IIF knows no connection of conditions;
+// they read truth as it does.
+func and(a ...any) (any, error) {
+	for _, v := range a {
+		if yes, err := truth(v); err != nil || !yes {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func or(a ...any) (any, error) {
+	for _, v := range a {
+		if yes, err := truth(v); err != nil || yes {
+			return yes, err
+		}
+	}
+	return false, nil
+}
+
+func xor(a ...any) (any, error) {
+	x, err := truth(a[0])
+	if err != nil {
+		return false, err
+	}
+	y, err := truth(a[1])
+	return x != y, err
+}
+
 // iif takes a condition without a value for false.
 func iif(a ...any) (any, error) {
 	yes, err := truth(a[0])
