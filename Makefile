@@ -74,7 +74,13 @@ windows-build:
 
 .PHONY: proto-lint
 proto-lint: $(TOOLS)/buf
-	cd proto && buf lint
+	cd proto && buf lint && for release in testdata/*/; do buf breaking --against $${release}contracts.binpb; done
+
+.PHONY: proto-release
+proto-release: $(TOOLS)/buf ## Keep what goes over wires as RELEASE=x has it, for later ones to be compared with
+	@[ -n "$(RELEASE)" ] && [ ! -e proto/testdata/$(RELEASE) ] || { echo "RELEASE must name one that is not there yet"; exit 2; }
+	mkdir -p proto/testdata/$(RELEASE)
+	cd proto && buf build -o testdata/$(RELEASE)/contracts.binpb --exclude-source-info && go test . -count=1 -release $(RELEASE)
 
 .PHONY: generate
 generate: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc ## Generate the Go code of proto/
