@@ -38,6 +38,17 @@ func readsValues(ctx context.Context, k *kit) error {
 	for _, id := range slices.Sorted(maps.Keys(r.objects)) {
 		faults = append(faults, k.form(r.objects[id])...)
 	}
+	if k.Group != nil && k.Group.Class != k.Class {
+		q := k.query()
+		q.Classes = append(q.Classes, k.Group.Class)
+		both, err := k.readAll(ctx, k.p, q, nil)
+		if err != nil {
+			return err
+		}
+		for _, id := range both.twice {
+			faults = append(faults, fmt.Errorf("id %q is that of an object of class %s and of one of %s", id, k.Class, k.Group.Class))
+		}
+	}
 	unlike := map[string]int{}
 	for _, o := range r.objects {
 		for _, v := range valuesOf(o, k.Attributes[0]) {

@@ -36,7 +36,7 @@ func TestRead_badRowsDatedRowsAndLists(t *testing.T) {
 					}
 					for _, record := range r.GetRecords() {
 						o := connkit.Object(t, record)
-						got += o.GetId()
+						got += keyOf(t, class, o.GetId())
 						for _, a := range o.GetAttributes() {
 							got += " " + strings.Join(a.GetValues(), "+")
 						}

@@ -35,7 +35,22 @@ type column struct {
 
 	held    *column // of a state: the column that holds it
 	on, off string
+	refers  string  // of a reference: the class of what it refers to
 	ahead   *column // of a column of the row that is to come: the one it is in that row
+}
+
+// id is the native id of the row with a key: two classes may have the same keys.
+func (c *class) id(key string) string { return idOf(c.name, key) }
+
+func idOf(class, key string) string { return class + ":" + key }
+
+// keyOf is the key of an object of a class; false if the id is of none.
+func keyOf(class, id string) (key string, ok bool) { return strings.CutPrefix(id, class+":") }
+
+// shown is the key of an id, for people.
+func (c *class) shown(id string) string {
+	key, _ := keyOf(c.name, id)
+	return key
 }
 
 // stored is the column's name in the database, or in what is selected from.
@@ -80,8 +95,8 @@ func (s *System) describe(ctx context.Context, name string) (*class, error) {
 	}
 	for name, l := range settings.Lists {
 		col := &column{name: name, kind: text, native: "list", dialect: s.dialect.name, list: &l}
-		if l.Reference {
-			col.kind = reference
+		if l.Class != "" {
+			col.kind, col.refers = reference, l.Class
 		}
 		c.columns = append(c.columns, col)
 	}
@@ -97,7 +112,9 @@ func (s *System) describe(ctx context.Context, name string) (*class, error) {
 		if col == nil {
 			return nil, c.missing(name, "types")
 		}
-		col.kind = declared(word, col.kind)
+		if col.kind = declared(word, col.kind); col.kind == reference {
+			col.refers = c.name
+		}
 	}
 	c.key = c.column(c.Key)
 	return c, errors.Join(c.rises(), c.addNext(), c.addEnabled())

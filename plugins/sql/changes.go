@@ -272,7 +272,7 @@ func (s *System) changed(ctx context.Context, conn driver.Conn, c *class, m mark
 			return keys, errors.Join(err, rows.Close())
 		}
 		if id, err := c.key.appendText(nil, row[0]); row[0] != nil && err == nil && len(id) > 0 {
-			keys.ids[string(id)] = true
+			keys.ids[c.id(string(id))] = true
 		}
 		if len(keys.ids) > mostChanged {
 			return changedKeys{}, errors.Join(fmt.Errorf("more than %d have changed: %w", mostChanged, sdk.ErrResync), rows.Close())
@@ -306,6 +306,9 @@ func (c *column) mark(value string) (any, error) {
 // lookUp gives the objects of some keys.
 func (s *System) lookUp(ctx context.Context, conn driver.Conn, p selection, keys changedKeys, out taker) error {
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(keys.ids)), 500) {
+		for i, id := range ids {
+			ids[i] = p.class.shown(id)
+		}
 		if err := s.rows(ctx, conn, p.whose(p.class.key, ids), out); err != nil {
 			return err
 		}

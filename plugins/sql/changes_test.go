@@ -10,6 +10,16 @@ import (
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
+// keyOf is the key in a native id.
+func keyOf(t *testing.T, class, id string) string {
+	t.Helper()
+	key, ok := strings.CutPrefix(id, class+":")
+	if !ok {
+		t.Errorf("id %q does not begin with its class, %s", id, class)
+	}
+	return key
+}
+
 // told is what a read told, in one line.
 func told(t *testing.T, client connectorv1.ConnectorServiceClient, cookie *[]byte, class string, attributes ...string) string {
 	t.Helper()
@@ -21,14 +31,14 @@ func told(t *testing.T, client connectorv1.ConnectorServiceClient, cookie *[]byt
 	*cookie = r.End.GetCookie()
 	var words []string
 	for _, o := range r.Objects {
-		word := o.GetId()
+		word := keyOf(t, class, o.GetId())
 		for _, a := range o.GetAttributes() {
 			word += " " + strings.Join(a.GetValues(), "+")
 		}
 		words = append(words, word)
 	}
 	for _, id := range r.Gone {
-		words = append(words, "-"+id)
+		words = append(words, "-"+keyOf(t, class, id))
 	}
 	slices.Sort(words)
 	return strings.Join(words, "; ")
@@ -71,6 +81,10 @@ func TestReadChanges(t *testing.T) {
 			step("", "none", "a x; b x")
 			if len(*cookies["none"]) > 0 {
 				t.Error("a class without a column that rises gives a cookie")
+			}
+			both := connkit.Read(t, client, &connectorv1.ReadRequest{Classes: []string{"none", "exact"}, Attributes: []string{"title"}})
+			if len(both.Objects) != 4 || len(both.End.GetCookie()) > 0 {
+				t.Errorf("two classes, one of which tells no changes: %d objects, cookie %q, %v; want 4 and none", len(both.Objects), both.End.GetCookie(), both.End)
 			}
 			step("", "exact", "")
 			step("UPDATE staff SET title = 'y', seen = '2024-01-03 10:00:00' WHERE id = 'b'", "exact", "b y") // in the same second
@@ -118,7 +132,7 @@ func TestRead_nextRow(t *testing.T) {
 				t.Errorf("read = %q; want %q", got, want)
 			}
 			r, err := client.Find(t.Context(), &connectorv1.FindRequest{Class: "post", Attribute: "next_title", Values: []string{"later"}, ReturnAttributes: []string{"title"}})
-			if err != nil || len(r.GetRecords()) != 1 || r.GetRecords()[0].GetId() != "2" {
+			if err != nil || len(r.GetRecords()) != 1 || r.GetRecords()[0].GetId() != "post:2" {
 				t.Errorf("find by what is to come = %v, %v; want 2", r, err)
 			}
 			schema, err := client.Schema(t.Context(), &connectorv1.SchemaRequest{})

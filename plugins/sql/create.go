@@ -95,7 +95,7 @@ func (n *creation) earlier(ctx context.Context, w *write) (sdk.Result, error) {
 	if len(ids) > 1 {
 		return sdk.Result{}, sdk.Conflict(fmt.Sprintf("%d rows have the value that column %s shall recognise one by", len(ids), n.anchor.name), "Remove what is too much, and make the column unique.").On(w.class.place()).At(n.anchor.name)
 	}
-	w.target.ID = ids[0]
+	w.of(ids[0])
 	o, err := w.read(ctx, w.wanted(), false)
 	return sdk.Result{Object: o, Unchanged: true}, err
 }
@@ -164,7 +164,7 @@ func (n *creation) make(ctx context.Context, w *write) (sdk.Result, error) {
 		}
 		n.id = ids[0]
 	}
-	w.target.ID = n.id
+	w.of(n.id)
 	o, err := w.kept(ctx, n.changes)
 	return sdk.Result{Object: o}, err
 }

@@ -14,7 +14,7 @@ func (s *System) Delete(ctx context.Context, t sdk.Target) (sdk.Result, error) {
 		return sdk.Result{}, err
 	}
 	if !c.Delete {
-		return sdk.Result{}, sdk.Invalid(fmt.Sprintf("the settings do not let rows of %s be deleted", c.name), "Set `delete: true` for the class, or take the deletion out of the mapping.").On(c.place() + " " + t.ID)
+		return sdk.Result{}, sdk.Invalid(fmt.Sprintf("the settings do not let rows of %s be deleted", c.name), "Set `delete: true` for the class, or take the deletion out of the mapping.").On(c.place() + " " + c.shown(t.ID))
 	}
 	return s.transact(ctx, c, t, func(w *write) (sdk.Result, error) {
 		w.deed.right = "DELETE"

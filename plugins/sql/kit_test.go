@@ -25,7 +25,7 @@ func (p peer) tables(t *testing.T) {
 		", updated "+stamp+" NOT NULL DEFAULT "+now+")"+suffix,
 		"CREATE TABLE crews (id integer PRIMARY KEY, name varchar(50) UNIQUE)"+suffix,
 		"CREATE TABLE members (account integer NOT NULL, crew integer NOT NULL, PRIMARY KEY (account, crew), FOREIGN KEY (account) REFERENCES accounts (id), FOREIGN KEY (crew) REFERENCES crews (id))"+suffix,
-		"INSERT INTO crews VALUES (7, 'night'), (8, 'day')",
+		"INSERT INTO crews VALUES (7, 'night'), (8, 'day'), (1, 'dawn')",
 		"INSERT INTO accounts (login, number, name, level) VALUES ('ann', '1', 'Ann', 1), ('bob', '2', 'Bob', 2)")
 	switch p.settings["kind"] {
 	case "postgresql":
@@ -40,7 +40,7 @@ func (p peer) tables(t *testing.T) {
 			"types":   map[string]any{"boss": "boolean"},
 			"changes": map[string]any{"column": "updated", "created": "created"},
 			"enabled": map[string]any{"column": "status", "on": "A", "off": "L"},
-			"lists":   map[string]any{"memberOf": map[string]any{"table": "members", "key": "account", "value": "crew", "reference": true, "writable": true}}},
+			"lists":   map[string]any{"memberOf": map[string]any{"table": "members", "key": "account", "value": "crew", "class": "crew", "writable": true}}},
 		"crew": map[string]any{"table": "crews", "key": "id"},
 	}
 }

@@ -29,7 +29,7 @@ func (s *System) ChangeMembership(ctx context.Context, t sdk.Target, join, leave
 	m := c.memberships()
 	if m == nil {
 		return sdk.Result{}, sdk.Invalid("the settings do not say which table holds the members of groups",
-			"Set `lists: {memberOf: {table: …, key: …, value: …, reference: true, writable: true}}` for the class, or take the groups out of the mapping.").On(c.place()).At("memberOf")
+			"Set `lists: {memberOf: {table: …, key: …, value: …, class: …, writable: true}}` for the class, or take the groups out of the mapping.").On(c.place()).At("memberOf")
 	}
 	return s.transact(ctx, c, t, func(w *write) (sdk.Result, error) {
 		w.deed.right, w.deed.on, w.deed.columns = "SELECT, INSERT, DELETE", m.list.Table, []string{m.name}
@@ -85,7 +85,7 @@ func (w *write) groups(ctx context.Context, m *column) ([]string, error) {
 			return nil, err
 		}
 		if g != nil {
-			in = append(in, *g)
+			in = append(in, idOf(m.refers, *g))
 		}
 	}
 	return in, rows.Err()
@@ -93,7 +93,7 @@ func (w *write) groups(ctx context.Context, m *column) ([]string, error) {
 
 // ofMember is a statement about the memberships of the object.
 func (w *write) ofMember(m *column, begin string) (*statement, error) {
-	arg, err := w.class.key.arg(w.target.ID)
+	arg, err := w.class.key.arg(w.key)
 	if err != nil {
 		return nil, w.gone()
 	}
@@ -113,31 +113,40 @@ func (w *write) join(ctx context.Context, m *column, now *sdk.Object, group stri
 	if p, calls := w.class.Procedures["join"]; calls {
 		return w.call(ctx, p, now, map[string][]string{groupParameter: {group}})
 	}
-	arg, err := w.class.key.arg(w.target.ID)
+	arg, err := w.class.key.arg(w.key)
 	if err != nil {
 		return w.gone()
 	}
+	value, ok := keyOf(m.refers, group)
+	if !ok {
+		return noGroup(m, group)
+	}
 	d := w.dialect
-	st := w.statement("INSERT INTO ", d.path(m.list.Table), " (", d.path(m.list.Key), ", ", d.path(m.list.Value), ") VALUES (").param(arg).add(", ").param(group).add(")")
+	st := w.statement("INSERT INTO ", d.path(m.list.Table), " (", d.path(m.list.Key), ", ", d.path(m.list.Value), ") VALUES (").param(arg).add(", ").param(value).add(")")
 	_, err = w.run(ctx, st)
 	if err == nil {
 		return nil
 	}
 	if f, _ := meaning(err); f == foreign || f == wrongType {
-		return sdk.NotFound("the group is no longer there", "Nothing: it is read and planned again.").On(m.list.Table + " " + group).At(m.name).From(err)
+		return noGroup(m, group).From(err)
 	}
 	return err
+}
+
+func noGroup(m *column, group string) *sdk.Error {
+	return sdk.NotFound("the group is no longer there", "Nothing: it is read and planned again.").On(m.list.Table + " " + group).At(m.name)
 }
 
 func (w *write) leave(ctx context.Context, m *column, now *sdk.Object, group string) error {
 	if p, calls := w.class.Procedures["leave"]; calls {
 		return w.call(ctx, p, now, map[string][]string{groupParameter: {group}})
 	}
+	value, _ := keyOf(m.refers, group)
 	st, err := w.ofMember(m, "DELETE")
 	if err != nil {
 		return err
 	}
-	n, err := w.run(ctx, st.add(" AND ", w.dialect.path(m.list.Value), " = ").param(group))
+	n, err := w.run(ctx, st.add(" AND ", w.dialect.path(m.list.Value), " = ").param(value))
 	if err == nil && n == 0 {
 		err = errors.New("the membership is there, and the database finds nothing to delete")
 	}

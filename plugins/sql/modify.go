@@ -120,7 +120,7 @@ func (w *write) settle(ctx context.Context, changes []change, procedure string) 
 				return sdk.Result{}, err
 			}
 			return sdk.Result{Object: o}, sdk.Conflict(fmt.Sprintf("column %s holds neither what was seen nor what is wanted", ch.column.name),
-				"Nothing: it is planned again from what is there.").On(w.class.place() + " " + w.target.ID).At(ch.column.name)
+				"Nothing: it is planned again from what is there.").On(w.class.place() + " " + w.key).At(ch.column.name)
 		}
 	}
 	if len(left) == 0 {

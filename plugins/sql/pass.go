@@ -98,7 +98,7 @@ func (s *System) fill(ctx context.Context, p selection, objects []*sdk.Object) e
 		var args []any
 		for _, o := range objects {
 			at[o.ID] = &o.Attributes[len(p.columns)+i]
-			arg, err := p.class.key.arg(o.ID)
+			arg, err := p.class.key.arg(p.class.shown(o.ID))
 			if err != nil {
 				return err
 			}
@@ -121,7 +121,10 @@ func (s *System) fill(ctx context.Context, p selection, objects []*sdk.Object) e
 			if err != nil {
 				return errors.Join(fmt.Errorf("column %s of table %s: %w", col.list.Key, col.list.Table, err), rows.Close())
 			}
-			if a := at[string(id)]; a != nil {
+			if col.kind == reference {
+				v = idOf(col.refers, v)
+			}
+			if a := at[p.class.id(string(id))]; a != nil {
 				a.Values = append(a.Values, v)
 			}
 		}
@@ -141,6 +144,7 @@ type builder struct {
 	twice  bool
 	count  int
 	bad    string
+	prefix string // of native ids
 	keyBuf []byte
 	buf    []byte
 	ends   []int
@@ -149,7 +153,7 @@ type builder struct {
 
 func newBuilder(p selection) *builder {
 	n := len(p.columns)
-	b := &builder{p: p, ends: make([]int, n), values: make([]string, n)}
+	b := &builder{p: p, prefix: p.class.id(""), ends: make([]int, n), values: make([]string, n)}
 	b.o = sdk.Object{Class: p.class.name, Address: p.class.place(), Attributes: make([]sdk.Attribute, n, n+len(p.lists))}
 	for i, col := range p.columns {
 		b.o.Attributes[i].Name = col.name
@@ -166,7 +170,8 @@ func (b *builder) key(v driver.Value) ([]byte, error) {
 		return nil, nil
 	}
 	var err error
-	if b.keyBuf, err = b.p.class.key.appendText(b.keyBuf[:0], v); err != nil || len(b.keyBuf) == 0 {
+	b.keyBuf = append(b.keyBuf[:0], b.prefix...)
+	if b.keyBuf, err = b.p.class.key.appendText(b.keyBuf, v); err != nil || len(b.keyBuf) == len(b.prefix) {
 		return nil, err
 	}
 	return b.keyBuf, nil
@@ -196,7 +201,7 @@ func (b *builder) take(id []byte, values []driver.Value) {
 	}
 }
 
-func (b *builder) place() string { return b.p.class.place() + " " + b.o.ID }
+func (b *builder) place() string { return b.p.class.place() + " " + b.p.class.shown(b.o.ID) }
 
 func (b *builder) copy() *sdk.Object {
 	o := b.o

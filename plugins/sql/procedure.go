@@ -61,13 +61,14 @@ func (w *write) call(ctx context.Context, p ProcedureSettings, now *sdk.Object, 
 		col := w.class.column(name)
 		switch {
 		case strings.EqualFold(name, groupParameter) && has:
-			list.param(values[0])
+			group, _ := keyOf(w.class.memberships().refers, values[0])
+			list.param(group)
 			continue
 		case col == nil || col.list != nil:
 			return w.class.missing(name, "parameters of procedure "+p.Call)
 		case has:
-		case col == w.class.key && w.target.ID != "":
-			values = []string{w.target.ID}
+		case col == w.class.key && w.key != "":
+			values = []string{w.key}
 		case now != nil:
 			values = of(now, col)
 		}

@@ -99,7 +99,7 @@ func (s *System) Read(ctx context.Context, q sdk.Query, out *sdk.Sink) ([]byte, 
 		if err := c.absent(q.Attributes); len(q.Classes) == 1 && err != nil {
 			return nil, err
 		}
-		p := c.pick(q.Attributes, next.Day)
+		p := c.pick(q.Attributes, s.today())
 		if !p.tellsChanges() {
 			next = nil
 		}

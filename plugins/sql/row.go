@@ -101,7 +101,7 @@ func (c *column) holds(a, b []string) bool {
 func (w *write) read(ctx context.Context, columns []*column, lock bool) (*sdk.Object, error) {
 	c, d := w.class, w.dialect
 	p := selection{class: c, columns: columns, today: w.today()}
-	arg, err := c.key.arg(w.target.ID)
+	arg, err := c.key.arg(w.key)
 	if err != nil {
 		return nil, nil
 	}
@@ -195,7 +195,7 @@ func (w *write) kept(ctx context.Context, changes []change) (*sdk.Object, error)
 	for _, ch := range changes {
 		if has := of(o, ch.column); !ch.column.holds(has, ch.want) {
 			return nil, sdk.Invalid(fmt.Sprintf("the database would keep another value in column %s than it was given, such as a rounded, cut or padded one, and nothing was written", ch.column.name),
-				"Let the mapping give the value as the database keeps it, or look for a trigger or the type of the column.").On(w.class.place() + " " + w.target.ID).At(ch.column.name)
+				"Let the mapping give the value as the database keeps it, or look for a trigger or the type of the column.").On(w.class.place() + " " + w.key).At(ch.column.name)
 		}
 	}
 	return o, nil

@@ -78,11 +78,11 @@ type ChangeSettings struct {
 
 // ListSettings say where the values of an attribute are.
 type ListSettings struct {
-	Table     string `json:"table" doc:"table with a row for each value"`
-	Key       string `json:"key" doc:"column that holds the key of the object"`
-	Value     string `json:"value" doc:"column that holds the value"`
-	Reference bool   `json:"reference" default:"false" doc:"the value is the key of another object, such as a group"`
-	Writable  bool   `json:"writable" default:"false" doc:"groups are joined and left by rows of the table; call the attribute memberOf"`
+	Table    string `json:"table" doc:"table with a row for each value"`
+	Key      string `json:"key" doc:"column that holds the key of the object"`
+	Value    string `json:"value" doc:"column that holds the value"`
+	Class    string `json:"class" doc:"the value is the key of an object of this class, such as the groups"`
+	Writable bool   `json:"writable" default:"false" doc:"groups are joined and left by rows of the table; call the attribute memberOf"`
 }
 
 // Validate returns all that is wrong with the settings.
@@ -123,6 +123,11 @@ func (s Settings) Validate() error {
 		for list, l := range c.Lists {
 			if l.Table == "" || l.Key == "" || l.Value == "" {
 				at("lists.%s needs table, key and value", list)
+			}
+			if _, known := s.Classes[l.Class]; l.Class != "" && !known {
+				at("lists.%s names class %q, which there is not", list, l.Class)
+			} else if l.Class == "" && l.Writable {
+				at("lists.%s needs %q, that of the groups, to be writable", list, "class")
 			}
 		}
 	}

@@ -21,6 +21,7 @@ type write struct {
 	*System
 	class  *class
 	target sdk.Target
+	key    string // of the row
 	tx     *sql.Tx
 	deed   deed
 	called bool // a procedure, which may have committed of itself
@@ -79,7 +80,13 @@ func (c *class) inTable(col *column) *column {
 
 // transact runs what do does in one transaction.
 func (s *System) transact(ctx context.Context, c *class, t sdk.Target, do func(w *write) (sdk.Result, error)) (sdk.Result, error) {
-	w := &write{System: s, class: c, target: t, deed: deed{class: c, id: t.ID}}
+	w := &write{System: s, class: c, target: t, deed: deed{class: c, id: c.shown(t.ID)}}
+	if t.ID != "" {
+		var ours bool
+		if w.key, ours = keyOf(c.name, t.ID); !ours {
+			return sdk.Result{}, w.gone()
+		}
+	}
 	if c.Into != "" {
 		w.deed.on = c.Into
 	}
@@ -110,10 +117,13 @@ func (s *System) transact(ctx context.Context, c *class, t sdk.Target, do func(w
 	return r, s.withLists(ctx, c, &r, t.Attributes)
 }
 
+// of says which row it is, when that is known.
+func (w *write) of(key string) { w.key, w.target.ID = key, w.class.id(key) }
+
 // unknown is the outcome where the answer to a commit was lost.
 func (w *write) unknown(err error) error {
 	return sdk.Unknown("the connection was lost while the change was committed", "Nothing: the row is read again before anything else is done to it.").
-		On(strings.TrimSpace(w.class.place() + " " + w.target.ID)).From(err)
+		On(strings.TrimSpace(w.class.place() + " " + w.key)).From(err)
 }
 
 // A statement is text with its parameters.
@@ -170,7 +180,7 @@ func (st *statement) columnHolds(c *column, values []string) error {
 
 // row adds the condition that it is the row of the object.
 func (w *write) row(st *statement) (*statement, error) {
-	arg, err := w.class.key.arg(w.target.ID)
+	arg, err := w.class.key.arg(w.key)
 	if err != nil {
 		return nil, w.gone()
 	}
@@ -194,13 +204,13 @@ func (w *write) run(ctx context.Context, st *statement) (int64, error) {
 func (w *write) one(n int64) error {
 	if n > 1 {
 		return sdk.Invalid(fmt.Sprintf("%d rows have the same key: which of them is right nobody knows", n), fmt.Sprintf("Make column %s unique in the database.", w.class.key.name)).
-			On(w.class.place() + " " + w.target.ID).At(w.class.key.name)
+			On(w.class.place() + " " + w.key).At(w.class.key.name)
 	}
 	return nil
 }
 
 func (w *write) gone() error {
-	return sdk.NotFound("the row is no longer there", "Nothing: it is read and planned again.").On(w.class.place() + " " + w.target.ID)
+	return sdk.NotFound("the row is no longer there", "Nothing: it is read and planned again.").On(w.class.place() + " " + w.key)
 }
 
 // broken tells whether an error is of the connection and not of the server.

@@ -103,9 +103,12 @@ var errNoZone = errors.New("it has date and time without a zone, and no zone is 
 
 // appendText appends a value that is not NULL in the form of the contract.
 func (c *column) appendText(b []byte, v driver.Value) ([]byte, error) {
-	if c.kind == state {
+	switch c.kind {
+	case state:
 		has, err := c.held.appendText(nil, v)
 		return strconv.AppendBool(b, string(has) == c.on), err
+	case reference:
+		b = append(append(b, c.refers...), ':')
 	}
 	switch v := v.(type) {
 	case []byte:
@@ -235,6 +238,12 @@ func (c *column) arg(value string) (any, error) {
 			return c.held.arg(c.on)
 		}
 		return c.held.arg(c.off)
+	case reference:
+		key, ok := keyOf(c.refers, value)
+		if !ok {
+			return nil, fmt.Errorf("%q is the id of no %s, to which column %s refers", short(value), c.refers, c.name)
+		}
+		return key, nil
 	case integer:
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil {

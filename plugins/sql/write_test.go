@@ -39,12 +39,12 @@ func apply(t *testing.T, client connectorv1.ConnectorServiceClient, op *connecto
 }
 
 func modify(class, id, name string, expect, want []string, show ...string) *connectorv1.Operation {
-	return &connectorv1.Operation{Class: class, Id: id, ReturnAttributes: show, Verb: &connectorv1.Operation_Modify{Modify: &connectorv1.Modify{
+	return &connectorv1.Operation{Class: class, Id: class + ":" + id, ReturnAttributes: show, Verb: &connectorv1.Operation_Modify{Modify: &connectorv1.Modify{
 		Changes: []*connectorv1.Change{{Name: name, Expect: expect, Want: want}}}}}
 }
 
 func deletion(class, id string) *connectorv1.Operation {
-	return &connectorv1.Operation{Class: class, Id: id, Verb: &connectorv1.Operation_Delete{Delete: &connectorv1.Delete{}}}
+	return &connectorv1.Operation{Class: class, Id: class + ":" + id, Verb: &connectorv1.Operation_Delete{Delete: &connectorv1.Delete{}}}
 }
 
 // Whoever must act learns what happened, to which row and column, and what to do.
@@ -78,7 +78,7 @@ func TestWrite_faults(t *testing.T) {
 				{"not writable", modify("crew", "7", "name", []string{"night"}, []string{"day"}), connectorv1.Outcome_OUTCOME_INVALID, "name", "writable", ""},
 				{"no delete", deletion("note", "1"), connectorv1.Outcome_OUTCOME_INVALID, "", "delete: true", ""},
 				{"gone", modify("note", "55", "age", nil, []string{"30"}), connectorv1.Outcome_OUTCOME_NOT_FOUND, "", "", ""},
-				{"no group", &connectorv1.Operation{Class: "account", Id: "1", Verb: &connectorv1.Operation_ChangeMembership{ChangeMembership: &connectorv1.ChangeMembership{Join: []string{"7", "99"}}}},
+				{"no group", &connectorv1.Operation{Class: "account", Id: "account:1", Verb: &connectorv1.Operation_ChangeMembership{ChangeMembership: &connectorv1.ChangeMembership{Join: []string{"crew:7", "crew:99"}}}},
 					connectorv1.Outcome_OUTCOME_NOT_FOUND, "memberOf", "", ""},
 			} {
 				if c.not == name {
@@ -191,7 +191,7 @@ func TestWrite_deadlockAndReadOnly(t *testing.T) {
 			}
 			answer := make(chan *connectorv1.ApplyResponse, 1)
 			go func() {
-				answer <- apply(t, client, &connectorv1.Operation{Class: "account", Id: "1", Verb: &connectorv1.Operation_ChangeMembership{ChangeMembership: &connectorv1.ChangeMembership{Join: []string{"7"}}}})
+				answer <- apply(t, client, &connectorv1.Operation{Class: "account", Id: "account:1", Verb: &connectorv1.Operation_ChangeMembership{ChangeMembership: &connectorv1.ChangeMembership{Join: []string{"crew:7"}}}})
 			}()
 			time.Sleep(300 * time.Millisecond)
 			_, mine := other.Exec("UPDATE accounts SET name = 'x' WHERE id = 1")
@@ -251,11 +251,11 @@ func TestWrite_procedures(t *testing.T) {
 			if o := connkit.Object(t, made.GetObject()); made.GetOutcome() != connectorv1.Outcome_OUTCOME_DONE || o.GetAttributes()[0].GetValues()[0] != "by procedure" {
 				t.Fatalf("create: %v", made)
 			}
-			id := made.GetObject().GetId()
+			id := keyOf(t, "account", made.GetObject().GetId())
 			for what, op := range map[string]*connectorv1.Operation{
 				"modify":  modify("account", "1", "name", []string{"Ann"}, []string{"Anne"}),
-				"disable": {Class: "account", Id: "1", Verb: &connectorv1.Operation_SetEnabled{SetEnabled: &connectorv1.SetEnabled{}}},
-				"join":    {Class: "account", Id: "1", Verb: &connectorv1.Operation_ChangeMembership{ChangeMembership: &connectorv1.ChangeMembership{Join: []string{"7"}}}},
+				"disable": {Class: "account", Id: "account:1", Verb: &connectorv1.Operation_SetEnabled{SetEnabled: &connectorv1.SetEnabled{}}},
+				"join":    {Class: "account", Id: "account:1", Verb: &connectorv1.Operation_ChangeMembership{ChangeMembership: &connectorv1.ChangeMembership{Join: []string{"crew:7"}}}},
 				"delete":  deletion("account", id),
 			} {
 				if r := apply(t, client, op); r.GetOutcome() != connectorv1.Outcome_OUTCOME_DONE || r.GetUnchanged() {
