@@ -124,6 +124,28 @@ func (c *Client) Apply(ctx context.Context, name string, text []byte, dry bool) 
 	return out, err
 }
 
+// Open asks for what is no JSON, such as an export. The caller closes it.
+func (c *Client) Open(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, http.MethodGet, path, query, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// Call sends a body of JSON, or none, to any route and gives the answer as it comes. The caller closes it.
+func (c *Client) Call(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
+	kind := ""
+	if len(body) > 0 {
+		kind = "application/json"
+	}
+	resp, err := c.send(ctx, method, path, nil, kind, body)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, kind string, body []byte, out any) error {
 	resp, err := c.send(ctx, method, path, query, kind, body)
 	if err != nil {

@@ -2,10 +2,7 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"net/url"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +11,7 @@ import (
 
 func runCommand(s *session) *cobra.Command {
 	var in client.Run
+	var wait bool
 	c := &cobra.Command{
 		Use:   "run SYSTEM",
 		Short: "Read a system now, and act on what is found",
@@ -27,12 +25,17 @@ func runCommand(s *session) *cobra.Command {
 			if err := s.api.Post(cmd.Context(), "/v1/systems/"+segment(args[0])+"/run", in, &started); err != nil {
 				return err
 			}
+			if wait && started.Cycle != 0 {
+				return s.follow(cmd.Context(), fmt.Sprint(started.Cycle))
+			}
 			return s.show(started, func() { s.printf("%s", started.Detail) })
 		},
 	}
 	c.Flags().StringVar(&in.Person, "person", "", "key of one person")
 	c.Flags().BoolVar(&in.Full, "full", false, "read everything, not only changes")
+	c.Flags().BoolVar(&wait, "wait", false, "show how far it is, until everything that came of it is done")
 	c.MarkFlagsMutuallyExclusive("person", "full")
+	c.MarkFlagsMutuallyExclusive("person", "wait")
 	return c
 }
 
@@ -86,41 +89,46 @@ func counts(y client.Cycle) string {
 }
 
 func cycleShow(s *session) *cobra.Command {
-	return &cobra.Command{
+	var follow bool
+	c := &cobra.Command{
 		Use:               "show CYCLE",
 		Short:             "Show a cycle and the jobs that came of it",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: s.complete("/v1/cycles", "id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var y client.Cycle
+			if follow {
+				return s.follow(cmd.Context(), args[0])
+			}
+			var y client.CycleDetail
 			if err := s.api.Get(cmd.Context(), "/v1/cycles/"+segment(args[0]), nil, &y); err != nil {
 				return err
 			}
 			return s.show(y, func() { s.cycle(y) })
 		},
 	}
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "show how far it is, until everything that came of it is done")
+	return c
 }
 
-func (s *session) cycle(y client.Cycle) {
+func (s *session) cycle(y client.CycleDetail) {
 	p := s.paint()
 	s.printf("%s  %s", p.bold(fmt.Sprintf("cycle %d of %s", y.ID, y.System)), stateWord(p, y.State))
 	t := newTable("", "")
 	t.row("cause", y.Cause)
 	t.row("began", stamp(y.Began))
-	t.row("took", took(y))
-	t.row("found", counts(y))
+	t.row("took", took(y.Cycle))
+	t.row("found", counts(y.Cycle))
 	if y.Reason != "" {
 		t.row("reason", y.Reason)
 	}
 	t.bare(s)
-	if len(y.Jobs) > 0 {
+	if len(y.Differences) > 0 {
 		s.printf("")
-		jobs := newTable("CLASS", "STATE", "JOBS")
-		for _, key := range slices.Sorted(maps.Keys(y.Jobs)) {
-			class, state, _ := strings.Cut(key, "/")
-			jobs.row(class, state, fmt.Sprint(y.Jobs[key]))
+		t := newTable("SYSTEM", "CHANGE", "PLANNED", "HELD", "DONE", "FAILED")
+		for _, d := range y.Differences {
+			t.row(d.System, d.Class, fmt.Sprint(d.Planned), fmt.Sprint(d.Held), fmt.Sprint(d.Done), fmt.Sprint(d.Failed))
 		}
-		jobs.print(s, "")
+		t.print(s, "")
 	}
 	if y.State == "held" {
 		s.printf("\nBelieve it with: drawbridge cycle approve %d\nElse:            drawbridge cycle reject %d", y.ID, y.ID)

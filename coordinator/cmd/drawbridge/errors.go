@@ -49,7 +49,7 @@ func exitCode(err error) int {
 		return 5
 	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusUnsupportedMediaType:
 		return 6
-	case http.StatusConflict:
+	case http.StatusConflict, http.StatusPreconditionFailed:
 		return 7
 	}
 	return 1

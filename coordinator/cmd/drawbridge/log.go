@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -53,6 +54,21 @@ func logCommand(s *session) *cobra.Command {
 	c.Flags().IntVarP(&limit, "limit", "n", 20, "how many of the latest")
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what happens from now")
 	s.completeFlag(c, "system", "/v1/systems", "name")
+	c.AddCommand(s.logExport())
+	return c
+}
+
+func (s *session) logExport() *cobra.Command {
+	var system, kind, person, text, since, until string
+	c := s.exportCommand("Export the log, the latest entry first", "/v1/log/export", func() url.Values {
+		return values("system", system, "kind", kind, "person", person, "q", text, "since", since, "until", until)
+	})
+	c.Flags().StringVar(&system, "system", "", "only of this system")
+	c.Flags().StringVar(&kind, "kind", "", "only of this kind")
+	c.Flags().StringVar(&person, "person", "", "only of the person with this key")
+	c.Flags().StringVar(&text, "text", "", "only whose text holds this")
+	c.Flags().StringVar(&since, "since", "", "not before this instant, such as 2026-11-28T00:00:00Z")
+	c.Flags().StringVar(&until, "until", "", "before this instant")
 	return c
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
@@ -12,7 +13,10 @@ import (
 
 func personCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "person", Short: "People, their accounts, and why each value is what it is"}
-	c.AddCommand(personList(s), personShow(s))
+	var attributes []string
+	export := s.exportCommand("Export people with attributes", "/v1/people/export", func() url.Values { return values("attributes", strings.Join(attributes, ",")) })
+	export.Flags().StringSliceVar(&attributes, "attributes", nil, "only these attributes, such as department,title")
+	c.AddCommand(personList(s), personShow(s), personTimeline(s), export)
 	return c
 }
 
@@ -20,8 +24,8 @@ func personList(s *session) *cobra.Command {
 	var limit int
 	c := &cobra.Command{
 		Use:   "list [TEXT]",
-		Short: "List people whose key or name holds the text",
-		Args:  cobra.MaximumNArgs(1),
+		Short: "List people; with text, those of whom each word of it begins a word of key, name, mail or user name",
+		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var list []client.PersonLine
 			query := values("q", strings.Join(args, " "), "limit", fmt.Sprint(limit))
@@ -34,6 +38,38 @@ func personList(s *session) *cobra.Command {
 					t.row(p.Key, p.Display, p.Life, stamp(p.Changed), orDash(strings.Join(p.Accounts, ", ")))
 				}
 				t.print(s, "No such people.")
+			})
+		},
+	}
+	c.Flags().IntVarP(&limit, "limit", "n", 50, "how many")
+	return c
+}
+
+func personTimeline(s *session) *cobra.Command {
+	var limit int
+	c := &cobra.Command{
+		Use:               "timeline KEY",
+		Short:             "Show what happened to a person, the latest first",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: s.complete("/v1/people?limit=200", "key"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var list []client.Step
+			if err := s.api.Items(cmd.Context(), "/v1/people/"+segment(args[0])+"/timeline", values("limit", fmt.Sprint(limit)), &list); err != nil {
+				return err
+			}
+			return s.show(list, func() {
+				t := newTable("TIME", "SYSTEM", "KIND", "JOB", "AFTER HR", "AGENT", "WHAT")
+				for _, e := range list {
+					job, after := "–", "–"
+					if e.Job != 0 {
+						job = fmt.Sprint(e.Job)
+					}
+					if e.SinceHR > 0 {
+						after = fmt.Sprintf("%.1f s", e.SinceHR)
+					}
+					t.row(stamp(e.At), orDash(e.System), e.Kind, job, after, orDash(e.Agent), e.Text)
+				}
+				t.print(s, "Nothing has happened yet.")
 			})
 		},
 	}

@@ -60,6 +60,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 coordinator not reached, 4 not pe
 		recipientCommand(s), passwordCommand(s),
 		loginCommand(s), logoutCommand(s), accessCommand(s), auditCommand(s),
 		importCommand(s), testCommand(s), planCommand(s), applyCommand(s),
+		homeCommand(s), healthCommand(s), statsCommand(s), watchCommand(s), connectorCommand(s), siteCommand(s),
+		webhookCommand(s), mailCommand(s), apiCommand(s),
 	)
 	wrongUsage(root)
 	return root
@@ -142,7 +144,8 @@ func (s *session) trust(path string) error {
 // needsCoordinator tells whether the command asks the API anything.
 func needsCoordinator(cmd *cobra.Command) bool {
 	for c := cmd; c != nil; c = c.Parent() {
-		if c.Name() == "completion" || c.Name() == "help" || c.Name() == "import" || c.Name() == "test" || c.Name() == "keygen" || c.Name() == "login" || c.Name() == "logout" {
+		top := c.HasParent() && !c.Parent().HasParent()
+		if c.Name() == "keygen" || c.Name() == "login" || c.Name() == "logout" || top && (c.Name() == "completion" || c.Name() == "help" || c.Name() == "import" || c.Name() == "test") {
 			return false
 		}
 	}

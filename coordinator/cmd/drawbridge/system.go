@@ -13,7 +13,7 @@ import (
 
 func systemCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "system", Short: "Systems: what is connected, and by which rules"}
-	c.AddCommand(systemApply(s), systemList(s), systemShow(s), systemHistory(s), systemDiff(s), systemRollback(s))
+	c.AddCommand(systemApply(s), systemList(s), systemShow(s), systemHistory(s), systemDiff(s), systemRollback(s), systemSchema(s), systemTest(s))
 	return c
 }
 
@@ -130,12 +130,20 @@ func systemTable(list []client.System) *table {
 
 func systemShow(s *session) *cobra.Command {
 	var document bool
+	var revision int64
 	c := &cobra.Command{
 		Use:               "show SYSTEM",
 		Short:             "Show a system: health, schema, last read, document",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: s.complete("/v1/systems", "name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if revision > 0 {
+				var v client.SystemVersion
+				if err := s.api.Get(cmd.Context(), fmt.Sprintf("/v1/systems/%s/versions/%d", segment(args[0]), revision), nil, &v); err != nil {
+					return err
+				}
+				return s.show(v, func() { _, _ = io.WriteString(s.out, v.Document) })
+			}
 			var y client.SystemDetail
 			if err := s.api.Get(cmd.Context(), "/v1/systems/"+segment(args[0]), nil, &y); err != nil {
 				return err
@@ -148,6 +156,7 @@ func systemShow(s *session) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&document, "document", false, "print the document as it was applied")
+	c.Flags().Int64Var(&revision, "revision", 0, "print the document as this revision has it")
 	return c
 }
 
