@@ -14,6 +14,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -130,6 +131,9 @@ func (s *Server) build() (http.Handler, *huma.OpenAPI) {
 	s.health(doc)
 	s.webhooks(doc)
 	complete(doc.OpenAPI())
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		refuseTo(w, problem(http.StatusNotFound, fmt.Sprintf("there is no %s %s", r.Method, r.URL.Path), "/openapi.json lists what there is"))
+	})
 	return s.Access.Authenticate(s.once(mux)), doc.OpenAPI()
 }
 
