@@ -44,6 +44,7 @@ type Gate struct {
 	requests   *limit // of one token or session
 	attempts   *limit // of one address, to get in
 	live       live
+	seen       seen
 }
 
 // New makes a gate for the tenant, who is also the one of providers that name none.

@@ -57,17 +57,17 @@ func (l *live) long() (list []*request) {
 	return list
 }
 
-// Run ends requests whose session or token has ended, until ctx does.
+// Run ends requests whose session or token has ended, and writes which sessions were used, until ctx ends.
 func (g *Gate) Run(ctx context.Context) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return errors.Join(context.Cause(ctx), g.Flush(context.WithoutCancel(ctx)))
 		case <-tick.C:
-			if err := g.endLive(ctx); err != nil {
-				g.log.WarnContext(ctx, "Requests under way not checked", "err", err, "retry_in", lookEvery)
+			if err := errors.Join(g.Flush(ctx), g.endLive(ctx)); err != nil {
+				g.log.WarnContext(ctx, "Sessions not looked after", "err", err, "retry_in", lookEvery)
 			}
 		}
 	}

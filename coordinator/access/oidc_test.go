@@ -205,6 +205,10 @@ func TestOIDC_comesBackOnce(t *testing.T) {
 	}
 	back := l.goThere(b, "corp", "ada")
 	over("another browser", thief, l.comeBack(thief, back))
+	if _, err := thief.Get(l.URL + "/auth/oidc/corp"); err != nil {
+		t.Fatal(err)
+	}
+	over("another browser, under way itself", thief, l.comeBack(thief, back))
 	cookies := b.Cookies(l.URL)
 	if p := l.comeBack(b, back); p.Status != http.StatusSeeOther {
 		t.Fatalf("the first: %d %s", p.Status, p.Text)

@@ -131,6 +131,9 @@ func TestSession_ends(t *testing.T) {
 			if p.Status != http.StatusOK {
 				t.Errorf("%s: %d", name, p.Status)
 			}
+			if err := h.gate.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 			_ = h.store.Read(context.Background(), func(tx *store.Tx) error {
 				if s, err := tx.Session(id); err != nil || s.Seen.Add(time.Minute) < tx.Now {
 					t.Errorf("%s: seen %v, %v; want now", name, s.Seen, err)
@@ -155,6 +158,23 @@ func TestSession_ends(t *testing.T) {
 		if status, _, _ := h.ask("GET", "/v1/who", map[string]string{"Cookie": cookie.Name + "=" + value}); status != http.StatusUnauthorized {
 			t.Errorf("cookie %.30s = %d; want 401", value, status)
 		}
+	}
+}
+
+// Coordinators that share a store share who is signed in, and who is no more.
+func TestSession_ofAnotherCoordinator(t *testing.T) {
+	t.Parallel()
+	st := newStore(t)
+	one, other := open(t, st, nil), open(t, st, nil)
+	b := one.signedIn()
+	who := one.who(b)
+	cookie := map[string]string{"Cookie": "drawbridge-session=" + b.Cookies(one.URL)[0].Value}
+	if status, _, text := other.ask("GET", "/v1/who", cookie); status != http.StatusOK || !strings.Contains(text, who.ID) {
+		t.Errorf("at the other = %d %s; want signed in", status, text)
+	}
+	other.write(func(tx *store.Tx) error { _, err := tx.RemoveSession(tenant, who.ID); return err })
+	if one.who(b).Name != "" {
+		t.Error("signed in at the one, after the other ended it")
 	}
 }
 
