@@ -10,8 +10,8 @@ const maxBody = 8 << 20
 
 // Policies of what a page may load and do.
 const (
-	// pagePolicy is the dashboard's: its own scripts, from files alone. Its component library writes styles.
-	pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; " +
+	// pagePolicy is that of pages which name none of their own, as the dashboard does: files of this site alone.
+	pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self' data:; " +
 		"connect-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 	// dataPolicy is that of answers that are no page.
 	dataPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"

@@ -104,7 +104,7 @@ func (p *provider) learn(ctx context.Context, code string, t ticket) (claims, er
 		return nil, fmt.Errorf("exchange the code: %w", err)
 	}
 	raw, _ := token.Extra("id_token").(string)
-	id, err := found.VerifierContext(ctx, &oidc.Config{ClientID: p.ClientID}).Verify(ctx, raw)
+	id, err := found.Verifier(&oidc.Config{ClientID: p.ClientID}).Verify(ctx, raw)
 	if err != nil {
 		return nil, fmt.Errorf("the provider's ID token is not good: %w", err)
 	}

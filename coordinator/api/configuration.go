@@ -29,7 +29,7 @@ func (s *Server) configuration(doc huma.API) {
 	}
 	huma.Register(doc, access.Reading(operation(access.Operator, "/v1/configuration/plan", "plan-configuration",
 		"Tell what documents would change for everybody, and store nothing")), s.planConfiguration)
-	huma.Register(doc, access.Reading(operation(access.Operator, "/v1/configuration/trial", "try-configuration",
+	huma.Register(doc, access.Reading(operation(access.HelpDesk, "/v1/configuration/trial", "try-configuration",
 		"Tell what documents make of one person, rule by rule, and store nothing")), s.tryConfiguration)
 	huma.Register(doc, operation(access.Administrator, "/v1/configuration", "apply-configuration",
 		"Check and store documents, all or none"), s.applyConfiguration)
@@ -188,7 +188,10 @@ func (s *Server) applyConfiguration(ctx context.Context, in *body[client.NewConf
 func (s *Server) tryConfiguration(ctx context.Context, in *body[client.AskTrial]) (*body[client.Trial], error) {
 	var b bundle
 	if len(in.Body.Files) > 0 {
-		var err error
+		err := access.Of(ctx).Require(access.Operator, "to try other documents than those in force")
+		if err != nil {
+			return nil, err
+		}
 		if b, err = s.parse(ctx, in.Body.Files); err != nil {
 			return nil, err
 		}

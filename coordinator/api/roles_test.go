@@ -65,6 +65,8 @@ func TestRoutes_byRole(t *testing.T) {
 		row(r[0]+" "+r[1], r[0], r[1])
 	}
 	f.bodies["/v1/problems/retry"], f.bodies["/v1/systems/{name}/run"] = `{}`, `{}`
+	f.bodies["/v1/configuration/trial"] = `{"person":"e1001","files":[{"name":"a.yaml","text":"system: hr"}]}`
+	row("POST /v1/configuration/trial, of other documents", "POST", "/v1/configuration/trial")
 	row("POST /v1/problems/retry, of everybody", "POST", "/v1/problems/retry")
 	row("POST /v1/systems/{name}/run, of everybody", "POST", "/v1/systems/{name}/run")
 	for _, ask := range changing {
