@@ -154,7 +154,7 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 		return nil, err
 	}
 	c.health = &health.Checker{Store: c.store, Every: opt.CheckEvery, Log: log}
-	server := &api.Server{Health: c.health, Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Version: opt.Version, Access: c.gate, Log: log}
+	server := &api.Server{Health: c.health, Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Plans: c.planner, Version: opt.Version, Access: c.gate, Log: log}
 	c.console = server
 	c.notifier = &notify.Notifier{Store: c.store, Points: server.Points, Mail: opt.Mail, PublicURL: opt.Access.PublicURL, Log: log}
 	people := &scim.Server{Store: c.store, Intake: c.intake, Systems: systems, Log: log}

@@ -37,6 +37,7 @@ type Server struct {
 	Enroll   *enroll.Service
 	Schedule *schedule.Scheduler
 	Cycles   cycles
+	Plans    planner
 	Version  string       // of the coordinator, SemVer
 	Access   *access.Gate // who asks, and what they may do
 	Health   *health.Checker
@@ -116,6 +117,9 @@ func (s *Server) build() (http.Handler, *huma.OpenAPI) {
 	s.versions(doc)
 	s.cycleRoutes(doc)
 	s.held(doc)
+	s.plans(doc)
+	s.drift(doc)
+	s.previews(doc)
 	s.people(doc)
 	s.jobs(doc)
 	s.log(doc)

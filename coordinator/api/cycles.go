@@ -129,7 +129,16 @@ func (s *Server) runSystem(ctx context.Context, in *runInput) (*body[client.Star
 		}
 		var awaited bool
 		out.Cycle, awaited, err = schedule.Demand(tx, row, system, in.Body.Full)
+		if err == nil && in.Body.Preview {
+			if awaited {
+				return problem(http.StatusConflict, fmt.Sprintf("cycle %d of %s is under way, and is no preview", out.Cycle, row.Name), "ask again when it has ended: drawbridge cycle list")
+			}
+			err = tx.PreviewCycle(who.tenant, out.Cycle)
+		}
 		out.Job, out.Detail = out.Cycle, fmt.Sprintf("Cycle %d of %s has begun: drawbridge cycle show %d", out.Cycle, row.Name, out.Cycle)
+		if in.Body.Preview {
+			out.Detail = fmt.Sprintf("Cycle %d of %s has begun; what comes of it waits in a plan: drawbridge plan list", out.Cycle, row.Name)
+		}
 		if awaited {
 			out.Detail = fmt.Sprintf("%s is read again as soon as cycle %d, which is under way, has ended: drawbridge cycle list", row.Name, out.Cycle)
 		}

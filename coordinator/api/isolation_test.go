@@ -45,6 +45,8 @@ func furnish(t *testing.T) *furnished {
 			tx.PutRecipient(store.Recipient{Tenant: rehearsal.Tenant, Name: "desk", Label: "Desk", Public: "age1x", Made: tx.Now}),
 			tx.AddJoinToken(store.JoinToken{Tenant: rehearsal.Tenant, ID: "secretjoin", Secret: []byte{1}, Site: "hq", Made: tx.Now, Expires: tx.Now.Add(time.Hour)}),
 			tx.AddSession(store.Session{Tenant: rehearsal.Tenant, ID: "5e551011", Secret: []byte{1}, Subject: "corp#lovelace", Name: "lovelace", Roles: "viewer", Means: "link", Made: tx.Now, Seen: tx.Now, Expires: tx.Now.Add(time.Hour)}),
+			tx.PutPlan(store.Plan{Tenant: rehearsal.Tenant, ID: 2_000_000, Cause: "person lovelace", State: store.PlanSealed, Hash: "ab12", Made: tx.Now}),
+			tx.PutDeviations([]store.Deviation{{Tenant: rehearsal.Tenant, Person: people[0].ID, System: "corp-ad", Attribute: "title", Account: "x", Kind: store.DeviationLeft, Refused: "[]", Found: `["lovelace"]`, At: tx.Now}}),
 			tx.PutWebhook(&store.Webhook{Tenant: rehearsal.Tenant, ID: "whk_1", Name: "lovelace", URL: "https://dc-host/", Secret: "whsec_", Kinds: "[]"}),
 			tx.PutMailTo(store.MailTo{Tenant: rehearsal.Tenant, Address: "lovelace@corp.example", Kinds: "[]"}),
 			tx.AddNotices([]store.Notice{{Tenant: rehearsal.Tenant, ID: "msg_1", Receiver: "whk_1", Kind: "test", Body: []byte("lovelace")}}),
@@ -64,9 +66,11 @@ func furnish(t *testing.T) *furnished {
 	})
 	f.names = map[string]string{"{name}": "corp-ad", "{key}": "e1001", "{revision}": "1", "agents/{id}": rehearsal.Agent, "cycles/{id}": "1000000",
 		"jobs/{id}": held, "passwords/{id}": "1", "api-tokens/{id}": token, "sessions/{id}": "5e551011", "recipients/{name}": "desk",
-		"webhooks/{id}": "whk_1", "{delivery}": "msg_1", "{address}": "lovelace@corp.example"}
+		"webhooks/{id}": "whk_1", "{delivery}": "msg_1", "{ref}": "2000000", "{address}": "lovelace@corp.example"}
 	f.bodies = map[string]string{
 		"/v1/held/approve": `{"jobs":[` + held + `]}`, "/v1/held/reject": `{"jobs":[` + held + `]}`, "/v1/problems/retry": `{"person":"e1001"}`,
+		"/v1/plans/{ref}/approve": `{}`, "/v1/plans/{ref}/reject": `{}`, "/v1/undo": `{"job":` + held + `}`, "/v1/systems/{name}/mode": `{"mode":"preview"}`,
+		"/v1/drift/adopt": `{"person":"e1001","system":"corp-ad"}`, "/v1/drift/revert": `{"person":"e1001","system":"corp-ad"}`,
 		"/v1/systems/{name}/run": `{"person":"e1001"}`, "/v1/systems/{name}/rollback": `{"revision":1}`, "/v1/join-tokens": `{"site":"hq"}`,
 		"/v1/api-tokens": `{"name":"x"}`, "/v1/sessions/revoke": `{"subject":"corp#lovelace"}`, "/v1/webhooks": `{"name":"x","url":"https://x.example"}`, "/v1/webhooks/{id}": `{"name":"x","url":"https://x.example"}`,
 		"/v1/mail-receivers": `{"address":"x@x.example"}`, "/v1/sign-in-links": `{"name":"x"}`,
@@ -120,8 +124,12 @@ func (f *furnished) everything() (all []any) {
 		hooks, err14 := tx.Webhooks(rehearsal.Tenant)
 		mails, err15 := tx.MailTos(rehearsal.Tenant)
 		notices, err16 := tx.Notices(rehearsal.Tenant, "whk_1", 0, 10)
-		all = []any{hooks, mails, notices, people, systems, agents, jobs, log, tokens, sessions, audit, recipients, passwords, joins, cycle, due}
-		return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12, err13, err14, err15, err16)
+		plans, err17 := tx.Plans(rehearsal.Tenant, "", 100)
+		drift, err18 := tx.Deviations(rehearsal.Tenant, "", "", 100)
+		modes, err19 := tx.SystemModes(rehearsal.Tenant)
+		previews, err20 := tx.Previews(rehearsal.Tenant, []string{people[0].ID})
+		all = []any{plans, drift, modes, previews, hooks, mails, notices, people, systems, agents, jobs, log, tokens, sessions, audit, recipients, passwords, joins, cycle, due}
+		return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12, err13, err14, err15, err16, err17, err18, err19, err20)
 	})
 	return all
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/plan"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -246,14 +247,26 @@ func (s *Server) systemsOf(tx *store.Tx, tenant string, counts []store.Count) ([
 			return nil, err
 		}
 	}
-	return list, nil
+	modes, err := tx.SystemModes(tenant)
+	for _, m := range modes {
+		for i := range list {
+			if list[i].Name == m.System && list[i].Mode != "" {
+				list[i].Mode = m.Mode
+			}
+		}
+	}
+	return list, err
 }
 
 func (s *Server) system(tx *store.Tx, row store.System, counts []store.Count) (client.System, error) {
 	out := client.System{Name: row.Name, Site: row.Site, Connector: row.Connector, Revision: row.Revision, Applied: row.Applied.Time(),
 		State: "waiting", SchemaAt: row.SchemaAt.Time(), NextRead: row.NextRead.Time()}
 	if system, err := s.systems.Get(row); err == nil {
-		out.Role = role(system)
+		if out.Role = role(system); system.Target != nil {
+			if out.Mode = plan.ModeApply; system.Target.Preview {
+				out.Mode = plan.ModePreview
+			}
+		}
 	}
 	var health linkv1.SystemHealth
 	if row.Health != "" && row.Health != "{}" && (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal([]byte(row.Health), &health) == nil {

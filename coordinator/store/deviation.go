@@ -20,7 +20,7 @@ type Deviation struct {
 	Found     string // what it is instead, JSON list
 	At        Instant
 	Who       string
-	Job       int64 // that was undone
+	Job       int64 // that undid it
 }
 
 const deviationColumns = "tenant, person, system, attribute, account, kind, refused, found, at, who, job"

@@ -128,6 +128,7 @@ type System struct {
 	Accounts  int64     `json:"accounts" doc:"Accounts known there"`
 	SchemaAt  time.Time `json:"schema_at,omitzero" doc:"When its schema was last read"`
 	NextRead  time.Time `json:"next_read,omitzero" doc:"When it is read again by schedule"`
+	Mode      string    `json:"mode,omitempty" enum:"apply,preview" doc:"Whether it is written to at once, or what is approved of a plan; absent: it is no target"`
 	Last      *Cycle    `json:"last,omitempty" doc:"Its latest cycle"`
 }
 
@@ -159,6 +160,8 @@ type Trouble struct {
 type Run struct {
 	Person string `json:"person,omitempty" doc:"Key of one person: only their record is looked up"`
 	Full   bool   `json:"full,omitempty" doc:"Read everything, whatever the system could tell of changes alone"`
+	// Preview is for a run of more than one person.
+	Preview bool `json:"preview,omitempty" doc:"Do nothing of what comes of it before it is approved as a plan"`
 }
 
 // Started says what a run has begun.

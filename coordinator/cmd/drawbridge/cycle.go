@@ -36,6 +36,8 @@ func runCommand(s *session) *cobra.Command {
 	c.Flags().BoolVar(&wait, "wait", false, "show how far it is, until everything that came of it is done")
 	c.MarkFlagsMutuallyExclusive("person", "full")
 	c.MarkFlagsMutuallyExclusive("person", "wait")
+	c.Flags().BoolVar(&in.Preview, "preview", false, "do nothing of what comes of it before it is approved as a plan")
+	c.MarkFlagsMutuallyExclusive("person", "preview")
 	return c
 }
 

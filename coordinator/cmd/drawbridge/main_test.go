@@ -81,6 +81,24 @@ func TestScripts(t *testing.T) {
 				w.Read("hr", rehearsal.Workers(8, "status", "T")...)
 				w.Settle()
 			},
+			// row KEY GIVEN FAMILY [COLUMN VALUE]...: the HR system tells of one worker, and that is planned.
+			"row": func(ts *testscript.TestScript, _ bool, args []string) {
+				worldOf(ts).Read("hr", rehearsal.Worker(args[0], args[1], args[2], args[3:]...))
+				worldOf(ts).Plan()
+			},
+			// byhand ATTRIBUTE VALUE: somebody changes every account at the directory, and it is read.
+			"byhand": func(ts *testscript.TestScript, _ bool, args []string) {
+				w := worldOf(ts)
+				for _, o := range w.Objects {
+					for _, a := range o.GetAttributes() {
+						if a.GetName() == args[0] {
+							a.Values = []string{args[1]}
+						}
+					}
+					w.Read("corp-ad", o)
+				}
+				w.Plan()
+			},
 			// settle: what can be done is done.
 			"settle": func(ts *testscript.TestScript, _ bool, _ []string) {
 				w := worldOf(ts)

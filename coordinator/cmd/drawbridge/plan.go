@@ -18,13 +18,17 @@ func planCommand(s *session) *cobra.Command {
 	var person string
 	c := &cobra.Command{
 		Use:   "plan -f DIR",
-		Short: "Show what documents would change, in the configuration and for people",
+		Short: "Show what documents would change; see and decide plans",
 		Long: `Plan compares the documents of files, or of all .yaml and .yml files of folders, with those in force:
 it shows how they differ, and for how many people they lead to something else, by class of change and by
 attribute, with examples. Nothing is stored. It exits with 6 where a document has faults or an example
-does not hold.`,
+does not hold.
+
+Below it are the plans that wait for somebody: of systems in mode preview, of runs with --preview, and of undo.`,
 		Example: `  drawbridge plan -f systems/
-  drawbridge plan -f corp-ad.yaml --person E1001`,
+  drawbridge plan -f corp-ad.yaml --person E1001
+  drawbridge plan list
+  drawbridge plan approve 4711`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			files, err := readFiles(paths)
@@ -48,6 +52,7 @@ does not hold.`,
 	c.Flags().StringVar(&person, "person", "", "key of one person: show every rule with its outcome for them")
 	must(c.MarkFlagRequired("file"))
 	must(c.MarkFlagFilename("file", "yaml", "yml"))
+	c.AddCommand(planList(s), planShow(s), planDecide(s, "approve", "Do just what a plan says"), planDecide(s, "reject", "Do nothing of what a plan says"))
 	return c
 }
 

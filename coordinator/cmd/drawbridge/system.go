@@ -13,7 +13,7 @@ import (
 
 func systemCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "system", Short: "Systems: what is connected, and by which rules"}
-	c.AddCommand(systemApply(s), systemList(s), systemShow(s), systemHistory(s), systemDiff(s), systemRollback(s), systemSchema(s), systemTest(s))
+	c.AddCommand(systemApply(s), systemList(s), systemShow(s), systemHistory(s), systemDiff(s), systemRollback(s), systemMode(s), systemSchema(s), systemTest(s))
 	return c
 }
 

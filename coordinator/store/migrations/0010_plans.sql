@@ -65,7 +65,7 @@ CREATE TABLE deviation (
   found     TEXT NOT NULL,      -- what it is instead, JSON list
   at        INTEGER NOT NULL,
   who       TEXT NOT NULL DEFAULT '',
-  job       INTEGER NOT NULL DEFAULT 0,   -- that was undone
+  job       INTEGER NOT NULL DEFAULT 0,   -- that undid it
   PRIMARY KEY (tenant, person, system, attribute)
 );
 

@@ -65,7 +65,7 @@ CREATE TABLE deviation (
   found     TEXT COLLATE "C" NOT NULL,      -- what it is instead, JSON list
   at        BIGINT NOT NULL,
   who       TEXT COLLATE "C" NOT NULL DEFAULT '',
-  job       BIGINT NOT NULL DEFAULT 0,   -- that was undone
+  job       BIGINT NOT NULL DEFAULT 0,   -- that undid it
   PRIMARY KEY (tenant, person, system, attribute)
 );
 
