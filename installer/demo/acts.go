@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/installer/stage"
 	"github.com/drawbridge-id/drawbridge/installer/workers"
 )
@@ -171,10 +172,18 @@ func (d *demo) play(ctx context.Context, title string) error {
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
 
 // farewell tells what is there to look at.
-func (d *demo) farewell() {
+func (d *demo) farewell(ctx context.Context) error {
 	s := d.stage
+	var link client.SignInLink
+	if err := s.API.Post(ctx, "/v1/sign-in-links", client.NewSignInLink{Name: "demo"}, &link); err != nil {
+		return err
+	}
 	d.say(`
-Everything goes on running until Ctrl-C. To look around, in another terminal:
+Everything goes on running until Ctrl-C. To look around, open this in a browser (it signs in once, within the hour):
+
+  %s
+
+or, in another terminal:
 
   export DRAWBRIDGE_URL=%s DRAWBRIDGE_TOKEN=%s
   build/bin/drawbridge status
@@ -183,5 +192,6 @@ Everything goes on running until Ctrl-C. To look around, in another terminal:
 
   HR file    %s   (edit it, save it, and see)
   directory  %s as %s, password %s, CA %s`,
-		s.URL, s.API.Token, workers.ID(110), s.File.Path, s.Domain.LDAPS, s.Domain.Bind, s.Domain.Password, s.Domain.CA)
+		link.URL, s.URL, s.API.Token, workers.ID(110), s.File.Path, s.Domain.LDAPS, s.Domain.Bind, s.Domain.Password, s.Domain.CA)
+	return nil
 }

@@ -58,7 +58,9 @@ func run(ctx context.Context, domain string, once bool, count int, bin, dir stri
 	if once {
 		return nil
 	}
-	d.farewell()
+	if err := d.farewell(ctx); err != nil {
+		return err
+	}
 	<-ctx.Done()
 	fmt.Fprintln(d.out, "\nStopping.")
 	return nil
