@@ -39,7 +39,7 @@ func TestHandler_headers(t *testing.T) {
 // A client that asks too fast is told how long to wait; others are not slowed.
 func TestHandler_limits(t *testing.T) {
 	t.Parallel()
-	h := open(t, newStore(t), func(string) access.Config { return access.Config{APIRate: 0.001} })
+	h := open(t, newStore(t), func(string) access.Config { return access.Config{APIRate: 0.0001} })
 	refused := func(token string) (after string) {
 		for range 20 {
 			if status, header, _ := h.ask("GET", "/v1/who", map[string]string{"Authorization": "Bearer " + token}); status == http.StatusTooManyRequests {
@@ -48,7 +48,7 @@ func TestHandler_limits(t *testing.T) {
 		}
 		return ""
 	}
-	// One request in advance, and one in 1,000 s; the limit of the address is ten times that.
+	// One request in advance, and one in 10,000 s; the limit of the address is ten times that.
 	if n, err := strconv.Atoi(refused(h.token())); err != nil || n < 60 {
 		t.Errorf("asked to wait %d s, %v; want minutes", n, err)
 	}

@@ -28,6 +28,9 @@ var people = map[string]map[string]any{
 	"carol": {"name": "Carol", "groups": []string{}, "realm_access": map[string]any{"roles": []string{"ops"}}},
 }
 
+// The tests with a hall are not parallel: each runs a provider, and on a small
+// machine many starting at the same time would keep each other waiting.
+
 // A hall is a house whose people sign in at a real provider, with somebody on
 // the way who may change what the provider answers.
 type hall struct {
@@ -135,10 +138,8 @@ func (l *hall) refused(b *oidcrig.Browser, p oidcrig.Page, want string) {
 
 // Groups give roles, whether the ID token or userinfo alone has them.
 func TestOIDC_signsIn(t *testing.T) {
-	t.Parallel()
 	for name, inToken := range map[string]bool{"userinfo": false, "ID token": true} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			l := openHall(t, oidcrig.Options{ClaimsInToken: inToken})
 			for _, c := range []struct {
 				provider, login, name string
@@ -169,7 +170,6 @@ func TestOIDC_signsIn(t *testing.T) {
 
 // The way to the provider carries a challenge and never the verifier; no cookie can be read by a script.
 func TestOIDC_usesPKCE(t *testing.T) {
-	t.Parallel()
 	l := openHall(t, oidcrig.Options{})
 	p, err := oidcrig.NewBrowser().Get(l.URL + "/auth/oidc/corp")
 	if err != nil {
@@ -191,7 +191,6 @@ func TestOIDC_usesPKCE(t *testing.T) {
 
 // Who comes back a second time, in another browser, or with another state gets nothing.
 func TestOIDC_comesBackOnce(t *testing.T) {
-	t.Parallel()
 	l := openHall(t, oidcrig.Options{})
 	b, thief := oidcrig.NewBrowser(), oidcrig.NewBrowser()
 	over := func(what string, who *oidcrig.Browser, p oidcrig.Page) {
@@ -237,7 +236,6 @@ func TestOIDC_comesBackOnce(t *testing.T) {
 
 // What the provider says is believed only if it is signed, for us, in time, and of this sign-in.
 func TestOIDC_refusesTokens(t *testing.T) {
-	t.Parallel()
 	l := openHall(t, oidcrig.Options{})
 	var last string // ID token that was seen last
 	l.onTheWay(func(path string, answer map[string]any) {
@@ -318,7 +316,6 @@ func unsigned(token string) string {
 
 // Nobody gets in without a role, and they are told what would give one.
 func TestOIDC_noRole(t *testing.T) {
-	t.Parallel()
 	l := openHall(t, oidcrig.Options{})
 	b := oidcrig.NewBrowser()
 	l.refused(b, l.comeBack(b, l.goThere(b, "corp", "eve")), "Your groups: staff.")
@@ -328,7 +325,6 @@ func TestOIDC_noRole(t *testing.T) {
 
 // Who says no at the provider is told so.
 func TestOIDC_providerRefuses(t *testing.T) {
-	t.Parallel()
 	l := openHall(t, oidcrig.Options{})
 	b := oidcrig.NewBrowser()
 	p, err := b.Get(l.URL + "/auth/oidc/corp")
@@ -349,7 +345,6 @@ func TestOIDC_providerRefuses(t *testing.T) {
 
 // The coordinator needs no provider to start, and finds it once it is there.
 func TestOIDC_providerDown(t *testing.T) {
-	t.Parallel()
 	l := openHall(t, oidcrig.Options{})
 	l.mu.Lock()
 	l.down = true

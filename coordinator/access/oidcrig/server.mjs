@@ -27,7 +27,7 @@ server.listen(0, '127.0.0.1', () => {
     scopes: ['openid', 'profile', 'email', 'groups'],
     conformIdTokenClaims: !rig.claimsInToken,
     pkce: { required: () => true },
-    ttl: { IdToken: (_, __, client) => (client.clientId === 'brief' ? 1 : 3600), AccessToken: 3600, Session: 3600, Interaction: 3600, Grant: 3600, AuthorizationCode: 60 },
+    ttl: { IdToken: (_, __, client) => (client.clientId === 'brief' ? 1 : 3600), AccessToken: 3600, Session: 3600, Interaction: 3600, Grant: 3600, AuthorizationCode: 600 },
     findAccount: (_, id) => rig.people[id] && { accountId: id, claims: () => ({ sub: id, ...rig.people[id] }) },
   });
   answer = provider.callback();
