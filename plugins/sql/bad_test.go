@@ -63,3 +63,62 @@ func TestRead_badRowsDatedRowsAndLists(t *testing.T) {
 		})
 	}
 }
+
+// A table may become another while it is read and written: a column of another
+// type, none at all, times that nobody can place. Each is told with the column
+// and what to do, costs no more than it must, and is over when it is mended.
+func TestRead_columnsThatChange(t *testing.T) {
+	t.Parallel()
+	for name, start := range peers() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t)
+			stamp := map[string]string{"postgresql": "timestamp", "mariadb": "datetime", "sqlite": "datetime"}[name]
+			p.exec(t, "CREATE TABLE staff (id integer PRIMARY KEY, level integer, name varchar(20), seen "+stamp+")", "INSERT INTO staff VALUES (1, 1, 'Ann', NULL), (2, 2, 'Bob', '2024-06-01 12:00:00')")
+			p.settings["classes"] = map[string]any{"staff": map[string]any{"table": "staff", "key": "id", "writable": []any{"level", "name"}, "types": map[string]any{"level": "integer"}}}
+			client := p.open(t)
+			read := func(attributes ...string) connkit.Reading {
+				return connkit.Read(t, client, &connectorv1.ReadRequest{Classes: []string{"staff"}, Attributes: attributes})
+			}
+			aside := func(r connkit.Reading, words ...string) {
+				t.Helper()
+				if len(r.Objects) != 1 || len(r.Rejects) != 1 || r.Rejects[0].GetPlace() != "staff 2" || r.Rejects[0].GetId() != "staff:2" || r.End.GetOutcome() != connectorv1.Outcome_OUTCOME_DONE {
+					t.Fatalf("read = %v; want the row staff 2 set aside, and the other", r)
+				}
+				for _, word := range words {
+					if !strings.Contains(r.Rejects[0].GetReason(), word) {
+						t.Errorf("it was set aside with %q; want %q in it", r.Rejects[0].GetReason(), word)
+					}
+				}
+			}
+			aside(read("name", "seen"), "column seen", "no zone is set", "time_zone")
+			if r := apply(t, client, modify("staff", "1", "level", []string{"1"}, []string{"3"})); r.GetOutcome() != connectorv1.Outcome_OUTCOME_DONE {
+				t.Fatalf("modify = %v", r)
+			}
+
+			p.exec(t, "DROP TABLE staff", "CREATE TABLE staff (id integer PRIMARY KEY, level varchar(20), name varchar(20))", "INSERT INTO staff VALUES (1, '3', 'Ann'), (2, 'senior', 'Bob')")
+			aside(read("level"), "column level", "integer", "the type of the column")
+			if r := apply(t, client, modify("staff", "2", "name", []string{"Bob"}, []string{"Rob"})); r.GetOutcome() != connectorv1.Outcome_OUTCOME_DONE {
+				t.Errorf("another column of the changed table = %v; want DONE", r)
+			}
+			var last *connectorv1.ApplyResponse
+			for range 3 { // it may be refused, as the column, and then the driver's plan, is known by its old type
+				if last = apply(t, client, modify("staff", "1", "level", []string{"3"}, []string{"4"})); last.GetOutcome() == connectorv1.Outcome_OUTCOME_DONE {
+					break
+				}
+			}
+			if last.GetOutcome() != connectorv1.Outcome_OUTCOME_DONE {
+				t.Errorf("the column whose type changed = %v; want DONE in the end", last)
+			}
+
+			p.exec(t, "ALTER TABLE staff DROP COLUMN name")
+			r := read("name", "level")
+			if f := r.End.GetFault(); r.End.GetOutcome() != connectorv1.Outcome_OUTCOME_INVALID || f.GetAttribute() != "name" || f.GetObject() != "staff" || !strings.Contains(f.GetNextStep(), "Restore the column") || len(r.Objects) > 0 {
+				t.Errorf("read of a column that is gone = %v; want INVALID that names it, and no row", r)
+			}
+			if r := apply(t, client, modify("staff", "1", "name", []string{"Ann"}, []string{"Eve"})); r.GetOutcome() != connectorv1.Outcome_OUTCOME_INVALID || r.GetFault().GetNextStep() == "" {
+				t.Errorf("write of a column that is gone = %v; want INVALID", r)
+			}
+		})
+	}
+}

@@ -27,6 +27,7 @@ type class struct {
 type column struct {
 	name    string
 	kind    kind
+	base    kind   // what the database says it is, whatever the settings do
 	native  string // type, as the database calls it
 	length  uint32
 	zone    *time.Location
@@ -163,7 +164,7 @@ func (c *class) missing(name, setting string) error {
 func (c *class) place() string { return cmp.Or(c.Table, "the query of class "+c.name) }
 
 func (s *System) columns(ctx context.Context, c *class, from string) ([]*column, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT * FROM "+from+" WHERE 1 = 0")
+	rows, err := s.db.QueryContext(ctx, "SELECT * FROM "+from+" WHERE 1 = 0", s.dialect.anew...)
 	if err != nil {
 		return nil, s.fault(err, deed{class: c, reading: true})
 	}
@@ -174,7 +175,7 @@ func (s *System) columns(ctx context.Context, c *class, from string) ([]*column,
 	}
 	columns := make([]*column, 0, len(types))
 	for _, t := range types {
-		col := &column{name: t.Name(), native: strings.ToLower(t.DatabaseTypeName()), kind: s.dialect.kindOf(t.DatabaseTypeName()), zone: s.zone, dialect: s.dialect.name}
+		col := &column{name: t.Name(), native: strings.ToLower(t.DatabaseTypeName()), kind: s.dialect.kindOf(t.DatabaseTypeName()), base: s.dialect.kindOf(t.DatabaseTypeName()), zone: s.zone, dialect: s.dialect.name}
 		if length, ok := t.Length(); ok && length > 0 && length < 1<<20 && (col.kind == text || col.kind == padded) {
 			col.length = uint32(length)
 		}

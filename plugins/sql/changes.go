@@ -190,7 +190,7 @@ func (s *System) position(ctx context.Context, conn driver.Conn, c *class) (mark
 	if created != nil {
 		list += ", MAX(" + d.quote(created.name) + ")"
 	}
-	row, err := first(ctx, conn, "SELECT "+list+" FROM "+c.source()+where(c.conditions()), nil, 2+min(1, len(c.Changes.Created)))
+	row, err := s.first(ctx, conn, "SELECT "+list+" FROM "+c.source()+where(c.conditions()), nil, 2+min(1, len(c.Changes.Created)))
 	if err != nil {
 		return mark{}, err
 	}
@@ -234,7 +234,7 @@ func (s *System) made(ctx context.Context, conn driver.Conn, c *class, had mark)
 		}
 		conditions, args = append(conditions, s.dialect.quote(col.name)+" > "+s.dialect.param(1)), []any{arg}
 	}
-	row, err := first(ctx, conn, "SELECT COUNT(*) FROM "+c.source()+where(conditions), args, 1)
+	row, err := s.first(ctx, conn, "SELECT COUNT(*) FROM "+c.source()+where(conditions), args, 1)
 	if err != nil {
 		return 0, err
 	}
@@ -261,7 +261,7 @@ func (s *System) changed(ctx context.Context, conn driver.Conn, c *class, m mark
 		name := s.dialect.quote(col.name)
 		conditions, args = append(conditions, "("+name+" >= "+s.dialect.param(1)+" OR "+name+" IS NULL)"), []any{arg}
 	}
-	rows, err := query(ctx, conn, "SELECT "+s.dialect.quote(c.key.name)+" FROM "+c.source()+where(conditions), args)
+	rows, err := s.query(ctx, conn, "SELECT "+s.dialect.quote(c.key.name)+" FROM "+c.source()+where(conditions), args)
 	if err != nil {
 		return keys, err
 	}
@@ -317,8 +317,8 @@ func (s *System) lookUp(ctx context.Context, conn driver.Conn, p selection, keys
 }
 
 // first returns the first row of an answer that has n columns.
-func first(ctx context.Context, conn driver.Conn, text string, args []any, n int) ([]driver.Value, error) {
-	rows, err := query(ctx, conn, text, args)
+func (s *System) first(ctx context.Context, conn driver.Conn, text string, args []any, n int) ([]driver.Value, error) {
+	rows, err := s.query(ctx, conn, text, args)
 	if err != nil {
 		return nil, err
 	}

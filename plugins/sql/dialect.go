@@ -45,6 +45,9 @@ type dialect struct {
 	key generated
 	// call is a procedure and its parameters.
 	call string
+	// anew comes before the parameters of a read: the driver shall not take a
+	// plan that it made when the columns may have been others.
+	anew []any
 }
 
 // generated is how a database tells the key that it gave a new row.
@@ -61,7 +64,7 @@ func dialects() map[string]dialect {
 	same := func(s string) string { return s }
 	return map[string]dialect{
 		"postgresql": {name: "postgresql", connect: connectPostgres, open: '"', close: '"', mark: "$", fold: strings.ToLower, day: "CAST(%s AS date)",
-			exact: "CAST(%s AS text)", lock: " FOR UPDATE", key: returning, call: "CALL %s(%s)",
+			exact: "CAST(%s AS text)", lock: " FOR UPDATE", key: returning, call: "CALL %s(%s)", anew: []any{pgx.QueryExecModeDescribeExec},
 			begin: []string{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}, end: "ROLLBACK"},
 		"mysql": {name: "mysql", connect: connectMySQL, open: '`', close: '`', mark: "?", fold: same, day: "CAST(%s AS DATE)",
 			exact: "CAST(CONVERT(%s USING utf8mb4) AS BINARY)", lock: " FOR UPDATE", key: last, call: "CALL %s(%s)",

@@ -49,6 +49,7 @@ const (
 	again    // deadlock, lock, shutting down, too many connections
 	readOnly // a standby, or a server or file set to it
 	syntax
+	stale // the driver's plan is for columns that have changed since
 )
 
 // meaning classifies the code of the server, and names the column it told of.
@@ -136,6 +137,8 @@ func (s *System) fault(err error, d deed) error {
 		e = sdk.Invalid("the database does not understand the statement", "Correct `query`, `where` or the procedure of the class.")
 	case again:
 		e = sdk.Unavailable("the database is busy with other transactions, or does not take more now", "Nothing: it is tried again by itself.")
+	case stale:
+		e = sdk.Unavailable("a table has got other columns", "Nothing: it is tried again by itself.")
 	case readOnly:
 		e = sdk.Unavailable("the database takes no writes now: it is a standby, or set to read-only", "Let `server` name the primary; it is tried again by itself.")
 	default:
@@ -189,7 +192,7 @@ func (d deed) grant(user string) string {
 // PostgreSQL, Appendix A; two characters stand for a class.
 var sqlstates = map[string]failure{"23505": unique, "23502": required, "23503": foreign, "23514": check, "23P01": check, "P0001": check,
 	"22001": tooLong, "22003": tooLong, "22": wrongType, "42804": wrongType, "42883": wrongType, "42P01": noTable, "3F000": noTable, "42703": noColumn,
-	"42501": noRight, "28": badPassword, "3D000": noDatabase, "40": again, "53": again, "57": again, "55P03": again, "25006": readOnly, "08": other, "42": syntax}
+	"42501": noRight, "28": badPassword, "3D000": noDatabase, "40": again, "53": again, "57": again, "55P03": again, "25006": readOnly, "0A000": stale, "08": other, "42": syntax}
 
 // MariaDB and MySQL, server errors.
 var mysqlNumbers = map[uint16]failure{1062: unique, 1586: unique, 1048: required, 1364: required, 1451: foreign, 1452: foreign, 4025: check, 3819: check, 1644: check,

@@ -162,7 +162,7 @@ func (s *System) stream(ctx context.Context, p selection, out taker) error {
 // rows gives the rows of a selection.
 func (s *System) rows(ctx context.Context, conn driver.Conn, p selection, out taker) error {
 	text, args := p.sql()
-	rows, err := query(ctx, conn, text, args)
+	rows, err := s.query(ctx, conn, text, args)
 	if err != nil {
 		return err
 	}
@@ -206,7 +206,8 @@ func drop(conn *sql.Conn) error {
 
 // query asks the driver itself: what database/sql does for each value of each
 // row costs more than the rest of a read.
-func query(ctx context.Context, conn driver.Conn, text string, args []any) (driver.Rows, error) {
+func (s *System) query(ctx context.Context, conn driver.Conn, text string, args []any) (driver.Rows, error) {
+	args = append(slices.Clone(s.dialect.anew), args...)
 	named := make([]driver.NamedValue, len(args))
 	for i, a := range args {
 		named[i] = driver.NamedValue{Ordinal: i + 1, Value: a}

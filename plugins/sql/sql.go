@@ -58,7 +58,12 @@ type System struct {
 }
 
 func open(_ context.Context, settings Settings, log *slog.Logger) (*System, error) {
-	s := &System{settings: settings, dialect: dialects()[settings.Kind], log: log, seed: maphash.MakeSeed()}
+	return openAs(dialects()[settings.Kind], settings, log)
+}
+
+// openAs opens a database that is spoken to in a dialect.
+func openAs(d dialect, settings Settings, log *slog.Logger) (*System, error) {
+	s := &System{settings: settings, dialect: d, log: log, seed: maphash.MakeSeed()}
 	if settings.TimeZone != "" {
 		var err error
 		if s.zone, err = time.LoadLocation(settings.TimeZone); err != nil {

@@ -97,8 +97,8 @@ func (s *System) transact(ctx context.Context, c *class, t sdk.Target, do func(w
 	r, err := do(w)
 	if err != nil {
 		_ = w.tx.Rollback() // the error that led to it says more
-		if f, _ := meaning(err); f == noTable || f == noColumn || f == wrongType {
-			s.known.Delete(c.name)
+		if f, _ := meaning(err); f == noTable || f == noColumn || f == wrongType || f == stale || f == other {
+			s.known.Delete(c.name) // its columns may be others by now
 		}
 		if w.called && broken(err) {
 			return sdk.Result{}, w.unknown(err)

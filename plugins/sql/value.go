@@ -252,6 +252,9 @@ func (c *column) arg(value string) (any, error) {
 			}
 			return nil, fmt.Errorf("%q is no whole number, which column %s takes", short(value), c.name)
 		}
+		if c.base == text || c.base == padded {
+			return value, nil
+		}
 		return n, nil
 	case boolean, switched, bit:
 		on, err := strconv.ParseBool(value)
@@ -260,6 +263,9 @@ func (c *column) arg(value string) (any, error) {
 		}
 		if c.kind == boolean && c.dialect != "oracle" {
 			return on, nil
+		}
+		if c.base == text || c.base == padded {
+			return map[bool]string{false: "0", true: "1"}[on], nil
 		}
 		return map[bool]int64{true: 1}[on], nil
 	case octets:
