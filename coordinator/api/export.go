@@ -46,30 +46,26 @@ type exportLogInput struct {
 }
 
 func (s *Server) exportLog(ctx context.Context, in *exportLogInput) (*huma.StreamResponse, error) {
-	first, err := s.logSlice(ctx, in.LogFilter, 0)
-	if err != nil {
-		return nil, err
-	}
-	next := func(last client.Entry) ([]client.Entry, error) { return s.logSlice(ctx, in.LogFilter, last.Seq) }
-	return stream(s, in.Format.Format, "log", first, next, func(e client.Entry) []string {
+	next := func(before int64) ([]client.Entry, int64, error) { return s.logSlice(ctx, in.LogFilter, before) }
+	return stream(s, in.Format.Format, "log", next, func(e client.Entry) []string {
 		return []string{fmt.Sprint(e.Seq), e.At.Format(time.RFC3339Nano), e.Kind, e.System, e.Person, e.Account, fmt.Sprint(e.Job), e.Text}
-	}, "seq", "at", "kind", "system", "person", "account", "job", "text"), nil
+	}, "seq", "at", "kind", "system", "person", "account", "job", "text")
 }
 
-func (s *Server) logSlice(ctx context.Context, q LogFilter, before int64) (list []client.Entry, err error) {
+func (s *Server) logSlice(ctx context.Context, q LogFilter, before int64) (list []client.Entry, next int64, err error) {
 	err = s.read(ctx, func(tx *store.Tx, who caller) error {
 		f, err := q.filter(tx, who, before)
 		if err != nil {
 			return err
 		}
-		rows, err := tx.ListHistory(who.tenant, f, exportSlice)
-		if err != nil {
+		rows, more, err := tx.PageHistory(who.tenant, f, exportSlice)
+		if next = more; err != nil {
 			return err
 		}
 		list, err = entriesOf(tx, who.tenant, rows)
 		return err
 	})
-	return list, err
+	return list, next, err
 }
 
 type exportJobsInput struct {
@@ -78,12 +74,8 @@ type exportJobsInput struct {
 }
 
 func (s *Server) exportJobs(ctx context.Context, in *exportJobsInput) (*huma.StreamResponse, error) {
-	first, err := s.jobSlice(ctx, in.JobFilter, 0)
-	if err != nil {
-		return nil, err
-	}
-	next := func(last client.JobChange) ([]client.JobChange, error) { return s.jobSlice(ctx, in.JobFilter, last.ID) }
-	return stream(s, in.Format.Format, "jobs", first, next, func(j client.JobChange) []string {
+	next := func(before int64) ([]client.JobChange, int64, error) { return s.jobSlice(ctx, in.JobFilter, before) }
+	return stream(s, in.Format.Format, "jobs", next, func(j client.JobChange) []string {
 		changes := make([]string, len(j.Reasons))
 		for i, r := range j.Reasons {
 			changes[i] = fmt.Sprintf("%s: %s → %s", r.Attribute, strings.Join(r.Before, ", "), strings.Join(r.After, ", "))
@@ -93,17 +85,17 @@ func (s *Server) exportJobs(ctx context.Context, in *exportJobsInput) (*huma.Str
 			cause = j.Fault.Cause
 		}
 		return []string{fmt.Sprint(j.ID), j.System, j.Class, j.Person, j.Display, j.State, j.Outcome, j.Text, strings.Join(changes, "; "), cause, stamp(j.Made), stamp(j.Ended)}
-	}, "job", "system", "class", "person", "name", "state", "outcome", "what", "changes", "cause", "made", "ended"), nil
+	}, "job", "system", "class", "person", "name", "state", "outcome", "what", "changes", "cause", "made", "ended")
 }
 
-func (s *Server) jobSlice(ctx context.Context, q JobFilter, before int64) (out []client.JobChange, err error) {
+func (s *Server) jobSlice(ctx context.Context, q JobFilter, before int64) (out []client.JobChange, next int64, err error) {
 	err = s.read(ctx, func(tx *store.Tx, who caller) error {
 		f, err := q.filter(tx, who, before)
 		if err != nil {
 			return err
 		}
-		rows, err := tx.ListJobs(who.tenant, f, exportSlice)
-		if err != nil {
+		rows, more, err := tx.PageJobs(who.tenant, f, exportSlice)
+		if next = more; err != nil {
 			return err
 		}
 		list, err := jobsOf(tx, who.tenant, rows)
@@ -112,7 +104,7 @@ func (s *Server) jobSlice(ctx context.Context, q JobFilter, before int64) (out [
 		}
 		return err
 	})
-	return out, err
+	return out, next, err
 }
 
 type exportPeopleInput struct {
@@ -121,7 +113,7 @@ type exportPeopleInput struct {
 }
 
 func (s *Server) exportPeople(ctx context.Context, in *exportPeopleInput) (*huma.StreamResponse, error) {
-	slice := func(after string) (list []client.PersonRow, err error) {
+	slice := func(after string) (list []client.PersonRow, next string, err error) {
 		err = s.read(ctx, func(tx *store.Tx, who caller) error {
 			rows, err := tx.PeopleFrom(who.tenant, after, exportSlice)
 			if err != nil {
@@ -129,7 +121,7 @@ func (s *Server) exportPeople(ctx context.Context, in *exportPeopleInput) (*huma
 			}
 			lines, err := s.lines(tx, who.tenant, rows)
 			for i, l := range lines {
-				p := client.PersonRow{PersonLine: l, Folded: rows[i].Key, Attributes: map[string]any{}}
+				p := client.PersonRow{PersonLine: l, Attributes: map[string]any{}}
 				var all map[string]any
 				if json.Unmarshal([]byte(rows[i].Attributes), &all) == nil {
 					for path, value := range all {
@@ -140,22 +132,20 @@ func (s *Server) exportPeople(ctx context.Context, in *exportPeopleInput) (*huma
 				}
 				list = append(list, p)
 			}
+			if len(rows) == exportSlice {
+				next = rows[len(rows)-1].Key
+			}
 			return err
 		})
-		return list, err
+		return list, next, err
 	}
-	first, err := slice("")
-	if err != nil {
-		return nil, err
-	}
-	next := func(last client.PersonRow) ([]client.PersonRow, error) { return slice(last.Folded) }
-	return stream(s, in.Format.Format, "people", first, next, func(p client.PersonRow) []string {
+	return stream(s, in.Format.Format, "people", slice, func(p client.PersonRow) []string {
 		row := []string{p.Key, p.Display, p.Life, stamp(p.Changed), strings.Join(p.Accounts, " ")}
 		for _, path := range in.Attributes {
 			row = append(row, text(p.Attributes[path]))
 		}
 		return row
-	}, append([]string{"key", "name", "life", "changed", "accounts"}, in.Attributes...)...), nil
+	}, append([]string{"key", "name", "life", "changed", "accounts"}, in.Attributes...)...)
 }
 
 func contains(list []string, text string) bool {
@@ -190,28 +180,35 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// stream writes rows slice by slice until there are no more. What goes wrong
-// after the first slice ends it in the middle: the connection is cut, so that
-// nobody takes a part for the whole.
-func stream[T any](s *Server, format, name string, first []T, next func(last T) ([]T, error), row func(T) []string, columns ...string) *huma.StreamResponse {
+// stream writes rows slice by slice until there are no more. The first slice is
+// read before anything is answered, so that it can be refused. What goes wrong
+// later ends it in the middle: the connection is cut, so that nobody takes a
+// part for the whole.
+func stream[T any, C comparable](s *Server, format, name string, slice func(from C) ([]T, C, error), row func(T) []string, columns ...string) (*huma.StreamResponse, error) {
+	var none C
+	list, next, err := slice(none)
+	if err != nil {
+		return nil, err
+	}
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		kind := map[string]string{"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}[format]
 		ctx.SetHeader("Content-Type", kind)
 		ctx.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="drawbridge-%s-%s.%s"`, name, time.Now().UTC().Format("20060102"), format))
 		write := rowsTo(ctx.BodyWriter(), format, row, columns)
-		for list := first; ; {
+		for {
 			err := write(list)
-			if err == nil && len(list) == exportSlice {
-				list, err = next(list[len(list)-1])
-			} else if err == nil {
+			if err == nil && next == none {
 				return
+			}
+			if err == nil {
+				list, next, err = slice(next)
 			}
 			if err != nil {
 				s.Log.WarnContext(ctx.Context(), "Export not finished", "what", name, "err", err)
 				panic(http.ErrAbortHandler)
 			}
 		}
-	}}
+	}}, nil
 }
 
 // rowsTo gives what writes rows.

@@ -44,6 +44,7 @@ func (q JobFilter) filter(tx *store.Tx, who caller, before int64) (store.JobFilt
 
 func (s *Server) listJobs(ctx context.Context, in *jobQuery) (*items[client.Job], error) {
 	var list []client.Job
+	next := int64(0)
 	before, err := in.number()
 	if err != nil {
 		return nil, err
@@ -53,7 +54,8 @@ func (s *Server) listJobs(ctx context.Context, in *jobQuery) (*items[client.Job]
 		if err != nil {
 			return err
 		}
-		rows, err := tx.ListJobs(who.tenant, f, in.Limit)
+		rows, more, err := tx.PageJobs(who.tenant, f, in.Limit)
+		next = more
 		if err != nil {
 			return err
 		}
@@ -62,15 +64,21 @@ func (s *Server) listJobs(ctx context.Context, in *jobQuery) (*items[client.Job]
 		}
 		return heldByAgents(tx, who.tenant, list)
 	})
-	return paged(list, in.Limit, func() string { return fmt.Sprint(list[len(list)-1].ID) }), err
+	return numbered(list, next), err
 }
 
 // heldByAgents says of jobs that were sent why they wait at a guardrail.
 func heldByAgents(tx *store.Tx, tenant string, list []client.Job) error {
-	if !slices.ContainsFunc(list, func(j client.Job) bool { return j.State == "sent" }) {
+	var ids []string
+	for _, j := range list {
+		if j.State == "sent" && !slices.Contains(ids, j.Agent) {
+			ids = append(ids, j.Agent)
+		}
+	}
+	if len(ids) == 0 {
 		return nil
 	}
-	agents, err := tx.Agents(tenant)
+	agents, err := tx.AgentsByID(tenant, ids)
 	if err != nil {
 		return err
 	}

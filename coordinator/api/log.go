@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -61,19 +60,20 @@ func (s *Server) listLog(ctx context.Context, in *listLogInput) (*items[client.E
 		return nil, err
 	}
 	var list []client.Entry
+	next := int64(0)
 	err = s.read(ctx, func(tx *store.Tx, who caller) error {
 		f, err := in.filter(tx, who, before)
 		if err != nil {
 			return err
 		}
-		rows, err := tx.ListHistory(who.tenant, f, in.Limit)
-		if err != nil {
+		rows, more, err := tx.PageHistory(who.tenant, f, in.Limit)
+		if next = more; err != nil {
 			return err
 		}
 		list, err = entriesOf(tx, who.tenant, rows)
 		return err
 	})
-	return paged(list, in.Limit, func() string { return fmt.Sprint(list[len(list)-1].Seq) }), err
+	return numbered(list, next), err
 }
 
 func (q LogFilter) filter(tx *store.Tx, who caller, before int64) (store.LogFilter, error) {

@@ -23,6 +23,15 @@ func paged[T any](list []T, limit int, place func() string) *items[T] {
 	return out
 }
 
+// numbered gives a page of a list, and where the next one begins; 0 at the end.
+func numbered[T any](list []T, next int64) *items[T] {
+	out := listed(list)
+	if next > 0 {
+		out.Body.Next = strconv.FormatInt(next, 10)
+	}
+	return out
+}
+
 // number reads a cursor that is a number; 0 where there is none.
 func (p Page) number() (int64, error) {
 	if p.Cursor == "" {

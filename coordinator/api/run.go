@@ -12,8 +12,10 @@ import (
 const (
 	// indexSlice is how many people a transaction puts into the index of words.
 	indexSlice = 1000
-	// indexPause is between two slices, and after people have changed: until then a search looks through them.
+	// indexPause is after people have changed: until then a search looks through them.
 	indexPause = 2 * time.Second
+	// indexShare is the part of the time that indexing takes while there is more: one in so many. The rest is the writers'.
+	indexShare = 5
 	// indexLook is how often it is looked for people by itself.
 	indexLook = 5 * time.Minute
 	// noticeLife is how long what was told is shown.
@@ -27,7 +29,12 @@ func (s *Server) Run(ctx context.Context) error {
 	tidied := time.Time{}
 	for {
 		woken := s.Store.Due.Next() // before looking: nothing in between is missed
+		began := time.Now()
 		n, err := s.index(ctx)
+		pause := indexPause
+		if err == nil && n == indexSlice {
+			pause = (indexShare - 1) * time.Since(began)
+		}
 		if err == nil && time.Since(tidied) > tidyEvery {
 			tidied, err = time.Now(), s.tidy(ctx)
 		}
@@ -39,7 +46,7 @@ func (s *Server) Run(ctx context.Context) error {
 				return context.Cause(ctx)
 			}
 		}
-		if !wait(ctx, indexPause, nil) {
+		if !wait(ctx, pause, nil) {
 			return context.Cause(ctx)
 		}
 	}

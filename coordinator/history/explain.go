@@ -90,7 +90,13 @@ func (e *explanation) load(compile func(store.System) (*mapping.System, error)) 
 	if e.waits, err = tx.WaitsOf(tenant, id); err != nil {
 		return err
 	}
-	agents, err := tx.Agents(tenant)
+	var ids []string
+	for _, j := range e.jobs {
+		if j.Agent != "" && !slices.Contains(ids, j.Agent) {
+			ids = append(ids, j.Agent)
+		}
+	}
+	agents, err := tx.AgentsByID(tenant, ids)
 	if err != nil {
 		return err
 	}

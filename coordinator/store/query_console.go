@@ -170,3 +170,8 @@ func (tx *Tx) SentCounts(tenant string) ([]Count, error) {
 func (tx *Tx) QueuedCounts(tenant string) ([]Count, error) {
 	return query[Count](tx, "SELECT site, count(*) FROM job WHERE tenant = ? AND state = 'queued' AND ended = 0 GROUP BY site", tenant)
 }
+
+// AgentsByID returns those that are there of the agents with the ids, in no order.
+func (tx *Tx) AgentsByID(tenant string, ids []string) ([]Agent, error) {
+	return query[Agent](tx, "SELECT "+agentColumns+" FROM agent WHERE tenant = ? AND id IN (SELECT value FROM json_each(?))", tenant, list(ids))
+}

@@ -28,6 +28,38 @@ type JobFilter struct {
 	Person string // id
 	Cycle  int64  // that they were planned out of
 	Before int64  // ids below it
+
+	from int64 // ids not below it
+}
+
+// window is through how many rows a page is looked for at most, where no index leads to what is wanted.
+const window = 50_000
+
+// PageJobs is ListJobs that looks through a bounded number of jobs: there may be
+// more, though fewer than limit are returned, where next, to be Before of the
+// next page, is not 0.
+func (tx *Tx) PageJobs(tenant string, f JobFilter, limit int) (rows []Job, next int64, err error) {
+	from := int64(0)
+	if f.Person == "" && f.State != "held" && f.State != "open" {
+		if from, err = tx.lowest("job", "id", tenant, f.Before); err != nil {
+			return nil, 0, err
+		}
+	}
+	f.from = from
+	if rows, err = tx.ListJobs(tenant, f, limit); len(rows) == limit && err == nil {
+		return rows, rows[limit-1].ID, nil
+	}
+	return rows, from, err
+}
+
+// lowest returns the lowest number of the next window of rows of a table below a number; 0 where these are the last ones.
+func (tx *Tx) lowest(table, column, tenant string, before int64) (int64, error) {
+	w := filter{text: "tenant = ?", args: []any{tenant}}
+	if before > 0 {
+		w.text += " AND " + column + " < ?"
+		w.args = append(w.args, before)
+	}
+	return value[int64](tx, "SELECT "+column+" FROM "+table+" WHERE "+w.text+" ORDER BY "+column+" DESC LIMIT 1 OFFSET ?", append(w.args, window-1)...)
 }
 
 // ListJobs returns up to limit jobs, the newest first.
@@ -51,6 +83,10 @@ func (tx *Tx) ListJobs(tenant string, f JobFilter, limit int) ([]Job, error) {
 		w.text += " AND id < ?"
 		w.args = append(w.args, f.Before)
 	}
+	if f.from > 0 {
+		w.text += " AND id >= ?"
+		w.args = append(w.args, f.from)
+	}
 	return query[Job](tx, selectJob+" WHERE "+w.text+" ORDER BY id DESC LIMIT ?", append(w.args, limit)...)
 }
 
@@ -64,6 +100,23 @@ type LogFilter struct {
 	Since  Instant // not before it
 	Until  Instant // before it; none: whatever is later
 	Before int64   // numbers below it
+
+	from int64 // numbers not below it
+}
+
+// PageHistory is ListHistory as PageJobs is ListJobs.
+func (tx *Tx) PageHistory(tenant string, f LogFilter, limit int) (rows []History, next int64, err error) {
+	from := int64(0)
+	if f.Person == "" && (f.Kind == "" || slices.Contains(frequent, f.Kind)) || f.Text != "" {
+		if from, err = tx.lowest("history", "seq", tenant, f.Before); err != nil {
+			return nil, 0, err
+		}
+	}
+	f.from = from
+	if rows, err = tx.ListHistory(tenant, f, limit); len(rows) == limit && err == nil {
+		return rows, rows[limit-1].Seq, nil
+	}
+	return rows, from, err
 }
 
 // frequent are the kinds of entries that history_rare has no place for.
@@ -86,7 +139,7 @@ func (tx *Tx) ListHistory(tenant string, f LogFilter, limit int) ([]History, err
 	for _, bound := range []struct {
 		condition string
 		n         int64
-	}{{" AND job = ?", f.Job}, {" AND at >= ?", int64(f.Since)}, {" AND at < ?", int64(f.Until)}, {" AND seq < ?", f.Before}} {
+	}{{" AND job = ?", f.Job}, {" AND at >= ?", int64(f.Since)}, {" AND at < ?", int64(f.Until)}, {" AND seq < ?", f.Before}, {" AND seq >= ?", f.from}} {
 		if bound.n > 0 {
 			w.text += bound.condition
 			w.args = append(w.args, bound.n)

@@ -135,3 +135,30 @@ func TestWatch(t *testing.T) {
 		}
 	})
 }
+
+// A page that no index leads to looks through a bounded number of entries, and
+// says where to go on though it has found nothing.
+func TestPageHistory_bounded(t *testing.T) {
+	both(t, func(t *testing.T, s *store.Store) {
+		write(t, s, func(tx *store.Tx) error {
+			rows := make([]store.History, 50_010)
+			for i := range rows {
+				rows[i] = store.History{Tenant: tenant, Kind: "written", Text: "x"}
+			}
+			rows[0].Text = "needle"
+			return tx.AddHistory(rows)
+		})
+		write(t, s, func(tx *store.Tx) error {
+			f := store.LogFilter{Text: "needle"}
+			rows, next, err := tx.PageHistory(tenant, f, 10)
+			if err != nil || len(rows) != 0 || next == 0 {
+				t.Errorf("first page: %d rows, next %d, %v", len(rows), next, err)
+			}
+			f.Before = next
+			if rows, next, err = tx.PageHistory(tenant, f, 10); err != nil || len(rows) != 1 || next != 0 {
+				t.Errorf("second page: %d rows, next %d, %v", len(rows), next, err)
+			}
+			return nil
+		})
+	})
+}

@@ -14,4 +14,6 @@ var benchmarks = []benchmark{
 	{"self_tuning", "changes at the concurrency that the agent found against the best fixed one", selfTuning},
 	{"agents_idle", "10,000 idle agents on one coordinator against bare streams; all back after a cut against bare handshakes", agentsIdle},
 	{"agent_idle", "an agent with nothing to do", agentIdle},
+	{"api_lists", "what each page of the dashboard waits for, with 1,000,000 people and 10,000 agents, against the second that it may take", apiLists},
+	{"dashboards_idle", "200 open dashboards when nothing happens, against 5 % of a core", dashboardsIdle},
 }

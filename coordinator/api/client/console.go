@@ -246,7 +246,6 @@ type JobChange struct {
 // A PersonRow is a person as exported.
 type PersonRow struct {
 	PersonLine
-	Folded     string         `json:"-"`
 	Attributes map[string]any `json:"attributes" doc:"What is known, by SCIM path"`
 }
 
