@@ -180,6 +180,7 @@ func (s *Server) applyConfiguration(ctx context.Context, in *body[client.NewConf
 			return problem(http.StatusConflict, "the configuration was changed since it was looked at", "look again: drawbridge plan")
 		}
 		out.Systems, err = s.each(tx, who, b, false, in.Body.Note)
+		tellApplied(ctx, out.Systems)
 		return err
 	})
 	return answer(out), err

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -65,10 +66,11 @@ func heldOf(tx *store.Tx, tenant string) ([]client.Held, error) {
 
 // decidedAbout says what a decision is about, for the audit.
 func decidedAbout(d client.Decision) string {
+	about := strings.TrimSpace(d.System + " " + d.Class)
 	if len(d.Jobs) > 0 {
-		return "jobs " + strings.Trim(fmt.Sprint(d.Jobs), "[]")
+		about = strings.TrimSpace(about + " jobs " + strings.Trim(fmt.Sprint(d.Jobs), "[]"))
 	}
-	return "all of them"
+	return cmp.Or(about, "everything held")
 }
 
 func (s *Server) decideHeld(ctx context.Context, d client.Decision, decide func(*store.Tx, string, string, store.HeldFilter) (int, error), detail string) (*body[client.Decided], error) {
@@ -78,7 +80,7 @@ func (s *Server) decideHeld(ctx context.Context, d client.Decision, decide func(
 	}
 	var out client.Decided
 	err := s.write(ctx, func(tx *store.Tx, who caller) error {
-		access.About(ctx, strings.TrimSpace(fmt.Sprint(f.System, " ", f.Class)), decidedAbout(d))
+		access.About(ctx, decidedAbout(d), "")
 		n, err := decide(tx, who.tenant, who.name, f)
 		if err == nil && n == 0 {
 			err = problem(http.StatusNotFound, "no held job matches", "see drawbridge held list")

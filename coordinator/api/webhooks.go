@@ -82,6 +82,7 @@ func (s *Server) putWebhook(ctx context.Context, row store.Webhook, what string)
 	var out tagged[client.Webhook]
 	err := s.write(ctx, func(tx *store.Tx, who caller) error {
 		row.Tenant = who.tenant
+		access.About(ctx, row.Name, what+", to "+hostOf(row.URL))
 		if err := tx.PutWebhook(&row); err != nil {
 			return err
 		}
@@ -274,6 +275,7 @@ func (s *Server) putMail(ctx context.Context, in *body[client.NewMailReceiver]) 
 	out := client.MailReceiver{Address: in.Body.Address, Kinds: orEmpty(in.Body.Kinds)}
 	err = s.write(ctx, func(tx *store.Tx, who caller) error {
 		out.Made = tx.Now.Time()
+		access.About(ctx, in.Body.Address, "")
 		if err := tx.PutMailTo(store.MailTo{Tenant: who.tenant, Address: in.Body.Address, Kinds: string(kinds)}); err != nil {
 			return err
 		}
