@@ -481,6 +481,37 @@ func TestConnect_records(t *testing.T) {
 	}
 }
 
+// The agent forgets what it is told is committed: it is told so once it is in
+// the store, and no moment before.
+func TestConnect_confirmsWhatIsStored(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.apply(hrDocument)
+	a := b.enrol("a1")
+	a.connect(b, 10)
+	ids := b.queue(1)
+	a.take(1)
+	b.write(func(*store.Tx) error { // nothing else is stored meanwhile
+		a.records(1, 1, "e1")
+		a.send(&linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Results{Results: &linkv1.Results{Results: []*linkv1.Result{
+			{Job: ids[0], Outcome: connectorv1.Outcome_OUTCOME_DONE}}}}})
+		for quiet := time.After(300 * time.Millisecond); ; {
+			select {
+			case f := <-a.frames:
+				if f.GetCommitted() != nil {
+					t.Errorf("confirmed %v while it cannot have been stored", f.GetCommitted())
+				}
+			case <-quiet:
+				return nil
+			}
+		}
+	})
+	for confirmed := 0; confirmed < 2; {
+		c := await(a, committedOf)
+		confirmed += len(c.GetJobs()) + int(c.GetBatch())
+	}
+}
+
 // What an agent sent of a spool that it has lost since says nothing of the
 // batches of the one that it has now, whose numbers begin anew.
 func TestConnect_recordsOfLostSpool(t *testing.T) {
