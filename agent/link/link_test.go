@@ -160,7 +160,10 @@ func (c *coordinator) Connect(stream linkv1.LinkService_ConnectServer) error {
 	send := func(f *linkv1.ConnectResponse) {
 		sending.Lock()
 		defer sending.Unlock()
-		if c.rng.IntN(3) == 0 {
+		c.mu.Lock()
+		greased := c.rng.IntN(3) == 0
+		c.mu.Unlock()
+		if greased {
 			_ = stream.Send(grease())
 		}
 		_ = stream.Send(f) // a lost stream shows at Recv

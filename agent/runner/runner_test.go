@@ -336,6 +336,12 @@ func TestRunner_order(t *testing.T) {
 	if got := r.result(older); got.GetOutcome() != conflict || !strings.Contains(got.GetFault().GetCause(), "fence 6") {
 		t.Errorf("older job = %v; want CONFLICT that names the fence", got)
 	}
+	again := proto.CloneOf(fenced)
+	again.Id += 1000 // what was done and confirmed, sent by somebody once more
+	r.accept(again)
+	if got := r.result(again); got.GetOutcome() != conflict {
+		t.Errorf("the job that was done, once more, = %v; want CONFLICT", got)
+	}
 }
 
 // A system that hangs or refuses does not delay another.

@@ -61,9 +61,9 @@ func (l *lane) carryOut(ctx context.Context, t *task, p *host.Process) (*linkv1.
 		if err != nil {
 			return nil, nil, err
 		}
-		if job.GetFence() < highest {
+		if job.GetFence() <= highest { // the same: it was done, and comes once more
 			return refuse(job, connectorv1.Outcome_OUTCOME_CONFLICT, &connectorv1.Fault{
-				Cause:    fmt.Sprintf("the job is older (fence %d) than one already done for this object (fence %d)", job.GetFence(), highest),
+				Cause:    fmt.Sprintf("the job is not younger (fence %d) than one already done for this object (fence %d)", job.GetFence(), highest),
 				Object:   job.GetObject(),
 				NextStep: "Nothing: it is planned again from what is there.",
 			}), nil, nil

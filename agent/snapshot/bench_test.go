@@ -22,6 +22,9 @@ func TestRead_memoryOfAMillion(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads a million objects three times")
 	}
+	if raced {
+		t.Skip("measures memory")
+	}
 	dir := t.TempDir()
 	for _, step := range []struct {
 		name   string

@@ -273,7 +273,8 @@ func (t *txn) putFence(key []byte, at uint64) error {
 }
 
 // Fence returns the highest fence of the finished jobs of an object; a job with
-// a lower one, other than 0, is to be refused as CONFLICT.
+// this one or a lower one, other than 0, is to be refused as CONFLICT: it was
+// done, or what was planned after it.
 func (s *Spool) Fence(system, object string) (highest uint64, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
 		highest = fence(tx.Bucket(fencesBucket).Get(fenceKey(system, object)))

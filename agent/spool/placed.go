@@ -34,7 +34,7 @@ func (t *txn) passInstant(job *linkv1.Job) error {
 	if job.GetFence() == 0 || job.GetObject() == "" {
 		return nil
 	}
-	if err := t.putFence(placedKey(job.GetSystem(), job.GetObject()), job.GetFence()+1); err != nil {
+	if err := t.putFence(placedKey(job.GetSystem(), job.GetObject()), job.GetFence()); err != nil {
 		return err
 	}
 	highest, object := uint64(0), []byte(job.GetObject())
@@ -55,7 +55,7 @@ func (t *txn) passInstant(job *linkv1.Job) error {
 	if err != nil || highest == 0 {
 		return err
 	}
-	return t.putFence(fenceKey(job.GetSystem(), job.GetObject()), highest+1)
+	return t.putFence(fenceKey(job.GetSystem(), job.GetObject()), highest)
 }
 
 // Rescind takes back a job that was placed ahead: its result is CONFLICT, and it
@@ -72,7 +72,7 @@ func (s *Spool) Rescind(ctx context.Context, r *linkv1.Rescission) error {
 		if t.tx.Bucket(doneBucket).Get(id) != nil {
 			return nil
 		}
-		if err := t.putFence(placedKey(r.GetSystem(), r.GetObject()), r.GetFence()+1); err != nil {
+		if err := t.putFence(placedKey(r.GetSystem(), r.GetObject()), r.GetFence()); err != nil {
 			return err
 		}
 		if queue := t.tx.Bucket(jobsBucket).Bucket([]byte(r.GetSystem())); queue != nil {

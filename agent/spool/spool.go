@@ -19,7 +19,7 @@
 //	counts/<what>                      8 bytes; see counts
 //	jobs/<system>/<255-priority><id>   not-before and not-after in ms, then link.v1.Job: byte order is the order to run
 //	fences/<system>\0<object>          highest fence of a job that was finished
-//	fences/<system>\0<object>\0placed  no job with a lower one is run that was placed ahead
+//	fences/<system>\0<object>\0placed  no job with this or a lower one is run that was placed ahead
 //	results/<seq>                      link.v1.Result
 //	done/<job id>                      seq of its result
 //	records/<seq>                      link.v1.Records; its batch number is seq
