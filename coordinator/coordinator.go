@@ -154,7 +154,7 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 		return nil, err
 	}
 	c.health = &health.Checker{Store: c.store, Every: opt.CheckEvery, Log: log}
-	server := &api.Server{Health: c.health, Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Plans: c.planner, Version: opt.Version, Access: c.gate, Log: log}
+	server := &api.Server{Health: c.health, Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Plans: c.planner, Version: opt.Version, Link: reachable(c.link.Addr(), opt.Names), Access: c.gate, Log: log}
 	c.console = server
 	c.notifier = &notify.Notifier{Store: c.store, Points: server.Points, Mail: opt.Mail, PublicURL: opt.Access.PublicURL, Log: log}
 	people := &scim.Server{Store: c.store, Intake: c.intake, Systems: systems, Log: log}
@@ -181,6 +181,16 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 		})
 	}
 	return c, nil
+}
+
+// reachable gives the address by which others reach a listener: its own, or that
+// of the first name where it listens on every address of the host.
+func reachable(addr net.Addr, names []string) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); err == nil && len(names) > 0 && ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort(names[0], port)
+	}
+	return addr.String()
 }
 
 // release gives back what New has opened.

@@ -39,6 +39,7 @@ type Server struct {
 	Cycles   cycles
 	Plans    planner
 	Version  string       // of the coordinator, SemVer
+	Link     string       // address that agents dial, host:port; "" where it is not known
 	Access   *access.Gate // who asks, and what they may do
 	Health   *health.Checker
 	Log      *slog.Logger

@@ -42,7 +42,7 @@ func (s *Server) createJoinToken(ctx context.Context, in *body[client.NewJoinTok
 	if err != nil {
 		return nil, s.refuse(ctx, err)
 	}
-	return answer(client.JoinToken{ID: token.ID(), Site: in.Body.Site, Token: token.Reveal(), Made: expires.Add(-life), Expires: expires, State: "open"}), nil
+	return answer(client.JoinToken{ID: token.ID(), Site: in.Body.Site, Token: token.Reveal(), Dial: s.Link, Made: expires.Add(-life), Expires: expires, State: "open"}), nil
 }
 
 func (s *Server) listJoinTokens(ctx context.Context, _ *empty) (*items[client.JoinToken], error) {

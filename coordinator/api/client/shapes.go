@@ -15,6 +15,7 @@ type JoinToken struct {
 	ID      string    `json:"id" doc:"Identifier; says nothing of the secret"`
 	Site    string    `json:"site" doc:"Site the agent will serve"`
 	Token   string    `json:"token,omitempty" doc:"To give to drawbridge-agent enroll; shown once"`
+	Dial    string    `json:"dial,omitempty" doc:"Address of the coordinator to give with it, host:port, as the coordinator knows itself; told with the token"`
 	Made    time.Time `json:"made" doc:"When it was made"`
 	Expires time.Time `json:"expires" doc:"Not good after"`
 	Used    time.Time `json:"used,omitzero" doc:"When an agent used it"`

@@ -16,6 +16,7 @@ const Agents = lazy(() => import("../pages/agents/Agents"));
 const Agent = lazy(() => import("../pages/agents/Agent"));
 const Cycles = lazy(() => import("../pages/cycles/Cycles"));
 const Cycle = lazy(() => import("../pages/cycles/Cycle"));
+const Plan = lazy(() => import("../pages/plans/Plan"));
 const Problems = lazy(() => import("../pages/problems/Problems"));
 const History = lazy(() => import("../pages/history/History"));
 const Settings = lazy(() => import("../pages/settings/Settings"));
@@ -36,6 +37,7 @@ export function Pages() {
           <Route path="agents/:id" element={<Agent />} />
           <Route path="cycles/:id" element={<Cycle />} />
           <Route path="changes/:tab?" element={<Cycles />} />
+          <Route path="plans/:ref" element={<Plan />} />
           <Route path="problems" element={<Problems />} />
           <Route path="history/:tab?" element={<History />} />
           <Route path="settings/:tab?" element={<Settings />} />

@@ -6,8 +6,8 @@ import { follow } from "../api/events";
 const paths: Record<string, string[]> = {
   agents: ["/v1/agents", "/v1/sites", "/v1/connectors", "/v1/join-tokens"],
   cycles: ["/v1/cycles", "/v1/systems"],
-  held: ["/v1/held"],
-  jobs: ["/v1/jobs", "/v1/held", "/v1/systems/{name}/test", "/v1/people/{key}", "/v1/series", "/v1/cycles/{id}"],
+  held: ["/v1/held", "/v1/plans"],
+  jobs: ["/v1/jobs", "/v1/held", "/v1/plans", "/v1/systems/{name}/test", "/v1/people/{key}", "/v1/series", "/v1/cycles/{id}"],
   log: ["/v1/log", "/v1/people/{key}/timeline"],
   passwords: ["/v1/passwords"],
   people: ["/v1/people"],

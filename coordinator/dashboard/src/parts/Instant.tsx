@@ -21,17 +21,16 @@ function subscribe(l: () => void) {
   };
 }
 
-export const useNow = () => useSyncExternalStore(subscribe, () => now);
+const useNow = () => useSyncExternalStore(subscribe, () => now);
 
 /** An instant as "3 min ago", or as time of day; the exact one, with its zone, on hover. */
 export function Instant({ at, as = "relative", none = "never" }: { at: string | undefined; as?: "relative" | "time"; none?: string }) {
-  const clock = useNow();
+  useNow();
   if (!isInstant(at)) return <span>{none}</span>;
   const date = new Date(at);
-  const shownNow = Math.max(clock, Date.now() - 5_000);
   return (
     <time dateTime={at} title={exact(date)} className="num" style={{ whiteSpace: "nowrap" }}>
-      {as === "time" ? shortInstant(date, shownNow) : relative(date, shownNow)}
+      {as === "time" ? shortInstant(date, Date.now()) : relative(date, Date.now())}
     </time>
   );
 }

@@ -60,6 +60,7 @@ function Ask({ sites, onToken }: { sites: string[]; onToken: (t: Schema["JoinTok
 
 function Command({ token, close }: { token: Schema["JoinToken"]; close: () => void }) {
   const secret = token.token ?? "";
+  const dial = token.dial ?? "HOST:PORT";
   const { data } = api.useQuery("get", "/v1/join-tokens", {});
   const now = data?.items.find((t) => t.id === token.id);
   const used = now?.state === "used";
@@ -78,10 +79,10 @@ function Command({ token, close }: { token: Schema["JoinToken"]; close: () => vo
           </Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="windows">
-          <Copyable label="Command for Windows" text={`& "$env:ProgramFiles\\Drawbridge\\drawbridge-agent.exe" enroll --token ${secret}`} />
+          <Copyable label="Command for Windows" text={`& "$env:ProgramFiles\\Drawbridge\\drawbridge-agent.exe" enroll --coordinator ${dial} --token ${secret}`} />
         </Tabs.Panel>
         <Tabs.Panel value="linux">
-          <Copyable label="Command for Linux" text={`sudo drawbridge-agent enroll --token ${secret}`} />
+          <Copyable label="Command for Linux" text={`sudo drawbridge-agent enroll --coordinator ${dial} --token ${secret}`} />
         </Tabs.Panel>
       </Tabs>
       <Group justify="space-between">

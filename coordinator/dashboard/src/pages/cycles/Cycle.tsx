@@ -9,6 +9,7 @@ import { Page } from "../../parts/Page";
 import { Facts, Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
 import { State } from "../../parts/State";
+import { UndoButton } from "../plans/UndoButton";
 import { Differences } from "./Differences";
 import { HeldCycle } from "./HeldCycle";
 import { ProgressLine } from "./ProgressLine";
@@ -25,7 +26,7 @@ export default function Cycle() {
   return (
     <Page
       title={`Cycle ${c.id} of ${c.system}`} lead={<><Link to="/changes/cycles">Cycles</Link> / {c.id}</>}
-      actions={<Button component={Link} to={`/changes/jobs?cycle=${c.id}`} variant="default">Jobs planned out of it</Button>}
+      actions={<><UndoButton what={{ cycle: c.id }} about={`everything that came of cycle ${c.id}`} /><Button component={Link} to={`/changes/jobs?cycle=${c.id}`} variant="default">Jobs planned out of it</Button></>}
     >
       <Stack gap="md">
         {c.state === "held" && <HeldCycle cycle={c} />}

@@ -10,6 +10,7 @@ import { Facts } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
 import { Rows } from "../../parts/Rows";
 import { State } from "../../parts/State";
+import { UndoButton } from "../plans/UndoButton";
 
 /** A job with its reasons, and the exact request and answer. */
 export function JobDrawer({ id, close }: { id: number | undefined; close: () => void }) {
@@ -29,6 +30,11 @@ function Detail({ id }: { id: number }) {
       <Text fz="md" fw={550}>{sentence(j.text)}</Text>
       {j.fault && <Alert variant="default" title={sentence(j.fault.cause)}>{j.fault.next_step}{j.fault.raw && <div className="mono">{j.fault.raw}</div>}</Alert>}
       <Facts list={facts(j)} />
+      {j.state === "done" && j.person && (
+        <div>
+          <UndoButton what={{ job: j.id }} about={`“${j.text}” for ${j.display || j.person}`} />
+        </div>
+      )}
       {(j.reasons ?? []).length > 0 && (
         <Rows
           label="Why" rows={j.reasons ?? []} rowKey={(r) => r.attribute}

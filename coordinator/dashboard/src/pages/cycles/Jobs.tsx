@@ -22,7 +22,7 @@ const columns = (open: (id: number) => void): Column<Schema["Job"]>[] => [
   { head: "State", cell: (j) => <State of={j.state} />, width: 110 },
   { head: "Person", cell: (j) => (j.person ? <Link to={`/people/${encodeURIComponent(j.person)}`}>{j.display || j.person}</Link> : "") },
   { head: "What it does", cell: (j) => <What job={j} /> },
-  { head: "System", cell: (j) => j.system, wide: true },
+  { head: "System", cell: (j) => <span style={{ whiteSpace: "nowrap" }}>{j.system}</span>, wide: true, width: 120 },
   { head: "When", cell: (j) => <Instant at={j.ended ?? j.sent ?? j.made} as="time" />, align: "right", width: 130 },
 ];
 
@@ -43,7 +43,7 @@ export function Jobs() {
   const state = states.find((s) => s === query.get("state"));
   const job = Number(query.get("job")) || undefined;
   const cycle = Number(query.get("cycle")) || undefined;
-  const q = { system, state, class: kind, cycle, limit: 100 };
+  const q = { system, state, class: kind, cycle, limit: 50 };
   const { data, error, isPending } = api.useQuery("get", "/v1/jobs", { params: { query: q } });
   const set = (name: string, value: string | null) =>
     setQuery((old) => {

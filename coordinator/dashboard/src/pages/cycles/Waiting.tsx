@@ -5,6 +5,7 @@ import { Empty } from "../../parts/Empty";
 import { Loading } from "../../parts/Loading";
 import { Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
+import { PlanPanel } from "../plans/PlanPanel";
 import { HeldClass } from "./HeldClass";
 import { HeldCycle } from "./HeldCycle";
 
@@ -12,9 +13,12 @@ import { HeldCycle } from "./HeldCycle";
 export function Waiting() {
   const held = api.useQuery("get", "/v1/held", {});
   const cycles = api.useQuery("get", "/v1/cycles", { params: { query: { state: "held", limit: 100 } } });
-  if (held.error || cycles.error) return <Refusal error={held.error ?? cycles.error} />;
-  if (!held.data || !cycles.data) return <Loading />;
-  if (held.data.items.length + cycles.data.items.length === 0) {
+  const plans = api.useQuery("get", "/v1/plans", { params: { query: { limit: 50 } } });
+  const failed = held.error ?? cycles.error ?? plans.error;
+  if (failed) return <Refusal error={failed} />;
+  if (!held.data || !cycles.data || !plans.data) return <Loading />;
+  const undecided = plans.data.items.filter((p) => p.state === "open" || p.state === "sealed");
+  if (held.data.items.length + cycles.data.items.length + undecided.length === 0) {
     return (
       <Panel>
         <Empty title="Nothing waits for you" icon={<IconCircleCheck size={28} aria-hidden color="var(--good)" />}>
@@ -27,6 +31,9 @@ export function Waiting() {
     <Stack gap="md">
       {cycles.data.items.map((c) => (
         <HeldCycle key={c.id} cycle={c} />
+      ))}
+      {undecided.map((p) => (
+        <PlanPanel key={p.id} plan={p} />
       ))}
       {held.data.items.map((h) => (
         <HeldClass key={`${h.system} ${h.class}`} held={h} />

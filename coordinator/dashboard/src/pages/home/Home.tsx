@@ -1,5 +1,5 @@
 import { SimpleGrid, Stack } from "@mantine/core";
-import { count, counted } from "../../api/format";
+import { count, counted, span } from "../../api/format";
 import { useHome } from "../../api/status";
 import { Loading } from "../../parts/Loading";
 import { Page } from "../../parts/Page";
@@ -35,8 +35,8 @@ export default function Home() {
                 note={home.agents.away > 0 ? `connected; ${count(home.agents.away)} away` : "connected"}
               />
               <Figure
-                label="From HR to directory" value={home.delay ? `${home.delay.median} s` : "–"} to="/history"
-                note={home.delay ? `median of the last hour; 95 % within ${home.delay.p95} s` : "no change in the last hour"}
+                label="From HR to directory" value={home.delay ? span(home.delay.median * 1000) : "–"} to="/history"
+                note={home.delay ? `median of an hour; 95 % in ${span(home.delay.p95 * 1000)}` : "no change in the last hour"}
               />
             </SimpleGrid>
             <Attention home={home} />

@@ -40,7 +40,7 @@ export function ForecastPanel({ forecast: f }: { forecast: ReturnType<typeof use
             <List.Item key={s}>{sentence(s)}</List.Item>
           ))}
         </List>
-        <Directory of={d.directory} />
+        <Rejected of={d.directory.rejected} />
       </Stack>
       {d.targets.map((t) => (
         <div key={t.system}>
@@ -64,18 +64,12 @@ export function ForecastPanel({ forecast: f }: { forecast: ReturnType<typeof use
   );
 }
 
-function Directory({ of: d }: { of: Schema["DirectoryForecast"] }) {
-  const lines = [
-    d.made.people > 0 && `${counted(d.made.people, "person", "people")} would be made`,
-    d.lost.people > 0 && `${counted(d.lost.people, "person", "people")} would have no record in any source any more, and count as leavers`,
-    d.rejected.people > 0 && `${counted(d.rejected.people, "record")} could not be taken: ${d.rejected.examples[0]?.why ?? ""}`,
-  ].filter((l) => typeof l === "string");
-  if (lines.length === 0) return null;
+/** Records that the new rules cannot take, with the reason of the first of them. */
+function Rejected({ of: r }: { of: Schema["AffectedPeople"] }) {
+  if (r.people === 0) return null;
   return (
-    <List size="sm">
-      {lines.map((l) => (
-        <List.Item key={l}>{l}</List.Item>
-      ))}
-    </List>
+    <Text fz="sm" c="var(--bad)">
+      {counted(r.people, "record")} cannot be taken, such as {r.examples[0]?.person}: {r.examples[0]?.why}
+    </Text>
   );
 }

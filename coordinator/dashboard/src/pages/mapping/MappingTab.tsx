@@ -2,6 +2,7 @@ import { Alert, Autocomplete, Button, Group, SegmentedControl, Stack, Text } fro
 import { useState } from "react";
 import { useSearchParams } from "react-router";
 import { api, type Schema } from "../../api/client";
+import { useCheck } from "../../api/documents";
 import { May } from "../../parts/May";
 import { Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
@@ -21,7 +22,10 @@ export function MappingTab({ system }: { system: Schema["SystemDetail"] }) {
   const sides = sidesOf(text);
   const [side, setSide] = useState<Side>(sides.includes("target") ? "target" : "source");
   const person = usePerson();
-  const { trial, error, faults } = useTrial(system.name, text, person.key);
+  const tried = useTrial(system.name, text, person.key);
+  const checked = useCheck(system.name, text, person.nobody && text !== system.document);
+  const { trial, error } = tried;
+  const faults = person.nobody ? checked.faults : tried.faults;
   const forecast = useForecast(system.name, text, () => setDraft(undefined));
   const changed = text !== system.document;
   return (
@@ -46,7 +50,13 @@ export function MappingTab({ system }: { system: Schema["SystemDetail"] }) {
         }
       >
         <Group p="sm" align="flex-end" justify="space-between">
-          <PersonPicker value={person.key} onChange={person.choose} />
+          {person.nobody ? (
+            <Text fz="sm" c="dimmed">
+              There is nobody yet to try it on. What is written is checked.
+            </Text>
+          ) : (
+            <PersonPicker value={person.key} onChange={person.choose} />
+          )}
           {trial && <Text fz="xs" c="dimmed">{changed ? "Not saved yet: this is what it would be." : "This is what it gives now."}</Text>}
         </Group>
         {faults.length === 0 && error ? <Refusal error={error} /> : null}
@@ -62,7 +72,7 @@ export function MappingTab({ system }: { system: Schema["SystemDetail"] }) {
 function usePerson() {
   const [query, setQuery] = useSearchParams();
   const { data } = api.useQuery("get", "/v1/people", { params: { query: { limit: 1 } } });
-  return { key: query.get("person") ?? data?.items[0]?.key ?? "", choose: (key: string) => setQuery({ person: key }, { replace: true }) };
+  return { key: query.get("person") ?? data?.items[0]?.key ?? "", nobody: data?.items.length === 0, choose: (key: string) => setQuery({ person: key }, { replace: true }) };
 }
 
 interface RulesProps {
@@ -133,7 +143,7 @@ function Off({ side, onTurnOn }: { side: Side; onTurnOn: () => void }) {
       <Group justify="space-between">
         <Text fz="sm" maw={640}>
           {side === "target"
-            ? "Look at what the rules give for some people, then turn it on. You see what would change before it is saved, and the first accounts wait for your approval."
+            ? "Look at what the rules give for some people, then turn it on. You see what would change before it is saved; afterwards nothing is written before somebody has approved it, until the mode of the system says so."
             : "Fill in what is known of people from its columns, then turn it on: everybody in it becomes a person."}
         </Text>
         <Button onClick={onTurnOn}>Turn it on</Button>

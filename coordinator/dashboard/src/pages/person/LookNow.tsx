@@ -1,22 +1,17 @@
 import { Button } from "@mantine/core";
 import { IconRefresh } from "@tabler/icons-react";
 import { http, type Schema } from "../../api/client";
-import { May } from "../../parts/May";
 import { useAction } from "../../parts/action";
+import { May } from "../../parts/May";
 
-/** Looks at the person anew: their record is read again, and everything that differs is planned. */
+/** Looks the person up in every system that tells of them, and does what is to be done. */
 export function LookNow({ person }: { person: Schema["Person"] }) {
-  const source = person.attributes?.find((a) => a.origin)?.origin?.system ?? person.accounts?.[0]?.system;
-  const run = useAction(
-    (name: string) => http.POST("/v1/systems/{name}/run", { params: { path: { name } }, body: { person: person.key } }),
-    { done: () => `${person.display} is looked at now.` },
-  );
-  if (!source) return null;
+  const run = useAction(() => http.POST("/v1/people/{key}/run", { params: { path: { key: person.key } } }), { done: `${person.display} is looked at now.` });
   return (
-    <May operation="run-system">
-    <Button variant="default" leftSection={<IconRefresh size={14} aria-hidden />} loading={run.isPending} onClick={() => run.mutate(source)}>
-      Look at it now
-    </Button>
+    <May operation="run-person">
+      <Button variant="default" leftSection={<IconRefresh size={14} aria-hidden />} loading={run.isPending} onClick={() => run.mutate(undefined)}>
+        Look at it now
+      </Button>
     </May>
   );
 }

@@ -12,6 +12,7 @@ import { Ahead } from "./Ahead";
 import { Attributes } from "./Attributes";
 import { LookNow } from "./LookNow";
 import { Preview } from "./Preview";
+import { UndoButton } from "../plans/UndoButton";
 import { TimeLine } from "./TimeLine";
 
 /** Everything about one person: accounts, what is known from where, and what happened. */
@@ -33,7 +34,7 @@ export default function Person() {
     </>
   );
   return (
-    <Page title={p.display || p.key} lead={lead} actions={<><Preview person={p} /><LookNow person={p} /></>}>
+    <Page title={p.display || p.key} lead={lead} actions={<><UndoButton what={{ person: p.key }} about={`everything that was done to the accounts of ${p.display}`} /><Preview person={p} /><LookNow person={p} /></>}>
       <Stack gap="md">
         <Ahead alarms={p.alarms ?? []} />
         <Tabs value={query.get("tab") ?? "accounts"} onChange={(tab) => setQuery(tab === "accounts" || !tab ? {} : { tab }, { replace: true })}>

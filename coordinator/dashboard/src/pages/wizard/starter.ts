@@ -32,7 +32,7 @@ const column = (name: string) => (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? name :
 
 function target(connector: string, settings: Settings) {
   const base = typeof settings.base === "string" ? settings.base : "";
-  const common = { class: classes[connector] ?? "row", scope: "false", thresholds: { create: 0 } };
+  const common = { class: classes[connector] ?? "row", scope: "false", mode: "preview" };
   switch (connector) {
     case "activedirectory":
       return {
