@@ -170,7 +170,7 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 		c.queue.Ended = c.metrics.Ended
 		entrance = c.metrics.Requests(entrance)
 	}
-	c.apiServ = &http.Server{Handler: entrance, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	c.apiServ = &http.Server{Handler: entrance, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	c.apiServ.RegisterOnShutdown(server.Depart)
 	c.apiServ.RegisterOnShutdown(c.health.Stop)
 	if opt.APITLS {
