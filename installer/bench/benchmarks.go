@@ -10,6 +10,7 @@ var benchmarks = []benchmark{
 	{"cycle_nochange", "1,000,000 workers, nothing changed, against draining the connector; then 1 % changed", cycleNoChange},
 	{"ldap_read", "100,000 entries of OpenLDAP through connector activedirectory and agent against C ldapsearch", ldapByAD},
 	{"openldap_read", "the same through connector ldap", ldapByLDAP},
+	{"sql_read", "300,000 rows of MariaDB through connector and agent against the bare driver scanning the same query", sqlRead},
 	{"scim_write", "creates at a SCIM server (scimmy on Node) through the connector against a bare HTTP client with as many connections", scimWrite},
 	{"self_tuning", "changes at the concurrency that the agent found against the best fixed one", selfTuning},
 	{"agents_idle", "10,000 idle agents on one coordinator against bare streams; all back after a cut against bare handshakes", agentsIdle},
