@@ -37,47 +37,19 @@ target:
   lifecycle: {leave: {groups: strip}}
 `
 
-// An application that is provisioned by its tables.
-const (
-	applicationTables = `
+// An application that is provisioned by its tables; its document is the sample
+// under "Writing" of the sql connector's README.
+const applicationTables = `
 CREATE TABLE accounts (id integer PRIMARY KEY AUTO_INCREMENT, number varchar(20) NOT NULL UNIQUE, login varchar(100) NOT NULL UNIQUE, name varchar(200), mail varchar(200), status char(1) NOT NULL DEFAULT 'A');
 CREATE TABLE crews (id integer PRIMARY KEY AUTO_INCREMENT, name varchar(50) UNIQUE);
 CREATE TABLE members (account integer NOT NULL, crew integer NOT NULL, PRIMARY KEY (account, crew), FOREIGN KEY (account) REFERENCES accounts (id), FOREIGN KEY (crew) REFERENCES crews (id));
 INSERT INTO crews (name) VALUES ('Sales'), ('Legal'), ('Finance'), ('Engineering')`
 
-	applicationByTables = `system: shop
-site: hq
-connector: sql
-settings:
-  kind: mysql
-  server: %q
-  database: %q
-  user: %q
-  ca: %q
-  classes:
-    account:
-      table: accounts
-      key: id
-      writable: ["*"]
-      create: true
-      delete: true
-      enabled: {column: status, on: A, off: L}
-      lists:
-        memberOf: {table: members, key: account, value: crew, class: group, writable: true}
-    group: {table: crews, key: id}
-target:
-  class: account
-  match: {number: employeeNumber}
-  name: {attribute: id, value: employeeNumber}
-  attributes:
-    number: employeeNumber
-    login: lower(employeeNumber)
-    name: displayName
-    mail: emails.work
-  groups: [department]
-  lifecycle: {leave: {groups: strip}}
-`
-)
+func applicationByTables(t *testing.T, m *mariadb.Server) string {
+	t.Helper()
+	return strings.NewReplacer("system: app", "system: shop", "app-db.example.com", fmt.Sprintf("%q\n  ca: %q", m.Address, m.CAFile), "database: app", "database: "+m.Database, "user: drawbridge", "user: "+m.User).
+		Replace(sampleOf(t, filepath.Join("..", "..", "plugins", "sql", "README.md"), "## Writing"))
+}
 
 // everything is HR's tables and what follows them.
 type everything struct {
@@ -106,7 +78,7 @@ func setEverything(t *testing.T) everything {
 	if _, err := e.shop.Exec(applicationTables); err != nil {
 		t.Fatal(err)
 	}
-	documents["shop.yaml"] = fmt.Sprintf(applicationByTables, m.Address, m.Database, m.User, m.CAFile)
+	documents["shop.yaml"] = applicationByTables(t, m)
 	for name, document := range documents {
 		if err := s.Apply(t.Context(), name, document); err != nil {
 			t.Fatal(err)
@@ -140,7 +112,7 @@ func (e *everything) startLDAP(t *testing.T) string {
 	e.ldap = openldap.StartTest(t, openldap.Options{Base: treeBase, LDIF: tree, Database: openldap.Standard})
 	return strings.NewReplacer(`["ldaps://ldap1.example.org", "ldaps://ldap2.example.org"]`, fmt.Sprintf("[%q]", e.ldap.LDAPS),
 		"/etc/drawbridge/example-ca.pem", e.ldap.CAFile, "bind: uid=svc-drawbridge,ou=services,dc=example,dc=org", "bind: "+e.ldap.AdminDN, `['"Staff"']`, "[department]").
-		Replace(sampleOf(t, filepath.Join("..", "..", "plugins", "ldap", "README.md")))
+		Replace(sampleOf(t, filepath.Join("..", "..", "plugins", "ldap", "README.md"), "## A sample"))
 }
 
 // works checks that a worker has an account of the department in each system,

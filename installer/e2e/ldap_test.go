@@ -36,7 +36,7 @@ func TestLDAP_sampleOfTheREADME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sample := sampleOf(t, filepath.Join("..", "..", "plugins", "ldap", "README.md"))
+	sample := sampleOf(t, filepath.Join("..", "..", "plugins", "ldap", "README.md"), "## A sample")
 	sample = strings.NewReplacer(`["ldaps://ldap1.example.org", "ldaps://ldap2.example.org"]`, fmt.Sprintf("[%q]", o.LDAPS),
 		"/etc/drawbridge/example-ca.pem", o.CAFile, "bind: uid=svc-drawbridge,ou=services,dc=example,dc=org", "bind: "+o.AdminDN).Replace(sample)
 	for name, document := range map[string]string{"corp-ldap.yaml": sample, "hr.yaml": hr} {
@@ -74,14 +74,15 @@ func TestLDAP_sampleOfTheREADME(t *testing.T) {
 	}
 }
 
-// sampleOf is the first YAML in a file.
-func sampleOf(t *testing.T, path string) string {
+// sampleOf is the first YAML below a heading of a file.
+func sampleOf(t *testing.T, path, below string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, ok := strings.Cut(string(text), "```yaml\n")
+	_, section, _ := strings.Cut(string(text), "\n"+below+"\n")
+	_, rest, ok := strings.Cut(section, "```yaml\n")
 	sample, _, end := strings.Cut(rest, "```")
 	if !ok || !end {
 		t.Fatalf("%s has no sample", path)

@@ -27,47 +27,11 @@ CREATE TRIGGER touch BEFORE UPDATE ON assignments FOR EACH ROW EXECUTE FUNCTION 
 INSERT INTO departments VALUES ('S', 'Sales'), ('L', 'Legal'), ('F', 'Finance'), ('E', 'Engineering');
 `
 
-const hrDatabase = `system: hr
-site: hq
-connector: sql
-settings:
-  kind: postgresql
-  server: %q
-  database: postgres
-  user: %q
-  ca: %q
-  time_zone: UTC
-  classes:
-    worker:
-      query: >-
-        SELECT p.*, a.since, a.until, a.title, d.name AS department, GREATEST(p.updated, a.updated) AS changed
-        FROM people p JOIN assignments a ON a.person = p.id JOIN departments d ON d.code = a.department
-      key: id
-      effective: {from: since, to: until, ended: true}
-      changes: {column: changed}
-      into: people
-      writable: [email]
-source:
-  class: worker
-  key: id
-  precedence: 10
-  same_as: {emails.home: private_email}
-  attributes:
-    employeeNumber: id
-    emails.home: private_email
-    name.givenName: given
-    name.familyName: family
-    displayName: join(" ", given, family)
-    title: title
-    department: department
-    manager: manager
-    startDate: date(hired)
-    endDate: dateEnd(ended)
-target:
-  class: worker
-  attributes:
-    email: emails.work
-`
+// hrDatabase is the sample of the sql connector's README, for a server.
+func hrDatabase(t *testing.T, d *postgres.Server) string {
+	return strings.NewReplacer("hr-db.example.com", fmt.Sprintf("%q\n  ca: %q", d.Address, d.CAFile), "database: hr", "database: postgres", "user: drawbridge", fmt.Sprintf("user: %q", d.User),
+		"Europe/Berlin", "UTC").Replace(sampleOf(t, filepath.Join("..", "..", "plugins", "sql", "README.md"), "## A sample"))
+}
 
 const contractors = `system: contractors
 site: hq
@@ -195,7 +159,7 @@ func twoHRs(t *testing.T, domain string) (*stage.Stage, database, string) {
 	}
 	for name, text := range map[string]string{
 		"corp-ad.yaml": strings.Replace(ad, "target:\n", tellsOfMail, 1), "contractors.yaml": fmt.Sprintf(contractors, file),
-		"hr.yaml": fmt.Sprintf(hrDatabase, d.Address, d.User, d.CAFile),
+		"hr.yaml": hrDatabase(t, d.Server),
 	} {
 		if err := s.Apply(t.Context(), name, text); err != nil {
 			t.Fatal(err)
