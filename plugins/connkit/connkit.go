@@ -89,8 +89,8 @@ func Test(t *testing.T, c Config) *Report {
 	return report
 }
 
-// README fails the test unless the connector's README shows the table of its
-// settings as [sdk.SettingsTable] makes it. In Go, the schema is that of
+// README fails the test unless the connector's README has the headings that
+// every connector's has, and the table of its settings as [sdk.SettingsTable] makes it. In Go, the schema is that of
 // [sdk.Connector.SettingsSchema].
 func README(t *testing.T, path, settingsSchema string) {
 	t.Helper()
@@ -101,6 +101,11 @@ func README(t *testing.T, path, settingsSchema string) {
 	table, err := sdk.SettingsTable(settingsSchema)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, heading := range []string{"A sample", "Settings", "Rights needed", "Limits"} {
+		if !strings.Contains(string(readme), "\n## "+heading+"\n") {
+			t.Errorf("%s has no heading %q, under which people look in every connector's page", path, heading)
+		}
 	}
 	if !strings.Contains(string(readme), table) {
 		t.Errorf("%s does not show the settings as the connector describes them; put this table there:\n\n%s", path, table)
