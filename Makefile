@@ -97,6 +97,7 @@ bench: build ## Measure (RUN=name: one of them), side by side with what each com
 .PHONY: chaos
 chaos: rigs ## Break everything at random for long (KILLS=1000, SEED=n to play a run again, AD=samba) and count what is lost
 	go test ./installer/chaos -count=1 -v -timeout 6h -chaos.kills $(or $(KILLS),1000) -chaos.people 300 $(if $(SEED),-chaos.seed $(SEED)) $(if $(AD),-chaos.domain $(AD)) -chaos.out $(CURDIR)/$(BUILD)/chaos.jsonl
+	.ci/fuzz 30s
 
 .PHONY: rigs
 rigs: ## Install what the tests need (Debian packages, as root; npm packages below build)

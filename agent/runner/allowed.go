@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -75,7 +76,7 @@ func (a allowed) clean(object []byte) bool {
 			return false
 		}
 		value, m := protowire.ConsumeBytes(object[n:])
-		if m < 0 || field == 4 && !a.cleanAttribute(value) {
+		if m < 0 || field == 4 && !a.cleanAttribute(value) || field != 4 && !utf8.Valid(value) { // the coordinator could not read it
 			return false
 		}
 		object = object[n+m:]
@@ -91,7 +92,7 @@ func (a allowed) cleanAttribute(attribute []byte) bool {
 			return false
 		}
 		value, m := protowire.ConsumeBytes(attribute[n:])
-		if m < 0 || field == 1 && !a.spelled(value) {
+		if m < 0 || field == 1 && !a.spelled(value) || !utf8.Valid(value) {
 			return false
 		}
 		named = named || field == 1

@@ -212,7 +212,7 @@ type authority struct {
 	cert *x509.Certificate
 }
 
-func newAuthority(t *testing.T) authority {
+func newAuthority(t testing.TB) authority {
 	t.Helper()
 	key := newKey(t)
 	template := &x509.Certificate{
@@ -228,15 +228,15 @@ func (a authority) pool() *x509.CertPool {
 	return p
 }
 
-func (a authority) coordinator(t *testing.T, from time.Time, life time.Duration) source {
+func (a authority) coordinator(t testing.TB, from time.Time, life time.Duration) source {
 	return a.issue(t, identity.Coordinator(), x509.ExtKeyUsageServerAuth, from, life)
 }
 
-func (a authority) agent(t *testing.T, from time.Time, life time.Duration) source {
+func (a authority) agent(t testing.TB, from time.Time, life time.Duration) source {
 	return a.issue(t, hq.URI(), x509.ExtKeyUsageClientAuth, from, life)
 }
 
-func (a authority) issue(t *testing.T, name *url.URL, usage x509.ExtKeyUsage, from time.Time, life time.Duration) source {
+func (a authority) issue(t testing.TB, name *url.URL, usage x509.ExtKeyUsage, from time.Time, life time.Duration) source {
 	t.Helper()
 	key := newKey(t)
 	template := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: from, NotAfter: from.Add(life), ExtKeyUsage: []x509.ExtKeyUsage{usage}}
@@ -248,7 +248,7 @@ func (a authority) issue(t *testing.T, name *url.URL, usage x509.ExtKeyUsage, fr
 	return func() (*tls.Certificate, error) { return cert, nil }
 }
 
-func newKey(t *testing.T) *ecdsa.PrivateKey {
+func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -257,7 +257,7 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 	return key
 }
 
-func create(t *testing.T, template, parent *x509.Certificate, key, signer *ecdsa.PrivateKey) *x509.Certificate {
+func create(t testing.TB, template, parent *x509.Certificate, key, signer *ecdsa.PrivateKey) *x509.Certificate {
 	t.Helper()
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
 	if err != nil {
