@@ -2,8 +2,11 @@
 // Drawbridge of real processes while everything goes wrong that can, and then
 // compares the directory with what the HR system says.
 //
-//	model ─► workers.csv ─► csv ─► agent ══ wire ══ coordinator
+//	model ─► workers.csv ─► csv ─► agent ══ wire ══ relay ══ coordinator
 //	   └─ compare ◄─ domain ══ wire ══ activedirectory ◄─┘
+//
+// A wire cuts and delays bytes; the relay speaks the protocol and plays a
+// hostile coordinator, a hostile agent, and a link that loses and doubles frames.
 //
 // A round changes some people, does some faults while the changes are under
 // way, lets the weather clear, approves what the thresholds held, and compares.
@@ -51,6 +54,8 @@ type Report struct {
 	Lost     int            `json:"lost"`
 	Doubled  int            `json:"doubled"`
 	Wrong    int            `json:"wrong"`
+	Forged   int            `json:"forged"`   // jobs that nobody had planned, sent to the agent
+	Denied   int            `json:"denied"`   // of them, those whose refusal came back
 	Refused  int            `json:"refused"`  // jobs that ended otherwise than done
 	Mute     int            `json:"mute"`     // of them, those that do not say why and what to do
 	Faults   map[string]int `json:"faults"`   // by name
@@ -70,6 +75,8 @@ type rig struct {
 	stage           *stage.Stage
 	model           *model
 	link, directory *wire
+	relay           *relay
+	guarded         guarded
 	disk            string
 	rnd             *rand.Rand
 	report          Report
@@ -92,6 +99,7 @@ func (r *rig) run(ctx context.Context) error {
 		return err
 	}
 	defer r.stage.Close()
+	defer r.relay.close()
 	defer r.link.close()
 	defer r.directory.close()
 	for r.report.Kills < r.Kills && (r.Until.IsZero() || time.Now().Before(r.Until)) {
@@ -125,6 +133,14 @@ func (r *rig) set(ctx context.Context) (err error) {
 	}
 	hr, _, err := r.stage.Documents()
 	if err != nil {
+		return err
+	}
+	if r.relay, err = newRelay(filepath.Join(r.stage.Dir, "coordinator"), r.link.leadsTo("")); err != nil {
+		return err
+	}
+	r.link.leadsTo(r.relay.listener.Addr().String())
+	r.stage.Agent.Kill() // it comes back by the relay
+	if err := errors.Join(r.stage.Agent.Start(), r.guarded.look(r.stage.Domain)); err != nil {
 		return err
 	}
 	// Files are taken as soon as they are there, so that there is always something under way.
@@ -171,7 +187,7 @@ func (r *rig) round(ctx context.Context) error {
 	took := time.Since(began)
 	r.report.Slowest = max(r.report.Slowest, took.Seconds())
 	r.Log(fmt.Sprintf("round %d: %d kills, %d people, at rest after %.1f s", r.report.Rounds, r.report.Kills, r.model.next, took.Seconds()))
-	if err := r.judge(ctx); err != nil {
+	if err := errors.Join(r.attack(ctx), r.judge(ctx), r.unharmed()); err != nil {
 		return err
 	}
 	return r.check()

@@ -36,6 +36,11 @@ var faults = []fault{
 	{"agent frozen", 2, false, func(r *rig) error { return r.freeze(r.stage.Agent.PID()) }},
 	{"coordinator frozen", 2, false, func(r *rig) error { return r.freeze(r.stage.Coordinator.PID()) }},
 	{"connector frozen", 2, false, (*rig).freezeConnector},
+	{"frames lost", 2, false, func(r *rig) error { return r.tamper(losing) }},
+	{"frames doubled", 2, false, func(r *rig) error { return r.tamper(doubling) }},
+	{"frames reversed", 1, false, func(r *rig) error { return r.tamper(reversing) }},
+	{"hostile coordinator", 3, false, (*rig).misorder},
+	{"hostile agent", 2, false, (*rig).lie},
 	{"agent killed frozen", 1, true, (*rig).killFrozen},
 }
 

@@ -54,6 +54,18 @@ func newWire(to string, seed uint64) (*wire, error) {
 	return w, nil
 }
 
+// leadsTo makes new connections lead elsewhere, unless to is empty, and returns
+// where they led.
+func (w *wire) leadsTo(to string) (before string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before = w.to
+	if to != "" {
+		w.to = to
+	}
+	return before
+}
+
 func (w *wire) address() string { return w.listener.Addr().String() }
 
 // set changes the weather. Fair weather ends what a bad one has left hanging.
@@ -99,7 +111,7 @@ func (w *wire) serve() {
 // carry joins a connection with one to the other end until either ends.
 func (w *wire) carry(in net.Conn) {
 	defer in.Close()
-	out, err := net.Dial("tcp", w.to)
+	out, err := net.Dial("tcp", w.leadsTo(""))
 	if err != nil {
 		return
 	}
