@@ -14,10 +14,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/status"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
@@ -144,10 +142,7 @@ func (r *relayService) Connect(down grpc.BidiStreamingServer[linkv1.ConnectReque
 		defer cancel()
 		r.carryUp(s)
 	}()
-	if err := r.carryDown(s); err != nil {
-		return err
-	}
-	return status.Error(codes.Unavailable, "the relay hangs up")
+	return r.carryDown(s)
 }
 
 // steal makes a certificate like the agent's.
