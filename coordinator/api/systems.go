@@ -248,14 +248,19 @@ func (s *Server) systemsOf(tx *store.Tx, tenant string, counts []store.Count) ([
 		}
 	}
 	modes, err := tx.SystemModes(tenant)
-	for _, m := range modes {
-		for i := range list {
-			if list[i].Name == m.System && list[i].Mode != "" {
-				list[i].Mode = m.Mode
-			}
-		}
+	for i := range list {
+		setMode(&list[i], modes)
 	}
 	return list, err
+}
+
+// setMode takes the mode that somebody set in place of the document's, where the system is a target.
+func setMode(out *client.System, modes []store.SystemMode) {
+	for _, m := range modes {
+		if out.Name == m.System && out.Mode != "" && m.Mode != "" {
+			out.Mode = m.Mode
+		}
+	}
 }
 
 func (s *Server) system(tx *store.Tx, row store.System, counts []store.Count) (client.System, error) {
@@ -329,6 +334,11 @@ func (s *Server) getSystem(ctx context.Context, in *SystemPath) (*tagged[client.
 		if out.System, err = s.system(tx, row, total.accounts); err != nil {
 			return err
 		}
+		modes, err := tx.SystemModes(who.tenant)
+		if err != nil {
+			return err
+		}
+		setMode(&out.System, modes)
 		tag = etag(row)
 		out.Document, out.Classes, out.Rejects = row.Document, []string{}, []client.Reject{}
 		for _, c := range schemaOf(row).GetClasses() {

@@ -110,7 +110,11 @@ export async function approve(page) {
   await page.getByRole("table", { name: "Changes of the plan" }).getByText(stage.shown).first().waitFor();
   await page.getByRole("button", { name: `Approve ${stage.people}` }).click();
   await page.getByText(/is approved/).first().waitFor();
-  await page.getByRole("link", { name: "Changes" }).last().click();
+  stage.plan = page.url().split("/").pop(); // for the gallery
+  await page.getByRole("link", { name: "Systems" }).first().click();
+  await page.getByRole("link", { name: "corp-ad" }).click();
+  await page.getByRole("button", { name: "Write at once from now on" }).click();
+  await page.getByRole("button", { name: "Ask for approval from now on" }).waitFor();
 }
 
 /** Finds a person by the keyboard alone, and asks where a value of their account comes from. */
@@ -129,7 +133,7 @@ export async function explain(page) {
   await page.getByRole("tab", { name: "Time line" }).click();
   await page.getByText(/Create /).first().waitFor();
   await page.getByRole("button", { name: "Preview" }).click();
-  await page.getByRole("dialog").getByText(/^Nothing: everything is as it should be/).waitFor();
+  await page.getByRole("dialog").getByRole("heading", { name: "corp-ad" }).waitFor();
   await page.keyboard.press("Escape");
 }
 

@@ -143,7 +143,7 @@ function Off({ side, onTurnOn }: { side: Side; onTurnOn: () => void }) {
       <Group justify="space-between">
         <Text fz="sm" maw={640}>
           {side === "target"
-            ? "Look at what the rules give for some people, then turn it on. You see what would change before it is saved; afterwards nothing is written before somebody has approved it, until the mode of the system says so."
+            ? "Look at what the rules give for some people, then turn it on. You see what would change before it is saved; afterwards nothing is written before somebody has approved it, until the overview of the system says otherwise."
             : "Fill in what is known of people from its columns, then turn it on: everybody in it becomes a person."}
         </Text>
         <Button onClick={onTurnOn}>Turn it on</Button>

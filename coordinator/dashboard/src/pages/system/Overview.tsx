@@ -1,4 +1,5 @@
 import { Alert, SimpleGrid, Stack, Text } from "@mantine/core";
+import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { api, type Schema } from "../../api/client";
 import { count } from "../../api/format";
@@ -9,6 +10,7 @@ import { Facts, Panel } from "../../parts/Panel";
 import { Rows } from "../../parts/Rows";
 import { State } from "../../parts/State";
 import { cycleColumns } from "../cycles/CycleList";
+import { ModeLine } from "./ModeLine";
 import { TestPanel, useTest } from "./TestPanel";
 
 type Detail = Schema["SystemDetail"];
@@ -39,6 +41,7 @@ export function Overview({ system: s }: { system: Detail }) {
           <Facts
             list={[
               ["State", <State of={s.state}>{s.state === "waiting" ? "no agent has told yet" : s.state}</State>],
+              ...(s.mode ? [["Written to", <ModeLine system={s} />] as [string, ReactNode]] : []),
               ["Objects known", count(s.accounts)],
               ["Jobs waiting", count(s.waiting)],
               ["At a time", s.parallel ? `${count(s.parallel)} operations, as the agent found best` : "not told"],

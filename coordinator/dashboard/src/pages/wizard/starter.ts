@@ -50,6 +50,7 @@ function target(connector: string, settings: Settings) {
           department: "department",
           manager: { person: "manager" },
         },
+        password: { length: 20, change_at_sign_in: true },
         lifecycle: { create: "7d before start", enable: "at start", leave: { at: "at end", disable: true } },
       };
     case "ldap":
