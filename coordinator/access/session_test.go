@@ -115,7 +115,7 @@ func TestSession_ends(t *testing.T) {
 		},
 		"unused for long":              age(access.DefaultIdle+time.Second, 0),
 		"old":                          age(0, access.DefaultLife),
-		"unused for a while: lives on": age(access.DefaultIdle-time.Minute, 0),
+		"unused for a while: lives on": age(access.DefaultIdle/2, 0),
 	} {
 		b := h.signedIn()
 		id := h.who(b).ID

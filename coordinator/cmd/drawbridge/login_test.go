@@ -44,7 +44,7 @@ func TestLogin_throughTheBrowser(t *testing.T) { // not parallel: it sets the en
 	t.Setenv("DRAWBRIDGE_URL", "")
 	t.Setenv("DRAWBRIDGE_TOKEN", "")
 	t.Setenv("DRAWBRIDGE_TOKEN_FILE", "")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	run := func(want int, args ...string) string {
 		t.Helper()
