@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -29,11 +30,13 @@ import (
 	"github.com/drawbridge-id/drawbridge/agent/host"
 	"github.com/drawbridge-id/drawbridge/agent/identity"
 	"github.com/drawbridge-id/drawbridge/agent/link"
+	"github.com/drawbridge-id/drawbridge/agent/metrics"
 	"github.com/drawbridge-id/drawbridge/agent/proxy"
 	"github.com/drawbridge-id/drawbridge/agent/rights"
 	"github.com/drawbridge-id/drawbridge/agent/runner"
 	"github.com/drawbridge-id/drawbridge/agent/settings"
 	"github.com/drawbridge-id/drawbridge/agent/spool"
+	"github.com/drawbridge-id/drawbridge/agent/tracing"
 	"github.com/drawbridge-id/drawbridge/agent/vault"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	protoidentity "github.com/drawbridge-id/drawbridge/proto/identity"
@@ -62,6 +65,8 @@ type Agent struct {
 	runner   *runner.Runner
 	link     *link.Link
 	clock    *runner.Clock
+	tracer   *tracing.Tracer  // nil where nothing is traced
+	metrics  *metrics.Metrics // nil where nothing is counted
 	started  time.Time
 
 	mu    sync.Mutex
@@ -129,6 +134,12 @@ func New(c *config.Config, version string, log *slog.Logger) (*Agent, error) {
 		Dial:    a.identity.Dial,
 		Self:    a.identity,
 	}
+	if a.tracer, err = tracing.New(context.Background(), c.Traces, version, name); err != nil {
+		return nil, errors.Join(err, a.guard.Close(), a.spool.Close())
+	}
+	if c.Metrics != "" {
+		a.metrics = metrics.New(version, a.Status)
+	}
 	a.runner = &runner.Runner{
 		Spool:       a.spool,
 		Host:        a.host,
@@ -139,6 +150,9 @@ func New(c *config.Config, version string, log *slog.Logger) (*Agent, error) {
 		Guard:       a.guard,
 		Report:      a.link,
 		Clock:       a.clock,
+		Trace:       a.tracer.Job,
+		Parent:      tracing.Parent,
+		Ended:       a.metrics.Ended,
 		Log:         log.With("part", "runner"),
 	}
 	return a, nil
@@ -208,8 +222,21 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return control.Serve(ctx, a.config.Data, a) })
 	group.Go(func() error { return a.guard.Run(ctx) })
 	group.Go(func() error { return a.compareRights(ctx) })
+	if a.metrics != nil {
+		group.Go(func() error {
+			l, err := net.Listen("tcp", a.config.Metrics)
+			if err != nil { // an agent that cannot be looked at still does its work
+				a.log.ErrorContext(ctx, "Metrics are not served", "err", err)
+				return nil
+			}
+			return a.metrics.Serve(ctx, l)
+		})
+	}
 	err = group.Wait()
 	a.flush(sending)
+	if closing := a.closeTraces(); closing != nil {
+		a.log.Warn("The last traces were not sent", "err", closing)
+	}
 	hangUp()
 	_ = sender.Wait() // it was told to end
 	if closeErr := errors.Join(a.guard.Close(), a.spool.Close()); closeErr != nil {
@@ -217,6 +244,13 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	a.log.Info("Agent ends", "cause", err)
 	return err
+}
+
+// closeTraces sends what is left to be told, if somebody listens.
+func (a *Agent) closeTraces() error {
+	ctx, cancel := context.WithTimeout(context.Background(), flushWait)
+	defer cancel()
+	return a.tracer.Close(ctx)
 }
 
 // flush waits a moment for the results to be confirmed, if anybody listens.

@@ -40,6 +40,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
 	"github.com/drawbridge-id/drawbridge/coordinator/scim"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	"github.com/drawbridge-id/drawbridge/coordinator/tracing"
 	"github.com/drawbridge-id/drawbridge/proto/identity"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
@@ -62,6 +63,7 @@ type Options struct {
 
 	CheckEvery time.Duration       // how often each system is checked from end to end; 0 means 5 minutes
 	Metrics    string              // address at which Prometheus scrapes; empty for none
+	Traces     string              // OTLP endpoint (HTTP) that traces are sent to; empty for none
 	Mail       notify.Mail         // how e-mail is sent
 	Access     access.Config       // who gets in to the API, and how
 	Env        func(string) string // looks up an environment variable; nil: none is set
@@ -88,6 +90,8 @@ type Coordinator struct {
 	health   *health.Checker
 	notifier *notify.Notifier
 	metrics  *metrics.Metrics
+	tracer   *tracing.Tracer // nil where nothing is traced
+	ended    []func(store.Instant, []store.Job)
 	scraped  net.Listener // nil where metrics are not told
 	api      net.Listener
 	apiServ  *http.Server
@@ -135,6 +139,12 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 	systems := plan.NewSystems()
 	enrolment := &enroll.Service{Store: c.store, Authority: authority, CertificateLife: opt.CertificateLife, RenewalGrace: opt.RenewalGrace, Log: log}
 	c.intake = &intake.Intake{Store: c.store, Systems: systems, Log: log}
+	if opt.Traces != "" {
+		if c.tracer, err = tracing.New(ctx, opt.Traces, opt.Version); err != nil {
+			return nil, err
+		}
+		c.intake.Follow = c.tracer.Record
+	}
 	c.queue = &jobs.Queue{Store: c.store, Intake: c.intake, Systems: systems, Log: log}
 	c.planner = plan.New(c.store, log)
 	c.schedule = schedule.New(c.store, &c.planner.Alarms, log)
@@ -167,8 +177,16 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 	entrance := c.gate.Handler(served)
 	if c.scraped != nil {
 		c.metrics = metrics.New(c.store, c.health, opt.Version, log)
-		c.queue.Ended = c.metrics.Ended
+		c.ended = append(c.ended, c.metrics.Ended)
 		entrance = c.metrics.Requests(entrance)
+	}
+	if c.tracer != nil {
+		c.ended = append(c.ended, c.tracer.Ended)
+	}
+	c.queue.Ended = func(now store.Instant, writes []store.Job) {
+		for _, tell := range c.ended {
+			tell(now, writes)
+		}
 	}
 	c.apiServ = &http.Server{Handler: entrance, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	c.apiServ.RegisterOnShutdown(server.Depart)
@@ -201,6 +219,13 @@ func (c *Coordinator) release() error {
 			if err := l.Close(); !errors.Is(err, net.ErrClosed) {
 				errs = append(errs, err)
 			}
+		}
+	}
+	if c.tracer != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopWait)
+		defer cancel()
+		if err := c.tracer.Close(ctx); err != nil {
+			c.log.Warn("The last traces were not sent", "err", err)
 		}
 	}
 	if c.store != nil {

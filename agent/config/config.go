@@ -47,6 +47,8 @@ type Config struct {
 	Folders     []string       `yaml:"folders"`     // Optional. None: no system may name a file
 	Concurrency map[string]int `yaml:"concurrency"` // Optional. Operations at a time by system; of others the agent finds the best by measuring
 	Guardrail   Guardrail      `yaml:"guardrail"`   // Optional
+	Traces      string         `yaml:"traces"`      // Optional. OTLP endpoint (HTTP) that traces are sent to; none by default
+	Metrics     string         `yaml:"metrics"`     // Optional. Address of loopback where Prometheus scrapes; none by default
 	Log         Log            `yaml:"log"`         // Optional
 }
 
@@ -179,6 +181,14 @@ func (c *Config) check(d *decoder) {
 	for system, n := range c.Concurrency {
 		if n < 1 || n > MostAtATime {
 			d.faultAt("concurrency."+system, "%d is not a number from 1 to %d; leave the system out to have the agent find the best", n, MostAtATime)
+		}
+	}
+	if c.Traces != "" && !strings.HasPrefix(c.Traces, "http://") && !strings.HasPrefix(c.Traces, "https://") {
+		d.faultAt("traces", "%q is no endpoint, such as http://collector:4318", c.Traces)
+	}
+	if c.Metrics != "" {
+		if host, _, err := net.SplitHostPort(c.Metrics); err != nil || host != "localhost" && !net.ParseIP(host).IsLoopback() {
+			d.faultAt("metrics", "%q is no address of loopback, such as 127.0.0.1:9465: nothing connects to an agent from elsewhere", c.Metrics)
 		}
 	}
 	if l := c.Log.Level; l != "" && !slices.Contains([]string{"debug", "info", "warn", "error"}, l) {

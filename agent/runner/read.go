@@ -40,6 +40,9 @@ func (l *lane) read(ctx context.Context, t *task, p *host.Process, r *linkv1.Rea
 	}
 	defer known.Close()
 	in := &intake{lane: l, job: t.job, allow: l.spare.take()}
+	if l.Parent != nil {
+		in.trace = l.Parent(ctx)
+	}
 	defer l.spare.give(in.allow)
 	full := r.GetFull() || r.GetResend() || !p.Can(connectorv1.Capability_CAPABILITY_DELTA)
 	end, err := in.run(ctx, p, known, r, full)
@@ -98,6 +101,7 @@ type intake struct {
 	summary *linkv1.ReadSummary
 	batch   *linkv1.Records
 	size    int
+	trace   string // traceparent of the read
 }
 
 // diskError is an error of spool or snapshot, not of the connector.
@@ -208,7 +212,7 @@ func (in *intake) count(compare *snapshot.Read) {
 }
 
 func (in *intake) begin() {
-	in.batch = &linkv1.Records{Job: in.job.GetId(), System: in.system.GetName()}
+	in.batch = &linkv1.Records{Job: in.job.GetId(), System: in.system.GetName(), Trace: in.trace}
 	in.size = 0
 }
 

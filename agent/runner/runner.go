@@ -75,8 +75,14 @@ type Runner struct {
 	Concurrency map[string]int // operations at a time by system; one that is not named finds its own
 	Guard       guardrail
 	Report      reporter
-	Clock       *Clock // Optional. By which jobs are begun; nil: the host's
-	Log         *slog.Logger
+	// Trace, where set, begins to tell of a job; what it returns ends it, with nil where the job is run again. Optional.
+	Trace func(context.Context, *linkv1.Job) (context.Context, func(*linkv1.Result))
+	// Parent, where set, gives the traceparent of what is told under a context. Optional.
+	Parent func(context.Context) string
+	// Ended, where set, is told of jobs that have ended. Optional.
+	Ended func(job *linkv1.Job, result *linkv1.Result, took time.Duration)
+	Clock *Clock // Optional. By which jobs are begun; nil: the host's
+	Log   *slog.Logger
 
 	mu      sync.Mutex
 	systems []*linkv1.System

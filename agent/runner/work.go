@@ -32,7 +32,9 @@ type putOff struct {
 // before the disk is done, so that a write to the disk never slows the system.
 func (l *lane) work(ctx context.Context, t *task, conn *connection) {
 	began := time.Now()
-	result, put, err := l.carryOut(ctx, t, conn.process)
+	under, ended := l.traced(ctx, t)
+	result, put, err := l.carryOut(under, t, conn.process)
+	ended(result)
 	l.events <- event{task: t, did: answered}
 	if put == nil && !t.passed {
 		l.Guard.Forget(l.system.GetName(), t.job.GetId())
@@ -42,9 +44,20 @@ func (l *lane) work(ctx context.Context, t *task, conn *connection) {
 		result.Began, result.Finished = timestamppb.New(began), timestamppb.Now()
 		l.Log.DebugContext(ctx, "Job done", "job", t.job.GetId(), "system", l.system.GetName(), "outcome", result.GetOutcome())
 		err = l.finish(t.job, result)
+		if l.Ended != nil {
+			l.Ended(t.job, result, time.Since(began))
+		}
 	}
 	ok := result.GetOutcome() != connectorv1.Outcome_OUTCOME_UNAVAILABLE && result.GetOutcome() != connectorv1.Outcome_OUTCOME_UNKNOWN
 	l.events <- event{task: t, did: settled, err: err, put: put, ok: ok}
+}
+
+// traced begins to tell of a job, where somebody wants to know.
+func (l *lane) traced(ctx context.Context, t *task) (context.Context, func(*linkv1.Result)) {
+	if l.Trace == nil {
+		return ctx, func(*linkv1.Result) {}
+	}
+	return l.Trace(ctx, t.job)
 }
 
 func (l *lane) carryOut(ctx context.Context, t *task, p *host.Process) (*linkv1.Result, *putOff, error) {

@@ -169,6 +169,7 @@ func (g *Gateway) takeRecords(tx *store.Tx, parcels []parcel) error {
 	last := row.Batch
 	var records []*connectorv1.Record
 	var rejects []*connectorv1.Reject
+	parent := ""
 	for _, p := range parcels {
 		if n := int64(p.records.GetBatch()); n > last {
 			for _, r := range p.records.GetRecords() {
@@ -179,6 +180,9 @@ func (g *Gateway) takeRecords(tx *store.Tx, parcels []parcel) error {
 				records = append(records, r)
 			}
 			rejects = append(rejects, p.records.GetRejects()...)
+			if parent == "" {
+				parent = p.records.GetTrace()
+			}
 			last = n
 		}
 	}
@@ -199,7 +203,7 @@ func (g *Gateway) takeRecords(tx *store.Tx, parcels []parcel) error {
 		cycle = intake.ByAgent
 	}
 	if err := g.Intake.Take(tx, intake.Batch{
-		Tenant: agent.Tenant, System: name, Cycle: cycle, Records: records, Rejects: rejects,
+		Tenant: agent.Tenant, System: name, Cycle: cycle, Records: records, Rejects: rejects, Trace: parent,
 	}); err != nil {
 		return err
 	}

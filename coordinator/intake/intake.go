@@ -42,6 +42,9 @@ type Intake struct {
 	Store   *store.Store
 	Systems systems
 	Log     *slog.Logger
+	// Follow, where set, begins to follow a change of a record and gives the
+	// traceparent of what follows; parent is that of the batch. Optional.
+	Follow func(tenant, system string, cycle int64, parent string) string
 }
 
 // A Batch is what a read, or a write, found in one system.
@@ -60,14 +63,15 @@ type Batch struct {
 // A scope is a system as it takes a batch.
 type scope struct {
 	*Intake
-	tx     *store.Tx
-	tenant string
-	name   string
-	cycle  int64
-	trace  string
-	system *mapping.System
-	owners map[string]string
-	write  bool // the objects are what writes returned: who wrote knows when the person is due
+	tx       *store.Tx
+	tenant   string
+	name     string
+	cycle    int64
+	trace    string
+	followed int // people of the batch
+	system   *mapping.System
+	owners   map[string]string
+	write    bool // the objects are what writes returned: who wrote knows when the person is due
 }
 
 // A change is an object that is new or not as it was.

@@ -146,9 +146,20 @@ func (s *scope) settle(people map[string]*draft, lost []string, changes []*chang
 	if err := s.preview(due); err != nil {
 		return err
 	}
-	return s.tx.MarkDueAs(store.Due{Tenant: s.tenant, At: s.tx.Now, Why: "their record in " + s.name + " changed", Since: s.tx.Now,
-		Cycle: max(s.cycle, 0), Trace: s.trace}, due)
+	as := store.Due{Tenant: s.tenant, At: s.tx.Now, Why: "their record in " + s.name + " changed", Since: s.tx.Now, Cycle: max(s.cycle, 0)}
+	for s.Follow != nil && len(due) > 0 && s.followed < followed {
+		one := as
+		one.Trace = s.Follow(s.tenant, s.name, as.Cycle, s.trace)
+		if err := s.tx.MarkDueAs(one, due[:1]); err != nil {
+			return err
+		}
+		s.followed, due = s.followed+1, due[1:]
+	}
+	return s.tx.MarkDueAs(as, due)
 }
+
+// followed is how many people of a batch are followed: a first import of everybody tells nothing more than the first of them.
+const followed = 20
 
 // complete adds to the people what other records say of them, and the people who lost a record.
 func (s *scope) complete(people map[string]*draft, lost []string, changes []*change) error {

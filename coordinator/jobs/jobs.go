@@ -184,7 +184,7 @@ func message(row *store.Job) (*linkv1.Job, error) {
 		return nil, err
 	}
 	m.Id, m.Fence = uint64(row.ID), uint64(cmp.Or(row.Fence, row.ID))
-	m.System, m.Object, m.Priority = row.System, row.Object, uint32(row.Priority)
+	m.System, m.Object, m.Priority, m.Trace = row.System, row.Object, uint32(row.Priority), row.Trace
 	m.NotAfter = stamp(row.NotAfter) // that it is not to be sent before an instant is no concern of the agent's
 	return m, nil
 }

@@ -36,6 +36,7 @@ type config struct {
 	RenewalGrace    time.Duration `yaml:"renewal_grace"`
 	CheckEvery      time.Duration `yaml:"check_every"`
 	Metrics         string        `yaml:"metrics"`
+	Traces          string        `yaml:"traces"`
 	Mail            notify.Mail   `yaml:"mail"`
 	LogLevel        string        `yaml:"log_level"`
 	LogFormat       string        `yaml:"log_format"`
@@ -93,6 +94,8 @@ var settings = []setting{
 		func(c *config, v string) (err error) { c.CheckEvery, err = time.ParseDuration(v); return err }},
 	{"metrics", "DRAWBRIDGE_METRICS", "`address` at which Prometheus scrapes /metrics, without sign-in (default: none)",
 		func(c *config, v string) error { c.Metrics = v; return nil }},
+	{"traces", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP `endpoint` (HTTP) that traces are sent to, such as http://collector:4318 (default: none)",
+		func(c *config, v string) error { c.Traces = v; return nil }},
 	{"mail-server", "DRAWBRIDGE_MAIL_SERVER", "`host:port` of the server that mail is sent by (default: none is sent)",
 		func(c *config, v string) error { c.Mail.Server = v; return nil }},
 	{"mail-from", "DRAWBRIDGE_MAIL_FROM", "`address` of the sender of mail",
@@ -233,5 +236,5 @@ func (c config) level() slog.Level {
 }
 
 func (c config) options() coordinator.Options {
-	return coordinator.Options{Data: c.Data, Store: c.Store, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, CheckEvery: c.CheckEvery, Metrics: c.Metrics, Mail: c.Mail, Version: version, Access: c.Config}
+	return coordinator.Options{Data: c.Data, Store: c.Store, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, CheckEvery: c.CheckEvery, Metrics: c.Metrics, Traces: c.Traces, Mail: c.Mail, Version: version, Access: c.Config}
 }

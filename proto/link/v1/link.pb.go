@@ -1224,6 +1224,8 @@ type Job struct {
 	NotAfter *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
 	// Optional. 0 is ordinary; higher goes first.
 	Priority uint32 `protobuf:"varint,7,opt,name=priority,proto3" json:"priority,omitempty"`
+	// Optional. Trace that the job is part of, as a traceparent of W3C Trace Context; empty where none is kept.
+	Trace string `protobuf:"bytes,8,opt,name=trace,proto3" json:"trace,omitempty"`
 	// Required. What to do.
 	//
 	// Types that are valid to be assigned to Work:
@@ -1315,6 +1317,13 @@ func (x *Job) GetPriority() uint32 {
 		return x.Priority
 	}
 	return 0
+}
+
+func (x *Job) GetTrace() string {
+	if x != nil {
+		return x.Trace
+	}
+	return ""
 }
 
 func (x *Job) GetWork() isJob_Work {
@@ -1748,7 +1757,9 @@ type Records struct {
 	// Optional. Changed objects.
 	Records []*v1.Record `protobuf:"bytes,4,rep,name=records,proto3" json:"records,omitempty"`
 	// Optional. What could not be read.
-	Rejects       []*v1.Reject `protobuf:"bytes,5,rep,name=rejects,proto3" json:"rejects,omitempty"`
+	Rejects []*v1.Reject `protobuf:"bytes,5,rep,name=rejects,proto3" json:"rejects,omitempty"`
+	// Optional. Trace of the read, as a traceparent of W3C Trace Context; empty where none is kept.
+	Trace         string `protobuf:"bytes,6,opt,name=trace,proto3" json:"trace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1816,6 +1827,13 @@ func (x *Records) GetRejects() []*v1.Reject {
 		return x.Rejects
 	}
 	return nil
+}
+
+func (x *Records) GetTrace() string {
+	if x != nil {
+		return x.Trace
+	}
+	return ""
 }
 
 type Results struct {
@@ -2673,7 +2691,7 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"read_every\x18\b \x01(\v2\x19.google.protobuf.DurationR\treadEvery\x12,\n" +
 	"\x04read\x18\t \x01(\v2\x18.drawbridge.link.v1.ReadR\x04read\"3\n" +
 	"\x04Jobs\x12+\n" +
-	"\x04jobs\x18\x01 \x03(\v2\x17.drawbridge.link.v1.JobR\x04jobs\"\x88\x04\n" +
+	"\x04jobs\x18\x01 \x03(\v2\x17.drawbridge.link.v1.JobR\x04jobs\"\x9e\x04\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
 	"\x06system\x18\x02 \x01(\tR\x06system\x12\x16\n" +
@@ -2682,7 +2700,8 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\n" +
 	"not_before\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tnotBefore\x127\n" +
 	"\tnot_after\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\x12\x1a\n" +
-	"\bpriority\x18\a \x01(\rR\bpriority\x12.\n" +
+	"\bpriority\x18\a \x01(\rR\bpriority\x12\x14\n" +
+	"\x05trace\x18\b \x01(\tR\x05trace\x12.\n" +
 	"\x04read\x18\n" +
 	" \x01(\v2\x18.drawbridge.link.v1.ReadH\x00R\x04read\x12:\n" +
 	"\x04find\x18\v \x01(\v2$.drawbridge.connector.v1.FindRequestH\x00R\x04find\x12:\n" +
@@ -2711,13 +2730,14 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\bAccepted\x12\x12\n" +
 	"\x04jobs\x18\x01 \x03(\x04R\x04jobs\x12\x18\n" +
 	"\arefused\x18\x02 \x03(\x04R\arefused\x124\n" +
-	"\x05fault\x18\x03 \x01(\v2\x1e.drawbridge.connector.v1.FaultR\x05fault\"\xbf\x01\n" +
+	"\x05fault\x18\x03 \x01(\v2\x1e.drawbridge.connector.v1.FaultR\x05fault\"\xd5\x01\n" +
 	"\aRecords\x12\x14\n" +
 	"\x05batch\x18\x01 \x01(\x04R\x05batch\x12\x10\n" +
 	"\x03job\x18\x02 \x01(\x04R\x03job\x12\x16\n" +
 	"\x06system\x18\x03 \x01(\tR\x06system\x129\n" +
 	"\arecords\x18\x04 \x03(\v2\x1f.drawbridge.connector.v1.RecordR\arecords\x129\n" +
-	"\arejects\x18\x05 \x03(\v2\x1f.drawbridge.connector.v1.RejectR\arejects\"?\n" +
+	"\arejects\x18\x05 \x03(\v2\x1f.drawbridge.connector.v1.RejectR\arejects\x12\x14\n" +
+	"\x05trace\x18\x06 \x01(\tR\x05trace\"?\n" +
 	"\aResults\x124\n" +
 	"\aresults\x18\x01 \x03(\v2\x1a.drawbridge.link.v1.ResultR\aresults\"\xf5\x04\n" +
 	"\x06Result\x12\x10\n" +
