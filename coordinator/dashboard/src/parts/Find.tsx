@@ -21,10 +21,11 @@ export function Find() {
     window.addEventListener(event, open);
     return () => window.removeEventListener(event, open);
   }, []);
+  if (!opened) return null;
   return (
     <Modal
-      opened={opened} onClose={() => setOpened(false)} withCloseButton={false} padding={0} size={560} centered={false} yOffset="12vh"
-      aria-label="Find a person"
+      opened onClose={() => setOpened(false)} title="Find a person" classNames={{ header: classes.header }} padding={0} size={560} centered={false} yOffset="12vh"
+      withCloseButton={false}
     >
       <Search close={() => setOpened(false)} />
     </Modal>
