@@ -371,7 +371,7 @@ func (b *builder) lifecycle(t *Target, n ast.Node) {
 		"enable":       {false, b.moment("enable", false, &l.Enable)},
 		"leave":        {false, func(n ast.Node) { b.leave(t, n) }},
 		"rehire":       {false, b.one("rehire", []string{"restore", "hold"}, func(i int) { l.HoldRehire = i == 1 })},
-		"out_of_scope": {false, b.one("out_of_scope", []string{"leave", "ignore"}, func(i int) { l.IgnoreOutOfScope = i == 1 })},
+		"out_of_scope": {false, b.one("out_of_scope", []string{"leave", "ignore", "hold"}, func(i int) { l.IgnoreOutOfScope, l.HoldOutOfScope = i == 1, i == 2 })},
 	})
 	if l.Create.Offset > l.Enable.Offset {
 		b.fault(n, "", "an account cannot be enabled before it is created")

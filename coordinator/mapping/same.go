@@ -84,7 +84,7 @@ func (s *System) targetForm() string {
 		f.add("password", *t.Password)
 	}
 	l := t.Lifecycle
-	f.add(l.Create, l.Enable, l.HoldRehire, l.IgnoreOutOfScope, l.Leave.At, l.Leave.Disable, l.Leave.Groups)
+	f.add(l.Create, l.Enable, l.HoldRehire, l.IgnoreOutOfScope, l.HoldOutOfScope, l.Leave.At, l.Leave.Disable, l.Leave.Groups)
 	if l.Leave.Delete != nil {
 		f.add("delete", *l.Leave.Delete)
 	}

@@ -132,6 +132,8 @@ type Lifecycle struct {
 	// IgnoreOutOfScope leaves the account of somebody who left the scope alone;
 	// else that is a leave.
 	IgnoreOutOfScope bool
+	// HoldOutOfScope leaves it alone, too, and shows it as a problem until somebody sees to it.
+	HoldOutOfScope bool
 }
 
 // Leave is what happens to a leaver's account.

@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"iter"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,6 +132,28 @@ func TestPain13_absentIsNotEmpty(t *testing.T) {
 	}
 	if out := made(t, false, now, "id", "1", "name", "Ada", "hired", "2026-06-20", "title", ""); len(out.Ops) != 1 || len(out.Ops[0].Operation.GetCreate().GetAttributes()) != 0 {
 		t.Errorf("a new account: %v; want no attribute: nobody is written an empty value", out.Ops)
+	}
+}
+
+// Who leaves the scope where the document says hold keeps the account as it is, and is shown.
+func TestPlan_holdsOutOfScope(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(painful, "before start}", "before start, out_of_scope: hold}", 1)
+	systems, err := mapping.ParseFile("painful.yaml", []byte(strings.Replace(text, "class: user\n", "class: user\n  scope: title == \"Chief\"\n", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := directory.Person{ID: "p", Key: "1", HasSource: true}
+	p.Attributes.Set("displayName", "Ada")
+	p.Attributes.Set("title", "Clerk")
+	in := reconcile.Input{Now: time.Now(), Person: p, Target: systems[1].Target, Names: painless{}, Refs: painless{}}
+	if out := reconcile.Plan(in); out.Problem != nil || len(out.Ops) != 0 {
+		t.Errorf("without an account: %v, %v; want nothing", out.Problem, classes(out))
+	}
+	in.Account = &reconcile.Account{ID: "guid", Address: "CN=Ada,OU=Staff,DC=x", Object: marshalled(t, &connectorv1.Object{Class: "user", Id: "guid",
+		Address: "CN=Ada,OU=Staff,DC=x", Attributes: []*connectorv1.Attribute{{Name: "enabled", Values: []string{"true"}}}})}
+	if out := reconcile.Plan(in); out.Problem == nil || out.Problem.Kind != "out of scope" || len(out.Ops) != 0 {
+		t.Errorf("with an account: %v, %v; want a problem and nothing done", out.Problem, classes(out))
 	}
 }
 

@@ -86,6 +86,9 @@ func (p *planner) run() {
 		p.leave(*gone)
 	case p.inScope():
 		p.keep(tenure, enableAt)
+	case p.out.Problem == nil && life.HoldOutOfScope:
+		p.problem("out of scope", &connectorv1.Fault{Cause: "The person is not in the scope of the target any more, and has an account: " + p.t.Scope.Text() + ".",
+			Object: p.account.Address, NextStep: "Correct the source or the scope; to have such accounts treated as those of leavers, set out_of_scope to leave."})
 	case p.out.Problem == nil && !life.IgnoreOutOfScope:
 		p.leave(departure{why: mapping.Reason{Rule: "out of scope: " + p.t.Scope.Text(), Line: p.t.Scope.Line(), From: p.view.Inputs(p.t.Scope)}})
 	}

@@ -125,7 +125,7 @@ type Alarm struct {
 
 // A Problem is what somebody must see to.
 type Problem struct {
-	// Kind is ambiguous, invalid, taken, expression, missing reference, no recipient, rehire or by hand.
+	// Kind is ambiguous, invalid, taken, expression, missing reference, no recipient, rehire, out of scope or by hand.
 	Kind  string
 	Fault *connectorv1.Fault
 }
