@@ -49,7 +49,12 @@ func TestProcess_limits(t *testing.T) {
 	if raced {
 		return
 	}
-	if _, err := newHost(t, host.Options{Memory: 16 << 20}, executable(t)).Start(t.Context(), "fake"); !errors.Is(err, host.ErrLost) {
-		t.Errorf("Start of a connector that needs more memory than it may take = %v; want ErrLost", err)
+	small, err := newHost(t, host.Options{Memory: 256 << 20}, executable(t)).Start(t.Context(), "fake")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(small.Kill)
+	if fault, err := small.Open(t.Context(), `{"users": 1000000}`, nil); !errors.Is(err, host.ErrLost) { // some 500 MiB
+		t.Errorf("Open of a directory that needs more memory than it may take = %v, %v; want ErrLost", fault, err)
 	}
 }
