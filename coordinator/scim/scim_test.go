@@ -412,6 +412,9 @@ func TestRead_manyPeople(t *testing.T) {
 	if testing.Short() {
 		t.Skip("100,000 people are not quick")
 	}
+	if raced {
+		t.Skip("measures memory")
+	}
 	t.Parallel()
 	h := serve(t)
 	const n = 100_000
