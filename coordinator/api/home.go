@@ -177,7 +177,11 @@ func (h *homeView) problems() error {
 	h.out.Problems = named(kinds)
 	for _, k := range kinds {
 		h.out.Waiting.Problems += k.N
-		h.point(attention, "problem", k.Name, fmt.Sprintf("%d accounts cannot be made as wanted: %s", k.N, k.Name), "each problem says its cause and what to do")
+		text := fmt.Sprintf("%d accounts cannot be made as wanted: %s", k.N, k.Name)
+		if k.N == 1 {
+			text = "1 account cannot be made as wanted: " + k.Name
+		}
+		h.point(attention, "problem", k.Name, text, "each problem says its cause and what to do")
 	}
 	return err
 }

@@ -179,7 +179,7 @@ func TestMail(t *testing.T) {
 	if len(box.mails) != 1 {
 		t.Fatalf("%d mails", len(box.mails))
 	}
-	for _, want := range []string{"To: <iam@corp.example>", "Subject: Drawbridge: 1 accounts cannot be made as wanted: denied", "Next: each problem says", "https://id.corp.example", "Auto-Submitted: auto-generated"} {
+	for _, want := range []string{"To: <iam@corp.example>", "Subject: Drawbridge: 1 account cannot be made as wanted: denied", "Next: each problem says", "https://id.corp.example", "Auto-Submitted: auto-generated"} {
 		if !strings.Contains(box.mails[0], want) {
 			t.Errorf("no %q in the mail:\n%s", want, box.mails[0])
 		}
