@@ -159,24 +159,35 @@ func runPerson(tx *store.Tx, who caller, row store.System, system *mapping.Syste
 	}
 	out.Detail = fmt.Sprintf("%s is looked at now: drawbridge person show %s", p.Display, p.Shown())
 	accounts, err := tx.AccountsOf(who.tenant, []string{p.ID})
-	if err != nil || system.Source == nil {
+	if err != nil {
 		return out, err
+	}
+	if out.Job, err = findRecord(tx, row, system, accounts); out.Job != 0 {
+		out.Detail = fmt.Sprintf("%s is looked up in %s and planned again (job %d): drawbridge person show %s", p.Display, row.Name, out.Job, p.Shown())
+	}
+	return out, err
+}
+
+// findRecord has the record among a person's accounts that a system tells of looked up there. It gives
+// the search's job; 0 where there is no such record, or nothing to look it up by.
+func findRecord(tx *store.Tx, row store.System, system *mapping.System, accounts []store.Account) (job int64, err error) {
+	if system.Source == nil {
+		return 0, nil
 	}
 	for _, a := range accounts {
 		if a.System != row.Name || a.Class != system.Source.Class || a.Gone != 0 {
 			continue
 		}
-		reasons, err := system.Source.Explain(a.Object)
-		if err != nil || len(reasons) == 0 || len(reasons[0].From) != 1 {
-			break // the key is no single attribute: nothing to look up by
+		reasons, fault := system.Source.Explain(a.Object)
+		if fault != nil || len(reasons) == 0 || len(reasons[0].From) != 1 {
+			break // the key is no single attribute
 		}
 		key := reasons[0].From[0]
-		if out.Job, err = schedule.Find(tx, row, system, a.Class, key.Name, key.Value); err != nil {
-			return out, err
+		if job, err = schedule.Find(tx, row, system, a.Class, key.Name, key.Value); err != nil {
+			return job, err
 		}
-		out.Detail = fmt.Sprintf("%s is looked up in %s and planned again (job %d): drawbridge person show %s", p.Display, row.Name, out.Job, p.Shown())
 	}
-	return out, nil
+	return job, nil
 }
 
 // personRow finds a person by any of their keys, or by their id.

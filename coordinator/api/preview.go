@@ -1,7 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -76,21 +78,35 @@ func (s *Server) lookUp(ctx context.Context, key string, first func(*store.Tx, s
 		if err := tx.MarkDue(who.tenant, tx.Now, plan.OnDemand, []string{p.ID}); err != nil {
 			return err
 		}
-		rows, err := tx.Systems(who.tenant)
-		for _, row := range rows {
-			system, fault := s.systems.Get(row)
-			if err != nil || fault != nil || system.Source == nil || system.Pushed() {
-				continue
-			}
-			var started client.Started
-			if started, err = runPerson(tx, who, row, system, p.Key); started.Job != 0 {
-				out.Job = started.Job
-			}
-		}
 		out.Detail = fmt.Sprintf("%s is looked at now: drawbridge person show %s", p.Display, p.Shown())
+		out.Job, err = s.findRecords(tx, who, p)
 		return err
 	})
 	return answer(out), err
+}
+
+// findRecords has a person's records looked up in every system that tells of them, and gives the last search's job.
+func (s *Server) findRecords(tx *store.Tx, who caller, p store.Person) (last int64, err error) {
+	accounts, err := tx.AccountsOf(who.tenant, []string{p.ID})
+	if err != nil {
+		return 0, err
+	}
+	rows, err := tx.Systems(who.tenant)
+	if err != nil {
+		return 0, err
+	}
+	for _, row := range rows {
+		system, fault := s.systems.Get(row)
+		if fault != nil || system.Pushed() {
+			continue
+		}
+		job, err := findRecord(tx, row, system, accounts)
+		if err != nil {
+			return last, err
+		}
+		last = cmp.Or(job, last)
+	}
+	return last, nil
 }
 
 func (s *Server) getPreview(ctx context.Context, in *PersonPath) (*body[client.Preview], error) {
@@ -104,12 +120,13 @@ func (s *Server) getPreview(ctx context.Context, in *PersonPath) (*body[client.P
 		if err != nil || !looked {
 			return err
 		}
-		row, found, err := undecidedFor(tx, who.tenant, causeOf(p))
-		if err != nil || !found {
-			if out.State = "nothing"; err != nil {
-				return err
-			}
+		row, err := tx.UndecidedPlan(who.tenant, causeOf(p))
+		if errors.Is(err, store.ErrNone) {
+			out.State = "nothing"
 			return nil
+		}
+		if err != nil {
+			return err
 		}
 		shown, err := planOf(tx, row)
 		out = client.Preview{State: "planned", Plan: &shown}
@@ -137,20 +154,4 @@ func (s *Server) looked(tx *store.Tx, who caller, p store.Person) (bool, error) 
 		}
 	}
 	return true, err
-}
-
-// undecidedFor finds the plan of a cause that waits for somebody.
-func undecidedFor(tx *store.Tx, tenant, cause string) (store.Plan, bool, error) {
-	for _, state := range []string{store.PlanSealed, store.PlanOpen} {
-		rows, err := tx.Plans(tenant, state, 1000)
-		if err != nil {
-			return store.Plan{}, false, err
-		}
-		for _, row := range rows {
-			if row.Cause == cause {
-				return row, true, nil
-			}
-		}
-	}
-	return store.Plan{}, false, nil
 }

@@ -60,6 +60,12 @@ func (tx *Tx) OpenPlans(tenant string) ([]Plan, error) {
 	return query[Plan](tx, "SELECT "+planColumns+" FROM plan WHERE tenant = ? AND state = 'open' ORDER BY id", tenant)
 }
 
+// UndecidedPlan returns the latest plan of a cause that waits for a decision, a sealed one before an open one, or [ErrNone].
+func (tx *Tx) UndecidedPlan(tenant, cause string) (Plan, error) {
+	return one[Plan](tx, "SELECT "+planColumns+` FROM plan WHERE tenant = ? AND state IN ('open','sealed') AND cause = ?
+		ORDER BY state DESC, id DESC LIMIT 1`, tenant, cause)
+}
+
 // A PlanItem is a job of a plan.
 type PlanItem struct {
 	Tenant string
