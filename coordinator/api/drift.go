@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -56,17 +55,9 @@ func driftOf(tx *store.Tx, tenant string, rows []store.Deviation) ([]client.Drif
 	for i, d := range rows {
 		p := people[d.Person]
 		list[i] = client.Drift{Person: p.Shown(), Display: p.Display, System: d.System, Account: d.Account, Attribute: d.Attribute, Kind: d.Kind,
-			Refused: textsOf(d.Refused), Found: textsOf(d.Found), At: d.At.Time(), By: d.Who, Job: d.Job}
+			Refused: orEmpty(store.TextsOf(d.Refused)), Found: orEmpty(store.TextsOf(d.Found)), At: d.At.Time(), By: d.Who, Job: d.Job}
 	}
 	return list, err
-}
-
-func textsOf(list string) []string {
-	values := []string{}
-	if json.Unmarshal([]byte(list), &values) != nil || values == nil {
-		return []string{}
-	}
-	return values
 }
 
 // decideDrift lets what was found stand, or has the rules written again; whoever it is of is planned anew.

@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,7 +61,7 @@ var policy = map[string]string{store.DeviationFound: "what the rules want is put
 func (s *scope) differences(c *change, old mapping.Object) (rows []store.Deviation) {
 	add := func(attribute, kind string, was, is []string) {
 		rows = append(rows, store.Deviation{Tenant: s.tenant, Person: c.account.Person, System: s.name, Attribute: attribute, Account: c.account.ID,
-			Kind: kind, Refused: texts(was), Found: texts(is), At: s.tx.Now})
+			Kind: kind, Refused: store.TextList(was), Found: store.TextList(is), At: s.tx.Now})
 	}
 	for _, r := range s.system.Target.Rules {
 		if r.Apply != mapping.Always {
@@ -95,17 +94,6 @@ func (s *scope) known(rows []store.Deviation) (map[string]store.Deviation, error
 		}
 	}
 	return known, err
-}
-
-func texts(values []string) string {
-	if values == nil {
-		values = []string{}
-	}
-	text, err := json.Marshal(values)
-	if err != nil {
-		return "[]"
-	}
-	return string(text)
 }
 
 // preview has people whom the cycle makes due planned as a preview, where the cycle is one.

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -18,17 +17,9 @@ func (p *person) deviations(system string) []reconcile.Deviation {
 		if d.System != system {
 			continue
 		}
-		list = append(list, reconcile.Deviation{Attribute: d.Attribute, Refused: textsOf(d.Refused), At: d.At.Time(), Stands: d.Kind != store.DeviationFound})
+		list = append(list, reconcile.Deviation{Attribute: d.Attribute, Refused: store.TextsOf(d.Refused), At: d.At.Time(), Stands: d.Kind != store.DeviationFound})
 	}
 	return list
-}
-
-func textsOf(list string) []string {
-	var values []string
-	if json.Unmarshal([]byte(list), &values) != nil {
-		return nil
-	}
-	return values
 }
 
 // end ends deviations of attributes: the rules want something else now, or the account is as they want it again.

@@ -430,7 +430,7 @@ func (w *work) noteUndone(jobs []store.Job) error {
 	for _, j := range jobs {
 		add := func(attribute string, refused, found []string) {
 			rows = append(rows, store.Deviation{Tenant: w.tenant, Person: j.Person, System: j.System, Attribute: attribute, Account: j.Object,
-				Kind: store.DeviationUndone, Refused: jsonList(refused), Found: jsonList(found), At: w.tx.Now, Who: w.who, Job: j.ID})
+				Kind: store.DeviationUndone, Refused: store.TextList(refused), Found: store.TextList(found), At: w.tx.Now, Who: w.who, Job: j.ID})
 		}
 		op := operation(j.Work)
 		switch verb := op.GetVerb().(type) {
@@ -454,15 +454,4 @@ func (w *work) noteUndone(jobs []store.Job) error {
 		}
 	}
 	return w.tx.PutDeviations(rows)
-}
-
-func jsonList(values []string) string {
-	if values == nil {
-		values = []string{}
-	}
-	text, err := json.Marshal(values)
-	if err != nil {
-		return "[]"
-	}
-	return string(text)
 }

@@ -1,5 +1,7 @@
 package store
 
+import "encoding/json"
+
 // Kinds of deviations.
 const (
 	DeviationFound   = "found"   // somebody changed it at the system; the document has it put back
@@ -21,6 +23,27 @@ type Deviation struct {
 	At        Instant
 	Who       string
 	Job       int64 // that undid it
+}
+
+// TextList writes values as the lists of a [Deviation] are stored.
+func TextList(values []string) string {
+	if values == nil {
+		values = []string{}
+	}
+	text, err := json.Marshal(values)
+	if err != nil {
+		return "[]"
+	}
+	return string(text)
+}
+
+// TextsOf reads what [TextList] has written; nil where it cannot be read.
+func TextsOf(list string) []string {
+	var values []string
+	if json.Unmarshal([]byte(list), &values) != nil {
+		return nil
+	}
+	return values
 }
 
 const deviationColumns = "tenant, person, system, attribute, account, kind, refused, found, at, who, job"
