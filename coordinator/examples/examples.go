@@ -84,7 +84,7 @@ func (t *trial) run() error {
 			return []string{p.Key}
 		}
 		v, _ := p.Attributes.Get(name)
-		return texts(v)
+		return mapping.Texts(v)
 	}
 	if t.system.Target != nil {
 		a, err := t.account(p)
@@ -172,16 +172,6 @@ func (everything) Pick(_ string, candidates iter.Seq[string]) (string, bool) {
 
 func (everything) Account(key string) string { return key }
 func (everything) Group(name string) string  { return name }
-
-func texts(v any) []string {
-	switch v := v.(type) {
-	case nil:
-		return nil
-	case []string:
-		return v
-	}
-	return []string{mapping.Text(v)}
-}
 
 // same compares values in any order. Instants and booleans are compared as the
 // document writes them.

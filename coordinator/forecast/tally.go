@@ -73,7 +73,7 @@ func (t *tally) directory(row store.Person, was, is directory.Person) bool {
 	for _, path := range paths {
 		before, _ := was.Attributes.Get(path)
 		after, _ := is.Attributes.Get(path)
-		who.Before, who.After = texts(before), texts(after)
+		who.Before, who.After = mapping.Texts(before), mapping.Texts(after)
 		t.attributes.add(path, who)
 	}
 	if len(paths) == 0 && was.HasSource == is.HasSource && was.Key == is.Key {
@@ -235,16 +235,6 @@ func add(to *client.AffectedPeople, who client.Affected, why string) {
 
 func affected(row store.Person) client.Affected {
 	return client.Affected{Person: row.Shown(), Display: row.Display}
-}
-
-func texts(v any) []string {
-	switch v := v.(type) {
-	case nil:
-		return nil
-	case []string:
-		return v
-	}
-	return []string{mapping.Text(v)}
 }
 
 // result gives the whole.

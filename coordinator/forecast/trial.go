@@ -92,13 +92,13 @@ func (t *trial) person() error {
 	t.out.Display, t.out.Life = t.is.Display(), t.is.LifeAt(t.At).String()
 	for path, value := range t.is.Attributes.All() {
 		before, known := was.Get(path)
-		v := client.TriedValue{Attribute: path, Now: texts(before), Values: texts(value), State: state(texts(value), true, nil)}
+		v := client.TriedValue{Attribute: path, Now: mapping.Texts(before), Values: mapping.Texts(value), State: state(mapping.Texts(value), true, nil)}
 		v.Changes = !known || !slices.Equal(v.Now, v.Values)
 		t.out.Values = append(t.out.Values, v)
 	}
 	for path, before := range was.All() {
 		if _, still := t.is.Attributes.Get(path); !still {
-			t.out.Values = append(t.out.Values, client.TriedValue{Attribute: path, Now: texts(before), State: "absent", Changes: true, Note: "no rule gives it any more"})
+			t.out.Values = append(t.out.Values, client.TriedValue{Attribute: path, Now: mapping.Texts(before), State: "absent", Changes: true, Note: "no rule gives it any more"})
 		}
 	}
 	return nil

@@ -239,13 +239,10 @@ func open(j store.Job) bool {
 
 // texts gives the texts of an attribute's value.
 func texts(value any) []string {
-	switch v := value.(type) {
-	case nil:
+	if value == nil {
 		return []string{}
-	case []string:
-		return v
 	}
-	return []string{mapping.Text(value)}
+	return mapping.Texts(value)
 }
 
 // A valuer explains the values of one account.

@@ -408,3 +408,14 @@ func Text(v any) string {
 	}
 	return fmt.Sprint(v)
 }
+
+// Texts gives the values of an attribute, one or a list, each as [Text] does; nil for nothing.
+func Texts(v any) []string {
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case []string:
+		return v
+	}
+	return []string{Text(v)}
+}

@@ -18,36 +18,6 @@ func SameSource(a, b *System) bool { return a.sourceForm() == b.sourceForm() }
 // let the same pass without approval.
 func SameTarget(a, b *System) bool { return a.targetForm() == b.targetForm() }
 
-// SameRead tells whether what was read by one document is what the other would
-// have read: then the system need not be read again before the other is obeyed.
-func SameRead(a, b *System) bool {
-	has := func(list []string, s string) bool {
-		return slices.ContainsFunc(list, func(l string) bool { return strings.EqualFold(l, s) })
-	}
-	was := a.Attributes()
-	return a.Site == b.Site && a.Connector == b.Connector && string(a.Settings) == string(b.Settings) &&
-		slices.Equal(a.Classes(), b.Classes()) &&
-		!slices.ContainsFunc(b.Attributes(), func(s string) bool { return !has(was, s) })
-}
-
-// SameNames tells whether two targets recognise accounts in the same way, and
-// keep the same values unique: then what is stored of accounts serves both.
-func SameNames(a, b *System) bool {
-	names := func(s *System) string {
-		if s.Target == nil {
-			return ""
-		}
-		form := s.Target.Class + "\x00" + s.Target.Match
-		for _, r := range s.Target.Rules {
-			if r.Unique() {
-				form += "\x00" + strings.ToLower(r.Attribute)
-			}
-		}
-		return form + fmt.Sprint("\x00", s.Target.WriteBack)
-	}
-	return names(a) == names(b)
-}
-
 // Unread gives the attributes of the target that a document names and one
 // before it did not, so that nothing is known of them yet.
 func Unread(before, after *System) []string {
