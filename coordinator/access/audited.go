@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+	"github.com/drawbridge-id/drawbridge/coordinator/export"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
@@ -87,9 +88,9 @@ func (g *Gate) exportAudit(ctx context.Context, in *exportAuditInput) (*huma.Str
 		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(out huma.Context) {
-		kind, one := "text/csv; charset=utf-8", csvLines(out.BodyWriter())
+		kind, one := "text/csv; charset=utf-8", export.CSV(out.BodyWriter(), auditRow, auditColumns...)
 		if in.Format == "ndjson" {
-			kind, one = "application/x-ndjson", jsonLines(out.BodyWriter())
+			kind, one = "application/x-ndjson", export.JSONLines[client.Audited](out.BodyWriter())
 		}
 		out.SetHeader("Content-Type", kind)
 		out.SetHeader("Content-Disposition", `attachment; filename="audit.`+in.Format+`"`)

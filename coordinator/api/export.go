@@ -2,10 +2,8 @@ package api
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+	"github.com/drawbridge-id/drawbridge/coordinator/export"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
@@ -21,12 +20,12 @@ import (
 const exportSlice = 1000
 
 func (s *Server) exports(doc huma.API) {
-	export(doc, "/v1/log/export", "export-log", "Export the provisioning log, the latest entry first", s.exportLog)
-	export(doc, "/v1/jobs/export", "export-jobs", "Export jobs, the latest first: a plan, or what was done", s.exportJobs)
-	export(doc, "/v1/people/export", "export-people", "Export people with their attributes, by key", s.exportPeople)
+	exportRoute(doc, "/v1/log/export", "export-log", "Export the provisioning log, the latest entry first", s.exportLog)
+	exportRoute(doc, "/v1/jobs/export", "export-jobs", "Export jobs, the latest first: a plan, or what was done", s.exportJobs)
+	exportRoute(doc, "/v1/people/export", "export-people", "Export people with their attributes, by key", s.exportPeople)
 }
 
-func export[I any](doc huma.API, path, id, summary string, handle func(context.Context, *I) (*huma.StreamResponse, error)) {
+func exportRoute[I any](doc huma.API, path, id, summary string, handle func(context.Context, *I) (*huma.StreamResponse, error)) {
 	op := access.Operation(access.Viewer, huma.Operation{OperationID: id, Method: "GET", Path: path, Summary: summary,
 		Description: "As CSV (RFC 4180, a first line with the names of the columns) or as JSON lines."})
 	op.Responses = map[string]*huma.Response{"200": {Description: "The rows", Content: map[string]*huma.MediaType{
@@ -194,7 +193,10 @@ func stream[T any, C comparable](s *Server, format, name string, slice func(from
 		kind := map[string]string{"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}[format]
 		ctx.SetHeader("Content-Type", kind)
 		ctx.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="drawbridge-%s-%s.%s"`, name, time.Now().UTC().Format("20060102"), format))
-		write := rowsTo(ctx.BodyWriter(), format, row, columns)
+		write := export.CSV(ctx.BodyWriter(), row, columns...)
+		if format == "jsonl" {
+			write = export.JSONLines[T](ctx.BodyWriter())
+		}
 		for {
 			err := write(list)
 			if err == nil && next == none {
@@ -209,40 +211,4 @@ func stream[T any, C comparable](s *Server, format, name string, slice func(from
 			}
 		}
 	}}, nil
-}
-
-// rowsTo gives what writes rows.
-func rowsTo[T any](to io.Writer, format string, row func(T) []string, columns []string) func([]T) error {
-	if format == "jsonl" {
-		out := json.NewEncoder(to)
-		return func(list []T) error {
-			for _, v := range list {
-				if err := out.Encode(v); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
-	}
-	out := csv.NewWriter(to)
-	_ = out.Write(columns) // Flush gives its error
-	return func(list []T) error {
-		for _, v := range list {
-			cells := row(v)
-			for i := range cells {
-				cells[i] = plainCell(cells[i])
-			}
-			_ = out.Write(cells)
-		}
-		out.Flush()
-		return out.Error()
-	}
-}
-
-// plainCell keeps a spreadsheet from taking what others wrote for a formula.
-func plainCell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }
