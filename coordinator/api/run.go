@@ -91,7 +91,7 @@ func words(row store.Person) string {
 	return strings.Join(p.Words(), " ")
 }
 
-// tidy removes counts and idempotency keys that are too old.
+// tidy removes what is too old: counts, idempotency keys, notices, names that are kept from nobody any more.
 func (s *Server) tidy(ctx context.Context) error {
 	return s.Store.Write(ctx, func(tx *store.Tx) error {
 		tenants, err := tx.Tenants()
@@ -105,6 +105,9 @@ func (s *Server) tidy(ctx context.Context) error {
 		}
 		if err == nil {
 			err = tx.ForgetNotices(tx.Now.Add(-noticeLife))
+		}
+		if err == nil {
+			_, err = tx.ForgetKeptNames()
 		}
 		return err
 	})
