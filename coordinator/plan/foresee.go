@@ -122,8 +122,8 @@ func (f *Foresight) target(b *batch, s *side, t target, subjects []Subject, out 
 		if p == nil || out[i][n] == nil || subject.Systems != nil && !slices.Contains(subject.Systems, t.row.Name) {
 			continue
 		}
-		in := reconcile.Input{Now: f.At, Person: p.person, Target: t.system.Target,
-			Refs: refs, Names: ledger.of(p, ""), Recipient: refs.Recipient, ByHand: func() bool { return p.letIn(t.row.Name) }, Deviations: p.deviations(t.row.Name)}
+		in := b.input(t, p, refs)
+		in.Names = ledger.of(p, "")
 		seen := Seen{Account: p.account(t)}
 		if seen.Account != nil {
 			account := accountOf(*seen.Account)
