@@ -1,8 +1,9 @@
 import { Group, Select } from "@mantine/core";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import { api, type Schema } from "../../api/client";
 import { count } from "../../api/format";
 import { Empty } from "../../parts/Empty";
+import { useFilters } from "../../parts/filters";
 import { Instant } from "../../parts/Instant";
 import { Loading } from "../../parts/Loading";
 import { Panel } from "../../parts/Panel";
@@ -27,16 +28,10 @@ export const cycleColumns: Column<Schema["Cycle"]>[] = [
 
 /** The reads of all systems, the latest first. */
 export function CycleList() {
-  const [query, setQuery] = useSearchParams();
-  const system = query.get("system") ?? undefined;
-  const state = states.find((s) => s === query.get("state"));
+  const { get, set } = useFilters();
+  const system = get("system");
+  const state = states.find((s) => s === get("state"));
   const { data, error, isPending } = api.useQuery("get", "/v1/cycles", { params: { query: { system, state, limit: 100 } } });
-  const set = (name: string, value: string | null) =>
-    setQuery((q) => {
-      if (value) q.set(name, value);
-      else q.delete(name);
-      return q;
-    }, { replace: true });
   return (
     <Panel flush>
       <Group p="sm" gap="sm">

@@ -1,9 +1,10 @@
 import { Badge, Button, CloseButton, Group, Select } from "@mantine/core";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import { api, type Schema } from "../../api/client";
 import { sentence } from "../../api/problem";
 import { Empty } from "../../parts/Empty";
 import { Export } from "../../parts/Export";
+import { useFilters } from "../../parts/filters";
 import { Instant } from "../../parts/Instant";
 import { Loading } from "../../parts/Loading";
 import { Panel } from "../../parts/Panel";
@@ -37,20 +38,14 @@ function What({ job: j }: { job: Schema["Job"] }) {
 
 /** Operations from the moment that they are wanted, the latest first. */
 export function Jobs() {
-  const [query, setQuery] = useSearchParams();
-  const system = query.get("system") ?? undefined;
-  const kind = query.get("class") ?? undefined;
-  const state = states.find((s) => s === query.get("state"));
-  const job = Number(query.get("job")) || undefined;
-  const cycle = Number(query.get("cycle")) || undefined;
+  const { get, set } = useFilters();
+  const system = get("system");
+  const kind = get("class");
+  const state = states.find((s) => s === get("state"));
+  const job = Number(get("job")) || undefined;
+  const cycle = Number(get("cycle")) || undefined;
   const q = { system, state, class: kind, cycle, limit: 50 };
   const { data, error, isPending } = api.useQuery("get", "/v1/jobs", { params: { query: q } });
-  const set = (name: string, value: string | null) =>
-    setQuery((old) => {
-      if (value) old.set(name, value);
-      else old.delete(name);
-      return old;
-    }, { replace: true });
   return (
     <Panel flush>
       <Group p="sm" gap="sm">
