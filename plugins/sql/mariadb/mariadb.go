@@ -96,7 +96,8 @@ func (s *Server) Start(ctx context.Context) error {
 	s.cmd = exec.Command(program, "--no-defaults", "--datadir="+s.dir+"/data", "--port="+port, "--bind-address=127.0.0.1",
 		"--socket="+s.dir+"/socket", "--pid-file="+s.dir+"/pid", "--init-file="+s.dir+"/init.sql", "--ssl-ca="+s.dir+"/ca.pem",
 		"--ssl-cert="+s.dir+"/cert.pem", "--ssl-key="+s.dir+"/key.pem", "--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve")
-	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr, s.exited = s.dir, log, log, make(chan struct{})
+	s.cmd.Dir, s.cmd.Env = s.dir, s.environment()
+	s.cmd.Stdout, s.cmd.Stderr, s.exited = log, log, make(chan struct{})
 	if err := start(s.cmd, s.exited); err != nil {
 		s.cmd = nil
 		return err
@@ -139,19 +140,26 @@ func (s *Server) create(ctx context.Context, install string) error {
 	if err := os.WriteFile(filepath.Join(s.dir, "init.sql"), []byte(sql), 0o600); err != nil {
 		return err
 	}
-	for _, name := range []string{"", "ca.pem", "cert.pem", "key.pem", "init.sql"} {
+	if err := os.Mkdir(filepath.Join(s.dir, "tmp"), 0o700); err != nil {
+		return err
+	}
+	for _, name := range []string{"", "tmp", "ca.pem", "cert.pem", "key.pem", "init.sql"} {
 		if err := own(filepath.Join(s.dir, name)); err != nil {
 			return err
 		}
 	}
 	cmd := exec.CommandContext(ctx, install, "--no-defaults", "--datadir="+s.dir+"/data", "--auth-root-authentication-method=normal", "--skip-test-db")
-	cmd.Dir = s.dir
+	cmd.Dir, cmd.Env = s.dir, s.environment()
 	as(cmd)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
 	}
 	return nil
 }
+
+// environment gives the server temporary tables of its own: one that starts
+// removes every "#sql*" file that it finds, those of its neighbours too.
+func (s *Server) environment() []string { return append(os.Environ(), "TMPDIR="+s.dir+"/tmp") }
 
 func (s *Server) tail() string {
 	text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
