@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,7 @@ func (s *Server) agents(doc huma.API) {
 	route(doc, "GET", "/v1/agents/{id}", "get-agent", "Show an agent", access.Viewer, s.getAgent)
 	route(doc, "POST", "/v1/agents/{id}/revoke", "revoke-agent", "Shut an agent out", access.Administrator, s.revokeAgent)
 	route(doc, "POST", "/v1/agents/{id}/approve", "approve-agent", "Let an agent be attested anew", access.Administrator, s.approveAgent)
+	route(doc, "POST", "/v1/agents/{id}/ring", "set-ring", "Say in which ring of updates an agent is", access.Administrator, s.setRing)
 	route(doc, "POST", "/v1/agents/{id}/decline", "decline-agent", "Do not let an agent be attested anew", access.Administrator, s.declineAgent)
 }
 
@@ -45,6 +47,7 @@ func (s *Server) getAgent(ctx context.Context, in *byID) (*body[client.Agent], e
 type agentQuery struct {
 	Site  string `query:"site" doc:"Only of this site"`
 	State string `query:"state" enum:"connected,away,revoked,asking" doc:"Only in this state; asking: that ask for approval"`
+	Ring  string `query:"ring" maxLength:"40" doc:"Only of this ring of updates"`
 	Text  string `query:"q" maxLength:"200" doc:"Only whose host's name holds this, or whose id it is"`
 	Page
 }
@@ -53,7 +56,7 @@ func (s *Server) listAgents(ctx context.Context, in *agentQuery) (*items[client.
 	var list []client.Agent
 	next := ""
 	err := s.read(ctx, func(tx *store.Tx, who caller) error {
-		rows, err := tx.ListAgents(who.tenant, store.AgentFilter{Site: in.Site, State: in.State, Text: in.Text, After: in.Cursor}, in.Limit)
+		rows, err := tx.ListAgents(who.tenant, store.AgentFilter{Site: in.Site, State: in.State, Ring: in.Ring, Text: in.Text, After: in.Cursor}, in.Limit)
 		if err != nil {
 			return err
 		}
@@ -100,6 +103,30 @@ func (s *Server) revokeAgent(ctx context.Context, in *byID) (*body[client.Agent]
 	return s.getAgent(ctx, in)
 }
 
+type ringInput struct {
+	ID   string `path:"id" doc:"Identifier"`
+	Body client.Ring
+}
+
+// setRing notes which ring an agent is in. Nothing is updated by that: rings are for whoever installs releases on its host.
+func (s *Server) setRing(ctx context.Context, in *ringInput) (*body[client.Agent], error) {
+	err := s.write(ctx, func(tx *store.Tx, who caller) error {
+		row, err := tx.Agent(who.tenant, in.ID)
+		if err != nil {
+			return missing(err, "agent", in.ID, listAgents)
+		}
+		access.About(ctx, row.Host, "ring "+cmp.Or(in.Body.Ring, "none"))
+		if err := tx.SetRing(who.tenant, in.ID, in.Body.Ring); err != nil {
+			return err
+		}
+		return tx.AddHistory([]store.History{history.AuditEntry(who.tenant, "", who.name, "agent on "+row.Host+" is in ring "+cmp.Or(in.Body.Ring, "none"))})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.getAgent(ctx, &byID{in.ID})
+}
+
 // A decided agent is named in the path, what is decided about in the body.
 type decided struct {
 	ID   string `path:"id" doc:"Identifier"` // not embedded: huma fills no field of a type that is not exported
@@ -141,7 +168,7 @@ func agentsOf(rows []store.Agent) []client.Agent {
 func agent(row store.Agent) client.Agent {
 	a := client.Agent{ID: row.ID, Site: row.Site, Host: row.Host, Version: row.Version, Platform: row.Platform, State: "away",
 		Enrolled: row.Enrolled.Time(), Connected: row.Connected.Time(), Seen: row.Seen.Time(), CertExpires: row.CertExpires.Time(), Connectors: []string{},
-		Generation: row.Generation}
+		Generation: row.Generation, Ring: row.Ring}
 	if r := enroll.RequestOf(row); r.State != "" && r.State != "attested" {
 		a.Approval = &client.Approval{State: r.State, Key: r.Fingerprint(), Host: r.Host, Why: r.Why, At: r.At}
 	}

@@ -73,7 +73,7 @@ func furnish(t *testing.T) *furnished {
 		"/v1/drift/adopt": `{"person":"e1001","system":"corp-ad"}`, "/v1/drift/revert": `{"person":"e1001","system":"corp-ad"}`,
 		"/v1/systems/{name}/run": `{"person":"e1001"}`, "/v1/systems/{name}/rollback": `{"revision":1}`, "/v1/join-tokens": `{"site":"hq"}`,
 		"/v1/api-tokens": `{"name":"x"}`, "/v1/sessions/revoke": `{"subject":"corp#lovelace"}`, "/v1/webhooks": `{"name":"x","url":"https://x.example"}`, "/v1/webhooks/{id}": `{"name":"x","url":"https://x.example"}`,
-		"/v1/mail-receivers": `{"address":"x@x.example"}`, "/v1/sign-in-links": `{"name":"x"}`,
+		"/v1/agents/{id}/ring": `{"ring":"canary"}`, "/v1/mail-receivers": `{"address":"x@x.example"}`, "/v1/sign-in-links": `{"name":"x"}`,
 	}
 	return f
 }

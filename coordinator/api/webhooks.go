@@ -201,7 +201,8 @@ func (s *Server) removeWebhook(ctx context.Context, in *byID) (*empty, error) {
 
 func delivery(n store.Notice) client.Delivery {
 	d := client.Delivery{ID: n.ID, Kind: n.Kind, Made: n.Made.Time(), State: "waiting", Tries: n.Tries, Next: n.Next.Time(), Done: n.Done.Time(),
-		Status: n.Status, Detail: n.Detail, Took: float64(n.Took) / 1000, Body: string(n.Body)}
+		Status: n.Status, Detail: n.Detail, Took: float64(n.Took) / 1000, Body: string(n.Body),
+		Request: n.Request, Answer: n.Answer}
 	switch {
 	case n.Done != 0:
 		d.State = "delivered"

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"net/netip"
 	"strings"
 	"sync"
@@ -26,8 +27,10 @@ const (
 	lease = 2 * time.Minute
 	// lookWait is how long at most it is not looked for notices.
 	lookWait = time.Minute
-	// maxAnswer is how much of an answer is kept.
-	maxAnswer = 200
+	// maxDetail is how long a reason may be that is kept.
+	maxDetail = 200
+	// maxKept is how much of a request's head, or of an answer, is kept.
+	maxKept = 4 << 10
 )
 
 // pauses are how long to wait before something is tried again.
@@ -148,10 +151,16 @@ func (n *Notifier) try(ctx context.Context, r *store.Notice) {
 }
 
 func cut(text string) string {
-	if len(text) > maxAnswer {
-		return strings.ToValidUTF8(text[:maxAnswer], "") + "…"
+	if len(text) > maxDetail {
+		return strings.ToValidUTF8(text[:maxDetail], "") + "…"
 	}
 	return text
+}
+
+// kept gives a message as it is shown to people.
+func kept(head, body []byte) string {
+	text := string(head) + string(body)
+	return strings.ToValidUTF8(strings.ReplaceAll(text[:min(len(text), maxKept)], "\r\n", "\n"), "\uFFFD")
 }
 
 // post posts a notice to its webhook.
@@ -174,12 +183,20 @@ func (n *Notifier) post(ctx context.Context, r *store.Notice) (status int64, err
 	if err := sign(req.Header, hook.Secret, r.ID, time.Now(), r.Body); err != nil {
 		return 0, err
 	}
+	head, err := httputil.DumpRequestOut(req, false)
+	if err != nil {
+		return 0, err
+	}
+	r.Request, r.Answer = kept(head, nil), ""
 	resp, err := n.client.Do(req)
 	if err != nil {
 		return 0, err
 	}
 	defer resp.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // what it says is for people only
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxKept)) // what it says is for people only
+	if head, err = httputil.DumpResponse(resp, false); err == nil {
+		r.Answer = kept(head, text)
+	}
 	if resp.StatusCode/100 != 2 {
 		return int64(resp.StatusCode), fmt.Errorf("answered %s: %s", resp.Status, strings.TrimSpace(string(text)))
 	}

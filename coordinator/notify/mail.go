@@ -2,6 +2,8 @@ package notify
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,11 +24,13 @@ type Mail struct {
 	PasswordFile string `yaml:"password_file"` // that holds the password of the user
 	Password     string `yaml:"-"`             // what it holds
 	TLS          string `yaml:"tls"`           // starttls (the default), tls, or none, which is for a server on this host
+	CAFile       string `yaml:"ca_file"`       // PEM file of the authorities that the server's certificate may be of; those of the operating system where it is empty
+	CA           []byte `yaml:"-"`             // what it holds
 }
 
 // Validate returns all that is wrong.
 func (m Mail) Validate() error {
-	if m == (Mail{}) {
+	if m.empty() {
 		return nil
 	}
 	var errs []error
@@ -43,7 +47,26 @@ func (m Mail) Validate() error {
 	if m.TLS == "none" && m.User != "" {
 		errs = append(errs, errors.New("mail tls: with none the password would be sent in the clear: use starttls or tls, or no user"))
 	}
+	if _, err := m.authorities(); err != nil {
+		errs = append(errs, err)
+	}
 	return errors.Join(errs...)
+}
+
+func (m Mail) empty() bool {
+	return m.Server+m.From+m.User+m.PasswordFile+m.Password+m.TLS+m.CAFile == ""
+}
+
+// authorities gives those that the server's certificate may be of; nil for the operating system's.
+func (m Mail) authorities() (*x509.CertPool, error) {
+	if len(m.CA) == 0 {
+		return nil, nil
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(m.CA) {
+		return nil, fmt.Errorf("mail ca_file: %s holds no certificate (PEM)", m.CAFile)
+	}
+	return pool, nil
 }
 
 // send sends a notice to an address.
@@ -71,7 +94,11 @@ func (m Mail) send(ctx context.Context, address string, r store.Notice) error {
 	if err != nil {
 		return err
 	}
-	options := []mail.Option{mail.WithPort(number), mail.WithTimeout(tryWait)}
+	pool, err := m.authorities()
+	if err != nil {
+		return err
+	}
+	options := []mail.Option{mail.WithPort(number), mail.WithTimeout(tryWait), mail.WithTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12, ServerName: host, RootCAs: pool})}
 	switch m.TLS {
 	case "tls":
 		options = append(options, mail.WithSSL())

@@ -72,6 +72,15 @@ func (b *bench) deliveries(hook string) (list []client.Delivery) {
 	return list
 }
 
+func (b *bench) notices(receiver string) (rows []store.Notice) {
+	b.t.Helper()
+	b.World.Write(func(tx *store.Tx) (err error) {
+		rows, err = tx.Notices(rehearsal.Tenant, receiver, 0, 10)
+		return err
+	})
+	return rows
+}
+
 // What needs a person is posted once, signed as Standard Webhooks are, until it
 // is taken; and once more when it is over.
 func TestWebhook(t *testing.T) {
@@ -89,7 +98,11 @@ func TestWebhook(t *testing.T) {
 			t.Errorf("event %s: %v", body, err)
 		}
 		got = append(got, e)
+		w.Header().Set("X-Hook", "on-call")
 		w.WriteHeader(answer)
+		if answer != http.StatusNoContent {
+			_, _ = io.WriteString(w, "the queue is full")
+		}
 	}))
 	defer receiver.Close()
 	b := newBench(t, notify.Mail{})
@@ -103,6 +116,15 @@ func TestWebhook(t *testing.T) {
 	}
 	if d := b.deliveries(hook.ID)[0]; d.State != "waiting" || d.Status != 500 || d.Tries != 1 || d.Next.Before(d.Made) {
 		t.Errorf("after a refusal: %+v", d)
+	} else {
+		for text, want := range map[string]string{d.Request: "POST /hook HTTP/1.1\n", d.Request + "\n": "Webhook-Signature: v1,", d.Answer: "HTTP/1.1 500 Internal Server Error\n", d.Answer + "\n": "X-Hook: on-call\n"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("exchange %q; want %q in it", text, want)
+			}
+		}
+		if !strings.HasSuffix(d.Answer, "\n\nthe queue is full") {
+			t.Errorf("answer %q; want its body last", d.Answer)
+		}
 	}
 	if n := b.tell(); n != 0 {
 		t.Errorf("told again before its time, %d", n)

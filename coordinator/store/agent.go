@@ -25,15 +25,16 @@ type Agent struct {
 	Request     string  // to be attested anew; enroll's, JSON
 	Shut        Instant // when it was last revoked or attested anew
 	Guardrail   string  // linkv1.Guardrail as it last told, JSON
+	Ring        string  // of updates, as an administrator says; "" for none
 }
 
 const agentColumns = "tenant, id, site, host, version, platform, enrolled, cert_serial, cert_expires, spool, batch, connected, seen, revoked, connectors, " +
-	"counter, attempt, generation, request, shut, guardrail"
+	"counter, attempt, generation, request, shut, guardrail, ring"
 
 func (a *Agent) fields() []any {
 	return []any{&a.Tenant, &a.ID, &a.Site, &a.Host, &a.Version, &a.Platform, &a.Enrolled, &a.CertSerial, &a.CertExpires,
 		&a.Spool, &a.Batch, &a.Connected, &a.Seen, &a.Revoked, &a.Connectors,
-		&a.Counter, &a.Attempt, &a.Generation, &a.Request, &a.Shut, &a.Guardrail}
+		&a.Counter, &a.Attempt, &a.Generation, &a.Request, &a.Shut, &a.Guardrail, &a.Ring}
 }
 
 // AddAgent stores a new agent.
@@ -99,6 +100,12 @@ func (tx *Tx) ConnectAgent(a Agent) error {
 	return tx.changed(tx.exec(`UPDATE agent SET connected = ?, seen = ?, takeover = 0, host = ?, version = ?, platform = ?,
 		batch = CASE WHEN spool = ? THEN batch ELSE 0 END, spool = ?, connectors = ?, counter = ?, attempt = ? WHERE tenant = ? AND id = ?`,
 		tx.Now, tx.Now, a.Host, a.Version, a.Platform, a.Spool, a.Spool, a.Connectors, a.Counter, a.Attempt, a.Tenant, a.ID))
+}
+
+// SetRing puts an agent into a ring of updates; "" takes it out of all.
+func (tx *Tx) SetRing(tenant, id, ring string) error {
+	tx.touch(tenant, TopicAgents)
+	return tx.changed(tx.exec("UPDATE agent SET ring = ? WHERE tenant = ? AND id = ?", ring, tenant, id))
 }
 
 // SetGuardrail stores which guardrail an agent obeys, as told now.

@@ -94,12 +94,14 @@ type Notice struct {
 	Status   int64   // HTTP status of the last answer
 	Detail   string  // what came of the last try
 	Took     int64   // milliseconds that the last try took
+	Request  string  // start line and headers of the last try
+	Answer   string  // start line, headers and body that came back, the first 4 KiB; "" for none
 }
 
-const noticeColumns = "tenant, id, receiver, kind, body, made, next, tries, done, status, detail, took"
+const noticeColumns = "tenant, id, receiver, kind, body, made, next, tries, done, status, detail, took, request, answer"
 
 func (n *Notice) fields() []any {
-	return []any{&n.Tenant, &n.ID, &n.Receiver, &n.Kind, &n.Body, &n.Made, &n.Next, &n.Tries, &n.Done, &n.Status, &n.Detail, &n.Took}
+	return []any{&n.Tenant, &n.ID, &n.Receiver, &n.Kind, &n.Body, &n.Made, &n.Next, &n.Tries, &n.Done, &n.Status, &n.Detail, &n.Took, &n.Request, &n.Answer}
 }
 
 // AddNotices stores notices to be delivered from now on.
@@ -132,8 +134,8 @@ func (tx *Tx) NextNotice() (Instant, error) {
 
 // TriedNotice stores what came of a try.
 func (tx *Tx) TriedNotice(n Notice) error {
-	_, err := tx.exec("UPDATE notice SET next = ?, tries = ?, done = ?, status = ?, detail = ?, took = ? WHERE tenant = ? AND receiver = ? AND made = ? AND id = ?",
-		n.Next, n.Tries, n.Done, n.Status, n.Detail, n.Took, n.Tenant, n.Receiver, n.Made, n.ID)
+	_, err := tx.exec("UPDATE notice SET next = ?, tries = ?, done = ?, status = ?, detail = ?, took = ?, request = ?, answer = ? WHERE tenant = ? AND receiver = ? AND made = ? AND id = ?",
+		n.Next, n.Tries, n.Done, n.Status, n.Detail, n.Took, n.Request, n.Answer, n.Tenant, n.Receiver, n.Made, n.ID)
 	return err
 }
 

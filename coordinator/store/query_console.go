@@ -6,6 +6,7 @@ import "strings"
 type AgentFilter struct {
 	Site  string
 	State string // connected, away, revoked, or asking for approval
+	Ring  string
 	Text  string // part of the host's name, in whatever case, or the id
 	After string // place behind which to go on, as AgentPlace gives it
 }
@@ -28,6 +29,7 @@ const asking = `request LIKE '%"state":"waiting"%'`
 func (tx *Tx) ListAgents(tenant string, f AgentFilter, limit int) ([]Agent, error) {
 	w := filter{text: "tenant = ?", args: []any{tenant}}
 	w.and("site = ?", f.Site)
+	w.and("ring = ?", f.Ring)
 	if state := agentStates[f.State]; state != "" {
 		w.text += " AND " + state
 	}

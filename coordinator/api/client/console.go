@@ -301,6 +301,9 @@ type Delivery struct {
 	Detail string    `json:"detail,omitempty" doc:"What came of the last try"`
 	Took   float64   `json:"took,omitempty" doc:"Seconds that the last try took"`
 	Body   string    `json:"body" doc:"What is posted"`
+
+	Request string `json:"request,omitempty" doc:"Start line and headers of the last try, as they were sent"`
+	Answer  string `json:"answer,omitempty" doc:"What came back at the last try: start line, headers and body, its first 4 KiB"`
 }
 
 // A MailReceiver is told by e-mail of what needs a person.

@@ -68,6 +68,7 @@ type Agent struct {
 	Generation  int64     `json:"generation" doc:"How often it was attested: certificates of an earlier generation are good for nothing"`
 	Approval    *Approval `json:"approval,omitempty" doc:"What it asks for, if it must be attested anew"`
 	Guardrail   Guardrail `json:"guardrail" doc:"Local policy that it obeys"`
+	Ring        string    `json:"ring,omitempty" doc:"Ring of updates that it is in, as an administrator says" example:"canary"`
 	Queue       int64     `json:"queue" doc:"Jobs that it has and that have not ended"`
 	SiteQueue   int64     `json:"site_queue" doc:"Jobs that wait for an agent of its site"`
 }
@@ -92,6 +93,12 @@ type Approval struct {
 	Host  string    `json:"host" doc:"Host that asks"`
 	Why   string    `json:"why" doc:"Why it must ask"`
 	At    time.Time `json:"at" doc:"When it asked"`
+}
+
+// A Ring is a group of agents that get a new release together, before or after
+// others. It is a label: agents are not updated by the coordinator.
+type Ring struct {
+	Ring string `json:"ring" maxLength:"40" pattern:"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$" doc:"Name of the ring, of lower-case letters, digits and hyphens; empty for none" example:"canary"`
 }
 
 // AgentDecision approves or declines what an agent asks for.

@@ -106,6 +106,8 @@ var settings = []setting{
 		func(c *config, v string) error { c.Mail.PasswordFile = v; return nil }},
 	{"mail-tls", "DRAWBRIDGE_MAIL_TLS", "`starttls`, tls or none (default starttls)",
 		func(c *config, v string) error { c.Mail.TLS = v; return nil }},
+	{"mail-ca-file", "DRAWBRIDGE_MAIL_CA_FILE", "PEM `file` of the authorities that the mail server's certificate may be of (default: those of the operating system)",
+		func(c *config, v string) error { c.Mail.CAFile = v; return nil }},
 	{"log-level", "DRAWBRIDGE_LOG_LEVEL", "`debug`, info, warn or error (default info)",
 		func(c *config, v string) error { c.LogLevel = v; return nil }},
 	{"log-format", "DRAWBRIDGE_LOG_FORMAT", "`text` or json (default text)",
@@ -173,6 +175,13 @@ func parse(args []string, out io.Writer, env func(string) string) (config, error
 			errs = append(errs, fmt.Errorf("mail password_file: %w", err))
 		}
 		c.Mail.Password = strings.TrimSpace(string(text))
+	}
+	if c.Mail.CAFile != "" {
+		text, err := os.ReadFile(c.Mail.CAFile)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("mail ca_file: %w", err))
+		}
+		c.Mail.CA = text
 	}
 	return c, errors.Join(append(errs, c.validate()...)...)
 }

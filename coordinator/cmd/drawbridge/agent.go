@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -12,27 +13,66 @@ import (
 
 func agentCommand(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "agent", Short: "Agents that have joined"}
-	c.AddCommand(agentList(s), agentShow(s), agentApprove(s), agentDecline(s), agentRevoke(s))
+	c.AddCommand(agentList(s), agentShow(s), agentApprove(s), agentDecline(s), agentRevoke(s), agentRing(s))
 	return c
 }
 
 func agentList(s *session) *cobra.Command {
-	return &cobra.Command{
+	var site, state, ring, text string
+	c := &cobra.Command{
 		Use:   "list",
 		Short: "List agents",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			q := url.Values{}
+			for name, value := range map[string]string{"site": site, "state": state, "ring": ring, "q": text} {
+				if value != "" {
+					q.Set(name, value)
+				}
+			}
 			var list []client.Agent
-			if err := s.api.Items(cmd.Context(), "/v1/agents", nil, &list); err != nil {
+			if err := s.api.Items(cmd.Context(), "/v1/agents", q, &list); err != nil {
 				return err
 			}
 			return s.show(list, func() {
-				t := newTable("AGENT", "SITE", "HOST", "STATE", "SINCE", "VERSION", "CERTIFICATE ENDS", "GUARDRAIL")
+				t := newTable("AGENT", "SITE", "HOST", "STATE", "SINCE", "VERSION", "RING", "CERTIFICATE ENDS", "GUARDRAIL")
 				for _, a := range list {
-					t.row(a.ID, a.Site, a.Host, standing(a), stamp(since(a)), a.Version, stamp(a.CertExpires), guardrail(a.Guardrail))
+					t.row(a.ID, a.Site, a.Host, standing(a), stamp(since(a)), a.Version, orDash(a.Ring), stamp(a.CertExpires), guardrail(a.Guardrail))
+				}
+				if len(q) > 0 {
+					t.print(s, "No agent matches.")
+					return
 				}
 				t.print(s, "No agents yet. Make a token for the first with: drawbridge token create --site SITE")
 			})
+		},
+	}
+	c.Flags().StringVar(&site, "site", "", "only of this site")
+	c.Flags().StringVar(&state, "state", "", "only connected, away, revoked, or asking for approval")
+	c.Flags().StringVar(&ring, "ring", "", "only of this ring of updates")
+	c.Flags().StringVar(&text, "search", "", "only whose host's name holds this, or whose id it is")
+	return c
+}
+
+func agentRing(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "ring AGENT [RING]",
+		Short: "Say in which ring of updates an agent is; without a ring, in none",
+		Long: `Ring notes which agents get a new release first: canary, then stable, say. It is a
+label for whoever installs releases on their hosts ("drawbridge agent list --ring
+canary -o json"). Agents are not updated by the coordinator, nor by themselves.`,
+		Args:              cobra.RangeArgs(1, 2),
+		ValidArgsFunction: s.complete("/v1/agents", "id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var in client.Ring
+			if len(args) == 2 {
+				in.Ring = args[1]
+			}
+			var a client.Agent
+			if err := s.api.Post(cmd.Context(), "/v1/agents/"+segment(args[0])+"/ring", in, &a); err != nil {
+				return err
+			}
+			return s.show(a, func() { s.printf("The agent on %s is in ring %s.", a.Host, orDash(a.Ring)) })
 		},
 	}
 }
@@ -85,6 +125,7 @@ func (s *session) agent(a client.Agent) {
 	t.row("host", a.Host+", "+orDash(a.Platform))
 	t.row("state", a.State+" since "+stamp(since(a)))
 	t.row("release", a.Version)
+	t.row("ring", orDash(a.Ring))
 	t.row("connectors", orDash(strings.Join(a.Connectors, ", ")))
 	t.row("joined", stamp(a.Enrolled))
 	t.row("certificate", fmt.Sprintf("ends %s, attested %d×", stamp(a.CertExpires), a.Generation))
