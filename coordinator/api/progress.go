@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -62,7 +63,44 @@ func cycleDetail(tx *store.Tx, row store.Cycle) (client.CycleDetail, error) {
 	slices.SortFunc(out.Differences, func(a, b client.Difference) int {
 		return cmp.Or(strings.Compare(a.System, b.System), strings.Compare(a.Class, b.Class))
 	})
+	if row.State == store.CycleHeld {
+		if out.Held, err = heldRecords(tx, row); err != nil {
+			return out, err
+		}
+	}
 	return out, progress(tx, row, came, &out)
+}
+
+// shownRecords is how many records of a held cycle are shown.
+const shownRecords = 200
+
+// heldRecords gives what a held cycle would lose or change.
+func heldRecords(tx *store.Tx, c store.Cycle) ([]client.HeldRecord, error) {
+	staged, err1 := tx.HeldStaged(c.Tenant, c.System, "", shownRecords)
+	missing, err2 := tx.MissingAccounts(c.Tenant, c.System, c.ID, shownRecords)
+	why := map[string]string{}
+	for _, s := range staged {
+		why[s.ID] = s.Held
+	}
+	accounts, err3 := tx.Accounts(c.Tenant, c.System, slices.Collect(maps.Keys(why)))
+	accounts = append(accounts, missing...)
+	ids := make([]string, len(accounts))
+	for i, a := range accounts {
+		ids[i] = a.Person
+	}
+	people, err4 := tx.People(c.Tenant, ids)
+	keys := map[string]string{}
+	for _, p := range people {
+		keys[p.ID] = p.Shown()
+	}
+	out := make([]client.HeldRecord, 0, len(accounts))
+	for _, a := range accounts {
+		out = append(out, client.HeldRecord{Record: cmp.Or(a.Address, a.Class+" "+a.ID), Person: keys[a.Person], Why: cmp.Or(why[a.ID], "is gone")})
+	}
+	slices.SortFunc(out, func(a, b client.HeldRecord) int {
+		return cmp.Or(strings.Compare(a.Person, b.Person), strings.Compare(a.Record, b.Record))
+	})
+	return out[:min(len(out), shownRecords)], errors.Join(err1, err2, err3, err4)
 }
 
 // progress fills how far a cycle is.

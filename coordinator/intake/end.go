@@ -44,6 +44,9 @@ func (in *Intake) EndRead(tx *store.Tx, job store.Job, result *linkv1.Result) er
 		if _, err := tx.DiscardMissing(job.Tenant, job.System, job.ID); err != nil {
 			return err
 		}
+		if err := s.partly(cycle); err != nil {
+			return err
+		}
 		if err := tx.PutCycle(cycle); err != nil {
 			return err
 		}
@@ -95,40 +98,7 @@ func (s *scope) readAgain() error {
 	return s.tx.ReadSooner(s.tenant, s.name, s.tx.Now.Add(pause))
 }
 
-// gate believes what the cycle found gone, or holds it.
-func (s *scope) gate(cycle *store.Cycle) error {
-	cycle.State = store.CycleApplied
-	gone, err := s.tx.CountMissing(s.tenant, s.name)
-	if err != nil {
-		return err
-	}
-	held, err := s.tx.CyclesIn(s.tenant, s.name, store.CycleHeld)
-	if err != nil || gone == 0 && len(held) == 0 {
-		return err
-	}
-	known, err := s.tx.CountAccounts(s.tenant, s.name)
-	if err != nil {
-		return err
-	}
-	if !s.system.Gate.Holds(gone, known) {
-		if err := s.close(held, "what was gone came back, or little of it is left: decided by cycle "+fmt.Sprint(cycle.ID)); err != nil {
-			return err
-		}
-		return s.believe()
-	}
-	if cycle.Deleted == 0 && len(held) > 0 {
-		return nil // nothing new: it still waits there
-	}
-	if err := s.close(held, "held again with cycle "+fmt.Sprint(cycle.ID)); err != nil {
-		return err
-	}
-	cycle.State = store.CycleHeld
-	cycle.Reason = fmt.Sprintf("%d of %d objects are gone, more than the gate of %.0f %% lets pass: nobody has lost anything by it. "+
-		"If it is right, say drawbridge cycle approve %d; if not, correct the source and say drawbridge cycle reject %d",
-		gone, known, s.system.Gate.Drop*100, cycle.ID, cycle.ID)
-	return s.tx.AddHistory([]store.History{{Tenant: s.tenant, Kind: "held", System: s.name, Job: cycle.ID, Text: cycle.Reason}})
-}
-
+// close ends what waited, because of what a later cycle found.
 func (s *scope) close(cycles []store.Cycle, reason string) error {
 	for _, c := range cycles {
 		c.State, c.Reason = store.CycleRejected, reason
@@ -139,10 +109,10 @@ func (s *scope) close(cycles []store.Cycle, reason string) error {
 	return nil
 }
 
-// believe makes what is missing gone, and those due whom it concerns.
-func (s *scope) believe() error {
+// believe makes gone what cycles up to the given one found missing, and those due whom it concerns.
+func (s *scope) believe(cycle int64) error {
 	for {
-		missing, err := s.tx.MissingAccounts(s.tenant, s.name, atOnce)
+		missing, err := s.tx.MissingAccounts(s.tenant, s.name, cycle, atOnce)
 		if err != nil || len(missing) == 0 {
 			return err
 		}
@@ -154,7 +124,7 @@ func (s *scope) believe() error {
 				people = append(people, a.Person)
 			}
 		}
-		if err := s.tx.BelieveMissing(s.tenant, s.name, ids); err != nil {
+		if err := errors.Join(s.empty(missing), s.tx.BelieveMissing(s.tenant, s.name, ids)); err != nil {
 			return err
 		}
 		if err := s.gone(missing, ids, people); err != nil {
@@ -177,14 +147,18 @@ func (in *Intake) Gone(tx *store.Tx, tenant, system string, ids []string) error 
 		return err
 	}
 	var people []string
+	var lost []store.Account
 	for i, a := range rows {
+		if a.Gone == 0 {
+			lost = append(lost, a)
+		}
 		if rows[i].Missing, rows[i].Gone, rows[i].Changed = 0, tx.Now, tx.Now; a.Gone != 0 {
 			rows[i].Gone, rows[i].Changed = a.Gone, a.Changed
 		} else if a.Person != "" {
 			people = append(people, a.Person)
 		}
 	}
-	if err := tx.PutAccounts(rows); err != nil {
+	if err := errors.Join(s.empty(lost), tx.PutAccounts(rows)); err != nil {
 		return err
 	}
 	return s.gone(rows, ids, people)
@@ -225,23 +199,29 @@ func (s *scope) readAs(cycle store.Cycle) error {
 	return s.tx.MarkAllDue(s.tenant, s.name+" was read under its new document", cycle.ID)
 }
 
-// Believe takes what a held cycle found gone as gone. It returns [ErrNotHeld] where the cycle is not held.
+// Believe takes what a held cycle found as it is: what is gone as gone, and what
+// is changed as changed. What later reads found is not part of it. It returns
+// [ErrNotHeld] where the cycle is not held.
 func (in *Intake) Believe(ctx context.Context, tenant string, cycle int64, who string) error {
 	return in.decide(ctx, tenant, cycle, "approved", who, func(s *scope, c *store.Cycle) error {
 		c.State = store.CycleApplied
-		return s.believe()
+		if _, err := s.tx.FreeStaged(tenant, c.System, cycle, true); err != nil {
+			return err
+		}
+		return errors.Join(s.believe(cycle), s.drain())
 	})
 }
 
-// Discard forgets what a held cycle found gone: everything stays as it was
+// Discard forgets what a held cycle found gone or changed: everything stays as it was
 // known. It returns [ErrNotHeld] where the cycle is not held. The agent has
 // forgotten those objects, so that only a read that sends everything can find
 // them gone again.
 func (in *Intake) Discard(ctx context.Context, tenant string, cycle int64, who string) error {
 	return in.decide(ctx, tenant, cycle, "rejected", who, func(s *scope, c *store.Cycle) error {
 		c.State = store.CycleRejected
-		_, err := s.tx.DiscardMissing(tenant, c.System, 0)
-		return err
+		_, err1 := s.tx.DiscardMissing(tenant, c.System, 0)
+		_, err2 := s.tx.DiscardStaged(tenant, c.System, cycle)
+		return errors.Join(err1, err2)
 	})
 }
 

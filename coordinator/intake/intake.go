@@ -5,11 +5,12 @@
 // plan's.
 //
 //	batch ─► accounts            an unchanged object is no write
-//	          │ of a source      person by key, made if new; attributes anew; due
+//	          │ of a source      new: person by key, made if new; attributes; due
+//	          │                  known before, and changed: only staged
 //	          │ of a target      match value, names; its person, or who has that key, due
 //	          └ gone             only marked missing
-//	end of the read ─► gate ─► believed: the missing are gone, their people due
-//	                       └─► held: a person believes or discards it
+//	end of the read ─► gate ─► believed: the missing are gone, the staged taken, their people due
+//	                       └─► held, what broke the gate alone: a person believes or discards it
 //
 // All of a batch is one transaction, its caller's. What may go wrong:
 //
@@ -18,6 +19,11 @@
 //	a batch of a system that is no more     let pass
 //	a read that did not come to its end     nothing of it is taken as gone; the cycle failed, the next is soon
 //	a feed that lost too much               held; nobody loses anything
+//	a column that is empty, gone, all the   what says so is held, the rest is taken; see sanity.go
+//	same or written otherwise; an id that
+//	is another person's now
+//	more is staged than one transaction     it may pass: [Intake.Run] takes the rest, also after a restart
+//	should hold
 //	another document                        what is stored is evaluated anew, see [Intake.Run]
 package intake
 
@@ -25,6 +31,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
@@ -119,8 +126,13 @@ func (in *Intake) Take(tx *store.Tx, b Batch) error {
 	for i := range rows {
 		known[rows[i].ID] = &rows[i]
 	}
+	stages, err := s.stages()
+	if err != nil {
+		return err
+	}
 	var changes []*change
 	var same, missing []string
+	var staged []store.Staged
 	for _, id := range ids {
 		r, old := latest[id], known[id]
 		switch {
@@ -128,6 +140,8 @@ func (in *Intake) Take(tx *store.Tx, b Batch) error {
 			missing = append(missing, id)
 		case old != nil && old.Gone == 0 && string(old.Object) == string(r.GetObject()) && (b.Owners[id] == "" || b.Owners[id] == old.Person):
 			same = append(same, id)
+		case stages && old != nil && strings.EqualFold(old.Class, s.system.Source.Class):
+			staged = append(staged, store.Staged{Tenant: b.Tenant, System: b.System, ID: id, Cycle: max(b.Cycle, 0), Object: r.GetObject(), Trace: b.Trace})
 		default:
 			c, err := s.change(id, r.GetObject(), old)
 			if err != nil {
@@ -137,6 +151,12 @@ func (in *Intake) Take(tx *store.Tx, b Batch) error {
 				changes = append(changes, c)
 			}
 		}
+	}
+	if err := s.stage(ids, staged); err != nil {
+		return err
+	}
+	for _, row := range staged {
+		same = append(same, row.ID) // as far as it is there
 	}
 	if len(same) > 0 && b.Cycle != 0 {
 		if err := tx.MarkSeen(b.Tenant, b.System, b.Cycle, same); err != nil {
@@ -201,6 +221,9 @@ func (s *scope) apply(changes []*change) error {
 			return err
 		}
 	}
+	if err := s.fill(changes); err != nil {
+		return err
+	}
 	rows := make([]store.Account, len(changes))
 	for i, c := range changes {
 		rows[i] = c.account
@@ -228,12 +251,13 @@ func (s *scope) rejects(rejects []*connectorv1.Reject) error {
 const atOnce = 500
 
 // Run evaluates what is stored of a system anew whenever another document is
-// applied, until ctx ends, and returns its cause. It goes on after a restart.
+// applied, and takes what reads have staged once it may pass, until ctx ends,
+// and returns its cause. It goes on after a restart.
 func (in *Intake) Run(ctx context.Context) error {
 	for {
 		applied := in.Store.Systems.Next() // before looking: nothing in between is missed
 		wait := time.Minute
-		if err := in.Evaluate(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(in.Release(ctx), in.Evaluate(ctx)); err != nil && ctx.Err() == nil {
 			in.Log.ErrorContext(ctx, "Evaluation stopped", "err", err)
 			wait = 5 * time.Second
 		}

@@ -88,7 +88,7 @@ func parse(name string, text []byte, base int) (*System, error) {
 		document: d, zone: time.UTC, extension: map[string]directory.Kind{}, tables: map[string]map[string]string{},
 		sys: &System{
 			Settings: json.RawMessage("{}"), Read: Schedule{Every: 15 * time.Minute, FullEvery: 24 * time.Hour},
-			Gate: Gate{Drop: 0.2, Rows: 5}, Document: string(text), file: name,
+			Gate: Gate{Drop: 0.2, Rows: 5, Empty: 0.2, Distinct: 0.5}, Document: string(text), file: name,
 		},
 	}
 	var source, target, examples ast.Node
@@ -141,18 +141,34 @@ func parse(name string, text []byte, base int) (*System, error) {
 }
 
 func (b *builder) gate(n ast.Node) {
+	g := &b.sys.Gate
 	b.mapping(n, "gate", map[string]key{
-		"drop": {false, b.limit("drop", func(l Limit) {
+		"drop":     {false, b.share("drop", &g.Drop)},
+		"rows":     {false, b.integer("rows", 0, &g.Rows)},
+		"empty":    {false, b.share("empty", &g.Empty)},
+		"distinct": {false, b.share("distinct", &g.Distinct)},
+		"reuse":    {false, b.one("reuse", []string{"hold", "pass"}, func(i int) { g.Reuse = i == 1 })},
+		"ignore": {false, b.list("ignore", func(n ast.Node) {
+			if name, ok := b.scalar(n, "ignore"); ok {
+				g.Ignore = append(g.Ignore, name)
+			}
+		})},
+	})
+}
+
+// share reads a share such as 20%, or none for all.
+func (b *builder) share(what string, to *float64) func(ast.Node) {
+	return func(n ast.Node) {
+		b.limit(what, func(l Limit) {
 			if l.None {
 				l.Share = 1
 			}
-			b.sys.Gate.Drop = l.Share
+			*to = l.Share
 			if l.Share == 0 && l.Count > 0 {
-				b.fault(n, `write it like "20%"`, "drop must be a share")
+				b.fault(n, `write it like "20%"`, "%s must be a share", what)
 			}
-		})},
-		"rows": {false, b.integer("rows", 0, &b.sys.Gate.Rows)},
-	})
+		})(n)
+	}
 }
 
 func (b *builder) timeZone(n ast.Node) {

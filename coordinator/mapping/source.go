@@ -82,6 +82,32 @@ func (e *RecordError) Unwrap() error { return e.Err }
 // errNoKey is the cause where a record belongs to nobody.
 var errNoKey = errors.New("the record has no key, so that it belongs to nobody; fill the column in the source")
 
+// Columns gives the attributes of records that the rules read.
+func (s *Source) Columns() []string {
+	columns := make([]string, len(s.scope.variables))
+	for i, v := range s.scope.variables {
+		columns[i] = v.path
+	}
+	return columns
+}
+
+// Fills gives the attributes of people that are made of a column, and key where it tells whose the record is.
+func (s *Source) Fills(column string) []string {
+	reads := func(e *expression) bool {
+		return e != nil && slices.ContainsFunc(e.reads, func(v *variable) bool { return strings.EqualFold(v.path, column) })
+	}
+	var paths []string
+	if reads(s.key) {
+		paths = append(paths, "key")
+	}
+	for _, r := range s.rules {
+		if reads(r.expression) {
+			paths = append(paths, r.path)
+		}
+	}
+	return paths
+}
+
 // source reads the source of a document.
 func (b *builder) source(n ast.Node) {
 	s := &Source{scope: b.scope(), Precedence: precedence}

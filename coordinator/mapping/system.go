@@ -14,6 +14,8 @@ package mapping
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -50,16 +52,29 @@ type Schedule struct {
 	FullEvery time.Duration // everything, not only changes; 24 h by default
 }
 
-// A Gate is the sanity check of what was read: where more than Drop of the
-// objects known before, and at least Rows of them, are gone, the cycle is held.
+// A Gate is the sanity check of what was read: what breaks it is held until a person decides.
 type Gate struct {
-	Drop float64 // share, 0.2 by default
-	Rows int     // 5 by default
+	Drop     float64  // share of the objects known before that may be gone; 0.2 by default
+	Rows     int      // fewer objects than this break nothing; 5 by default
+	Empty    float64  // share of a column's values that may go, or become others of fewer kinds; 0.2 by default
+	Distinct float64  // share of a column's different values that may be lost where so many change; 0.5 by default
+	Reuse    bool     // an id may come back as somebody else
+	Ignore   []string // columns of which nothing is checked
 }
 
 // Holds tells whether a cycle that lost gone of known objects must be held.
-func (g Gate) Holds(gone, known int) bool {
-	return gone >= g.Rows && float64(gone) > g.Drop*float64(known)
+func (g Gate) Holds(gone, known int) bool { return g.breaks(gone, known, g.Drop) }
+
+// HoldsValues tells whether a cycle that changes n of the known values of a column is looked at more closely.
+func (g Gate) HoldsValues(n, known int) bool { return g.breaks(n, known, g.Empty) }
+
+func (g Gate) breaks(n, known int, share float64) bool {
+	return n > 0 && n >= g.Rows && float64(n) > share*float64(known)
+}
+
+// Ignores tells whether nothing is checked of a column.
+func (g Gate) Ignores(column string) bool {
+	return slices.ContainsFunc(g.Ignore, func(s string) bool { return strings.EqualFold(s, column) })
 }
 
 // A Limit says how many operations of one class may go without approval.

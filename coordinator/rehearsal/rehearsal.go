@@ -127,6 +127,32 @@ func (w *World) Read(system string, objects ...*connectorv1.Object) {
 	})
 }
 
+// ReadWhole reads a system from beginning to end, as its agent does: what it
+// says is judged before it is believed. It gives the cycle.
+func (w *World) ReadWhole(system string, objects ...*connectorv1.Object) (cycle store.Cycle) {
+	w.t.Helper()
+	job := []store.Job{{Tenant: Tenant, Site: Site, System: system, Class: "read", State: store.JobSent}}
+	w.Write(func(tx *store.Tx) error {
+		if err := tx.AddJobs(job); err != nil {
+			return err
+		}
+		return tx.PutCycle(store.Cycle{Tenant: Tenant, ID: job[0].ID, System: system, Cause: "schedule", Began: tx.Now, State: store.CycleReading})
+	})
+	before := w.Cycle
+	w.Cycle = job[0].ID
+	w.Read(system, objects...)
+	w.Cycle = before
+	w.Write(func(tx *store.Tx) (err error) {
+		sum := &linkv1.ReadSummary{Seen: uint64(len(objects)), Changed: uint64(len(objects))}
+		if err := w.Intake.EndRead(tx, job[0], &linkv1.Result{Outcome: connectorv1.Outcome_OUTCOME_DONE, Read: sum}); err != nil {
+			return err
+		}
+		cycle, err = tx.Cycle(Tenant, job[0].ID)
+		return err
+	})
+	return cycle
+}
+
 // EndRead ends a read of changes of a system that found nothing more.
 func (w *World) EndRead(system string) {
 	w.t.Helper()

@@ -74,9 +74,9 @@ func (tx *Tx) MarkUnseen(tenant, system string, cycle int64, began Instant) (int
 		cycle, tenant, system, cycle, began, tenant, system, cycle)
 }
 
-// MissingAccounts returns up to limit accounts of a system that are missing.
-func (tx *Tx) MissingAccounts(tenant, system string, limit int) ([]Account, error) {
-	return query[Account](tx, selectAccount+" AND system = ? AND missing <> 0 ORDER BY id LIMIT ?", tenant, system, limit)
+// MissingAccounts returns up to limit accounts of a system that cycles up to the given one found missing.
+func (tx *Tx) MissingAccounts(tenant, system string, cycle int64, limit int) ([]Account, error) {
+	return query[Account](tx, selectAccount+" AND system = ? AND missing <> 0 AND missing <= ? ORDER BY id LIMIT ?", tenant, system, cycle, limit)
 }
 
 // CountMissing returns how many accounts of a system are missing.

@@ -225,6 +225,14 @@ type CycleDetail struct {
 	Cycle
 	Progress    Progress     `json:"progress" doc:"How far it is"`
 	Differences []Difference `json:"differences" doc:"What it wants changed, by target and class"`
+	Held        []HeldRecord `json:"held,omitempty" doc:"Of a held cycle, up to 200 of what is not believed"`
+}
+
+// HeldRecord is a record of a source that a held cycle would lose or change.
+type HeldRecord struct {
+	Record string `json:"record" doc:"Where it is in the source"`
+	Person string `json:"person,omitempty" doc:"Key of the person whose it is"`
+	Why    string `json:"why" doc:"What is odd about it"`
 }
 
 // Changed names topics of which something has changed.

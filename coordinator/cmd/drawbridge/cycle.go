@@ -132,6 +132,14 @@ func (s *session) cycle(y client.CycleDetail) {
 		}
 		t.print(s, "")
 	}
+	if len(y.Held) > 0 {
+		s.printf("")
+		t := newTable("RECORD", "PERSON", "WHAT IS ODD")
+		for _, h := range y.Held {
+			t.row(h.Record, h.Person, h.Why)
+		}
+		t.print(s, "")
+	}
 	if y.State == "held" {
 		s.printf("\nBelieve it with: drawbridge cycle approve %d\nElse:            drawbridge cycle reject %d", y.ID, y.ID)
 	}

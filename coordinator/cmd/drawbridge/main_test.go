@@ -81,6 +81,12 @@ func TestScripts(t *testing.T) {
 				w.Read("hr", rehearsal.Workers(8, "status", "T")...)
 				w.Settle()
 			},
+			// all COLUMN VALUE: a whole read, in which a column of 20 workers has another value.
+			"all": func(ts *testscript.TestScript, _ bool, args []string) {
+				w := worldOf(ts)
+				ts.Logf("%s", w.ReadWhole("hr", rehearsal.Workers(20, args...)...).Reason)
+				w.Settle()
+			},
 			// row KEY GIVEN FAMILY [COLUMN VALUE]...: the HR system tells of one worker, and that is planned.
 			"row": func(ts *testscript.TestScript, _ bool, args []string) {
 				worldOf(ts).Read("hr", rehearsal.Worker(args[0], args[1], args[2], args[3:]...))
