@@ -88,6 +88,11 @@ type Snapshot struct {
 // if it does not know the files' layout.
 func Open(dir, system string) (*Snapshot, error) {
 	s := &Snapshot{path: filepath.Join(dir, FileName(system)), maxOverlay: maxOverlay, perRun: perRun}
+	for _, leftover := range []string{s.path + ".new", s.logPath() + ".new", s.path + ".runs"} {
+		if err := os.Remove(leftover); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("open snapshot %s: %w", s.path, err)
+		}
+	}
 	if err := s.load(); err != nil {
 		s.Close()
 		if errors.Is(err, ErrDamaged) {
@@ -100,11 +105,6 @@ func Open(dir, system string) (*Snapshot, error) {
 
 // load reads both files' heads and the log.
 func (s *Snapshot) load() (err error) {
-	for _, leftover := range []string{s.path + ".new", s.logPath() + ".new", s.path + ".runs"} {
-		if err := os.Remove(leftover); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
 	if s.base, err = openBase(s.path); err != nil {
 		return err
 	}
