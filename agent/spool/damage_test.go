@@ -27,7 +27,13 @@ func TestOpen_setsDamagedFileAside(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, path := newSpool(t, spool.Options{})
+			dir, err := os.MkdirTemp("", "damage")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { os.RemoveAll(dir) }) // Windows keeps a damaged file that is mapped still
+			path := filepath.Join(dir, "spool.db")
+			s := openSpool(t, path, spool.Options{})
 			for id := uint64(1); id <= 300; id += 100 {
 				jobs := make([]*linkv1.Job, 100)
 				for i := range jobs {

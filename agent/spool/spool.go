@@ -212,6 +212,12 @@ func (s *Spool) prepare() (err error) {
 }
 
 func openDB(path string, wait time.Duration) (db *bbolt.DB, err error) {
+	var file *os.File
+	defer func() {
+		if err != nil && file != nil {
+			file.Close() // bbolt leaves it open when it panics, and Windows renames no open file
+		}
+	}()
 	defer recovered(&err)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	if err := checkSuspect(path, wait); err != nil {
@@ -220,7 +226,11 @@ func openDB(path string, wait time.Duration) (db *bbolt.DB, err error) {
 	if info, err := os.Stat(path); err == nil && info.Size() != 0 && info.Size() < newPages*pageSize {
 		return nil, fmt.Errorf("%w: the file has only %d bytes", ErrDamaged, info.Size())
 	}
-	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: wait, FreelistType: bbolt.FreelistMapType, PageSize: pageSize})
+	open := func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
+		file, err = os.OpenFile(name, flag, mode)
+		return file, err
+	}
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: wait, FreelistType: bbolt.FreelistMapType, PageSize: pageSize, OpenFile: open})
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, ErrInUse
