@@ -7,6 +7,7 @@ ignore ./coordinator/dashboard/node_modules
 require (
 	filippo.io/age v1.3.2
 	github.com/Azure/go-ntlmssp v0.1.1
+	github.com/Microsoft/go-winio v0.6.4
 	github.com/beevik/etree v1.8.1
 	github.com/coreos/go-oidc/v3 v3.21.0
 	github.com/danielgtaylor/huma/v2 v2.37.2

@@ -26,6 +26,7 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/agent/config"
 	"github.com/drawbridge-id/drawbridge/agent/control"
+	"github.com/drawbridge-id/drawbridge/agent/custody"
 	"github.com/drawbridge-id/drawbridge/agent/guard"
 	"github.com/drawbridge-id/drawbridge/agent/host"
 	"github.com/drawbridge-id/drawbridge/agent/identity"
@@ -82,8 +83,8 @@ type Agent struct {
 // must [Agent.Run] it, which closes it again. Errors: those of agent/identity
 // and agent/spool, with what to do.
 func New(c *config.Config, version string, log *slog.Logger) (*Agent, error) {
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("make data folder: %w", err)
+	if err := custody.Private(c.Data); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	a := &Agent{config: c, version: version, log: log, started: time.Now(), since: time.Now()}
 	var err error

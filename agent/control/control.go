@@ -1,6 +1,7 @@
 // Package control is how commands on the host speak with the running agent:
-// HTTP over a unix socket in the data directory, which only the service and
-// the host's administrators may open. Nothing listens on a port.
+// HTTP over a unix socket in the data folder, on Windows over a named pipe,
+// which only the service and the host's administrators may open. Nothing
+// listens on a port.
 //
 //	GET  /status                 what runs, how it is
 //	GET  /systems                the systems as the coordinator configured them
@@ -23,8 +24,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -35,9 +34,8 @@ import (
 )
 
 const (
-	longestPath = 100 // of a socket, on all systems
-	answerWait  = 10 * time.Second
-	probeWait   = 3 * time.Minute // a probe may wait for time limits on the way
+	answerWait = 10 * time.Second
+	probeWait  = 3 * time.Minute // a probe may wait for time limits on the way
 )
 
 // ErrNotRunning says that no agent answers on this host.
@@ -123,23 +121,11 @@ type agent interface {
 	Systems() *linkv1.Systems
 }
 
-// Path returns where the socket is.
-func Path(data string) string { return filepath.Join(data, "agent.sock") }
-
 // Serve answers commands until ctx ends; then it returns ctx's cause.
 func Serve(ctx context.Context, data string, a agent) error {
-	path := Path(data)
-	if len(path) > longestPath {
-		return fmt.Errorf("the path of the data folder is too long for a socket: %s has %d characters, at most %d work; set data in agent.yaml to a shorter one", path, len(path), longestPath)
-	}
-	_ = os.Remove(path) // of a killed agent; the spool's lock says that no other runs
-	listener, err := net.Listen("unix", path)
+	listener, err := listen(data)
 	if err != nil {
 		return fmt.Errorf("open control socket: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		listener.Close()
-		return fmt.Errorf("protect control socket: %w", err)
 	}
 	server := &http.Server{Handler: handler(a), ReadHeaderTimeout: answerWait, IdleTimeout: answerWait}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
@@ -219,7 +205,7 @@ func NewClient(data string) *Client {
 		Transport: &http.Transport{
 			DisableKeepAlives: true,
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, "unix", Path(data))
+				return dial(ctx, data)
 			},
 		},
 	}}
@@ -290,8 +276,7 @@ func (c *Client) do(ctx context.Context, method, path string, body, into any) er
 		return err
 	}
 	response, err := c.http.Do(request)
-	var refused *net.OpError
-	if errors.As(err, &refused) && !errors.Is(err, os.ErrPermission) {
+	if errors.Is(err, ErrNotRunning) {
 		return fmt.Errorf("%w: start it with `drawbridge-agent start` or `drawbridge-agent run`", ErrNotRunning)
 	}
 	if err != nil {

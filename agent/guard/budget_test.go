@@ -30,6 +30,7 @@ func newDesk(t testing.TB, policy string) *desk {
 		d.write(policy)
 	}
 	d.open()
+	t.Cleanup(func() { d.Close() }) // again, if the test has closed it; Windows removes no open file
 	return d
 }
 

@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"github.com/drawbridge-id/drawbridge/agent/custody"
 )
 
 // SignatureFile is where the signature of a policy is.
@@ -61,7 +63,7 @@ func load(path, key, known string) *Policy {
 // Read reads and checks the policy at path: that nobody but an admin can have
 // written it, that key has signed it, unless that is "", and everything it says.
 func Read(path, key string) (*Policy, error) {
-	if err := ownedByAdmin(path); err != nil {
+	if err := custody.Trusted(path); err != nil {
 		return nil, err
 	}
 	text, err := readAll(path)

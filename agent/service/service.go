@@ -14,6 +14,8 @@ import (
 	"runtime"
 
 	"github.com/kardianos/service"
+
+	"github.com/drawbridge-id/drawbridge/agent/custody"
 )
 
 // Name is what the operating system knows the agent by.
@@ -32,8 +34,8 @@ func Install(in Installation) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(in.Data, 0o700); err != nil {
-		return fmt.Errorf("make data folder: %w", err)
+	if err := custody.Private(in.Data, in.User); err != nil {
+		return fmt.Errorf("data folder: %w", err)
 	}
 	if err := s.Install(); err != nil {
 		return fmt.Errorf("install service %s: %w", Name, err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/agent"
 	"github.com/drawbridge-id/drawbridge/agent/config"
+	"github.com/drawbridge-id/drawbridge/agent/custody"
 	"github.com/drawbridge-id/drawbridge/agent/identity"
 	"github.com/drawbridge-id/drawbridge/agent/vault"
 	protoidentity "github.com/drawbridge-id/drawbridge/proto/identity"
@@ -64,8 +65,8 @@ Where there is no agent.yaml, one is written; then --coordinator is needed.`,
 			if err != nil {
 				return err
 			}
-			if err := os.MkdirAll(conf.Data, 0o700); err != nil {
-				return fmt.Errorf("make data folder: %w", err)
+			if err := custody.Private(conf.Data); err != nil {
+				return privileged(fmt.Errorf("data folder: %w", err))
 			}
 			host, err := os.Hostname()
 			if err != nil {
@@ -111,8 +112,8 @@ func (c *command) configFor(coordinator string) (*config.Config, error) {
 	if _, err := config.Parse(c.path, []byte(text)); err != nil {
 		return nil, usageError{fmt.Errorf("--coordinator: %q is not a name and port, such as drawbridge.example.com:8443", coordinator)}
 	}
-	if err := os.MkdirAll(filepath.Dir(c.path), 0o755); err != nil {
-		return nil, privileged(fmt.Errorf("make configuration folder: %w", err))
+	if err := custody.Shared(filepath.Dir(c.path)); err != nil {
+		return nil, privileged(fmt.Errorf("configuration folder: %w", err))
 	}
 	if err := os.WriteFile(c.path, []byte(text), 0o644); err != nil {
 		return nil, privileged(fmt.Errorf("write configuration: %w", err))

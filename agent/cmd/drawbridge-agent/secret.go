@@ -16,6 +16,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/agent"
 	"github.com/drawbridge-id/drawbridge/agent/config"
 	"github.com/drawbridge-id/drawbridge/agent/control"
+	"github.com/drawbridge-id/drawbridge/agent/custody"
 	"github.com/drawbridge-id/drawbridge/agent/spool"
 	"github.com/drawbridge-id/drawbridge/agent/vault"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -81,8 +82,8 @@ func (c *command) setProxySecret(conf *config.Config, name string) error {
 	if name != "password" {
 		return fmt.Errorf("the proxy takes no secret %q; it takes: password", name)
 	}
-	if err := os.MkdirAll(conf.Data, 0o700); err != nil {
-		return privileged(fmt.Errorf("make data folder: %w", err))
+	if err := custody.Private(conf.Data); err != nil {
+		return privileged(fmt.Errorf("data folder: %w", err))
 	}
 	text, err := c.readSecret(fmt.Sprintf("password of %s at the proxy: ", conf.Proxy.User))
 	if err != nil {
