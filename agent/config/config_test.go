@@ -3,6 +3,7 @@ package config_test
 import (
 	"errors"
 	"log/slog"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -14,24 +15,28 @@ const sum = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 func TestParse(t *testing.T) {
 	t.Parallel()
+	root := ""
+	if runtime.GOOS == "windows" {
+		root = "C:"
+	}
 	got, err := config.Parse("agent.yaml", []byte(`
 coordinator: drawbridge.example.com:8443
-data: /var/lib/elsewhere
+data: `+root+`/var/lib/elsewhere
 connectors:
-  - path: /usr/lib/drawbridge/drawbridge-connectors
+  - path: `+root+`/usr/lib/drawbridge/drawbridge-connectors
     sha256: `+sum+`
     serves: [activedirectory, csv]
-folders: [/srv/hr]
+folders: [`+root+`/srv/hr]
 concurrency: {corp-ad: 4}
 log: {level: debug, format: json}
 `))
 	want := &config.Config{
 		Coordinator: "drawbridge.example.com:8443",
-		Data:        "/var/lib/elsewhere",
+		Data:        root + "/var/lib/elsewhere",
 		Connectors: []config.Connector{{
-			Path: "/usr/lib/drawbridge/drawbridge-connectors", SHA256: sum, Serves: []string{"activedirectory", "csv"},
+			Path: root + "/usr/lib/drawbridge/drawbridge-connectors", SHA256: sum, Serves: []string{"activedirectory", "csv"},
 		}},
-		Folders:     []string{"/srv/hr"},
+		Folders:     []string{root + "/srv/hr"},
 		Concurrency: map[string]int{"corp-ad": 4},
 		Log:         config.Log{Level: "debug", Format: "json"},
 	}

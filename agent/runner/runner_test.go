@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +42,9 @@ var fake = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	exe := filepath.Join(dir, "drawbridge-fake")
+	if runtime.GOOS == "windows" {
+		exe += ".exe"
+	}
 	out, err := exec.Command("go", "build", "-o", exe, "github.com/drawbridge-id/drawbridge/plugins/fake/cmd/drawbridge-fake").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)

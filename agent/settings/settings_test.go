@@ -3,6 +3,7 @@ package settings_test
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -61,13 +62,14 @@ func TestSchema_CheckPaths(t *testing.T) {
 		other + "/x": false, allowed + "/../other/x": false, allowed + "/out/x": false, allowed + "x/y": false,
 		"workers.csv": false, "/etc/shadow": false,
 	} {
-		for _, text := range []string{`{"ca": "` + path + `"}`, `{"files": ["` + path + `"]}`, `{"nested": {"key": "` + path + `"}}`} {
+		quoted := strconv.Quote(path)
+		for _, text := range []string{`{"ca": ` + quoted + `}`, `{"files": [` + quoted + `]}`, `{"nested": {"key": ` + quoted + `}}`} {
 			if err := s.CheckPaths(text, []string{allowed}); (err == nil) != ok {
 				t.Errorf("CheckPaths(%s) = %v; want ok %v", text, err, ok)
 			}
 		}
 	}
-	if err := s.CheckPaths(`{"ca": "/x"}`, nil); err == nil || !strings.Contains(err.Error(), "names no folders") {
+	if err := s.CheckPaths(`{"ca": `+strconv.Quote(allowed)+`}`, nil); err == nil || !strings.Contains(err.Error(), "names no folders") {
 		t.Errorf("CheckPaths without folders = %v; want it to say so", err)
 	}
 }
