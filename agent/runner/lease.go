@@ -46,6 +46,13 @@ func (r *Runner) mayBegin(now time.Time) bool {
 	return r.lease == 0 || now.Before(r.beat.Add(r.lease))
 }
 
+// severalAgents says whether the agent is one of several of its site.
+func (r *Runner) severalAgents() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lease != 0
+}
+
 // leased says whether a task may be begun, as far as the lease goes.
 func (l *lane) leased(t *task, now time.Time) bool {
 	return t.kind == aside || t.job.GetNotBefore() != nil || l.mayBegin(now)

@@ -79,13 +79,17 @@ func (l *lane) snapshot(r *linkv1.Read) (*snapshot.Snapshot, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make folder for snapshots: %w", err)
 	}
-	name := strings.Join(slices.Sorted(slices.Values(r.GetClasses())), ",")
-	known, err := snapshot.Open(dir, name)
+	known, err := snapshot.Open(dir, name(r))
 	if errors.Is(err, snapshot.ErrDamaged) {
 		l.Log.Error("Snapshot was damaged; everything is sent again, what vanished meanwhile is not noticed", "system", l.system.GetName(), "err", err)
-		known, err = snapshot.Open(dir, name)
+		known, err = snapshot.Open(dir, name(r))
 	}
 	return known, err
+}
+
+// name names a read, and its snapshot, by its classes.
+func name(r *linkv1.Read) string {
+	return strings.Join(slices.Sorted(slices.Values(r.GetClasses())), ",")
 }
 
 // snapshots is the folder of the system's snapshots.
@@ -126,7 +130,15 @@ func (in *intake) run(ctx context.Context, p *host.Process, known *snapshot.Snap
 		cookie = known.Cookie(set)
 		full = len(cookie) == 0
 	}
-	compare, err := known.Begin(set, snapshot.Options{Full: full, Resend: r.GetResend()})
+	told, err := in.Spool.Told(ctx, in.system.GetName(), name(r))
+	if err != nil {
+		return nil, onDisk(err)
+	}
+	opt := snapshot.Options{Full: full, Resend: r.GetResend(), Told: told.Has}
+	if !full && in.severalAgents() {
+		opt.Told = func(string) bool { return true } // what the others have told of is not known here
+	}
+	compare, err := known.Begin(set, opt)
 	if err != nil {
 		return nil, onDisk(err)
 	}
@@ -143,7 +155,11 @@ func (in *intake) run(ctx context.Context, p *host.Process, known *snapshot.Snap
 		return nil, err
 	}
 	if err == nil && end.GetOutcome() == connectorv1.Outcome_OUTCOME_DONE {
-		return end, onDisk(in.complete(ctx, compare, full, end.GetCookie()))
+		err := in.complete(ctx, compare, full, end.GetCookie())
+		if err == nil {
+			err = in.Spool.TakeIn(ctx, in.system.GetName(), name(r), told)
+		}
+		return end, onDisk(err)
 	}
 	if flushErr := in.flush(ctx); flushErr == nil {
 		if commitErr := compare.CommitPartial(); commitErr != nil {

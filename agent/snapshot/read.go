@@ -15,6 +15,9 @@ type Options struct {
 	Full bool
 	// Resend: forward all, whatever was seen before.
 	Resend bool
+	// Told says of an object that more is known of it than the reads have told: it
+	// is forwarded although it is as the last read saw it. Nil: of none.
+	Told func(id string) bool
 }
 
 // A Read compares the objects of one read with what is known. One Read of a
@@ -51,7 +54,7 @@ func (s *Snapshot) Begin(set []byte, opt Options) (*Read, error) {
 }
 
 // Filter returns those of records that must be forwarded: new and changed
-// objects, and deleted ones that were known. It uses the slice anew.
+// objects, deleted ones that were known, and those that Told names. It uses the slice anew.
 func (r *Read) Filter(records []*connectorv1.Record) ([]*connectorv1.Record, error) {
 	out := records[:0]
 	for _, rec := range records {
@@ -77,7 +80,7 @@ func (r *Read) look(rec *connectorv1.Record) (forward bool, err error) {
 		return false, err
 	}
 	if rec.GetDeleted() {
-		if !known && !r.touched[key] && len(r.touched) < r.s.perRun {
+		if !known && !r.touched[key] && len(r.touched) < r.s.perRun && !r.told(id) {
 			return false, nil
 		}
 		r.deleted++
@@ -87,7 +90,7 @@ func (r *Read) look(rec *connectorv1.Record) (forward bool, err error) {
 	again := r.mark(key, at, over)
 	now := digestOf(rec.GetObject())
 	same := known && now == print && !again
-	if same && !r.opt.Resend {
+	if same && !r.opt.Resend && !r.told(id) {
 		return false, nil
 	}
 	r.changed++
@@ -96,6 +99,8 @@ func (r *Read) look(rec *connectorv1.Record) (forward bool, err error) {
 	}
 	return true, r.remember(entry{key: key, print: now, id: id})
 }
+
+func (r *Read) told(id string) bool { return r.opt.Told != nil && r.opt.Told(id) }
 
 func (r *Read) remember(e entry) error {
 	if !r.opt.Full && len(r.touched) < r.s.perRun {

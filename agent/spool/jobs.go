@@ -204,8 +204,8 @@ func (s *Spool) walk(system string, after Key, fn func(Key, window, []byte) (boo
 	})
 }
 
-// Finish stores the result of job, removes the job and raises the fence of its
-// object, all or nothing. Repeating it is no error. It returns [ErrNotHeld] if
+// Finish stores the result of job, removes the job, raises the fence of its
+// object and notes what it tells of ([Spool.Told]), all or nothing. Repeating it is no error. It returns [ErrNotHeld] if
 // the job is not held and its result is not either.
 func (s *Spool) Finish(ctx context.Context, job *linkv1.Job, result *linkv1.Result) error {
 	if result.GetJob() != job.GetId() {
@@ -215,13 +215,14 @@ func (s *Spool) Finish(ctx context.Context, job *linkv1.Job, result *linkv1.Resu
 	if err != nil {
 		return fmt.Errorf("finish job %d: %w", job.GetId(), err)
 	}
-	if err := s.do(ctx, essential, func(t *txn) error { return t.finish(job, value) }); err != nil {
+	told := tellsOf(job, result)
+	if err := s.do(ctx, essential, func(t *txn) error { return t.finish(job, value, told) }); err != nil {
 		return fmt.Errorf("finish job %d: %w", job.GetId(), err)
 	}
 	return nil
 }
 
-func (t *txn) finish(job *linkv1.Job, result []byte) error {
+func (t *txn) finish(job *linkv1.Job, result []byte, told [][]byte) error {
 	queue := t.tx.Bucket(jobsBucket).Bucket([]byte(job.GetSystem()))
 	key, id := KeyOf(job), binary.BigEndian.AppendUint64(nil, job.GetId())
 	if queue == nil || queue.Get(key[:]) == nil {
@@ -241,7 +242,10 @@ func (t *txn) finish(job *linkv1.Job, result []byte) error {
 	if err := raise(job); err != nil {
 		return err
 	}
-	return t.putResult(id, result)
+	if err := t.putResult(id, result); err != nil {
+		return err
+	}
+	return t.tell(job.GetSystem(), t.counts.seq, told...)
 }
 
 func (t *txn) putResult(id, result []byte) error {

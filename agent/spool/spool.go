@@ -22,6 +22,7 @@
 //	fences/<system>\0<object>\0placed  no job with this or a lower one is run that was placed ahead
 //	results/<seq>                      link.v1.Result
 //	done/<job id>                      seq of its result
+//	told/<system>/…                    objects that results have told of; see told.go
 //	records/<seq>                      link.v1.Records; its batch number is seq
 //
 // Results and records draw seq from one counter: what was stored first is sent
@@ -68,6 +69,7 @@ var (
 	resultsBucket = []byte("results")
 	doneBucket    = []byte("done")
 	recordsBucket = []byte("records")
+	toldBucket    = []byte("told") // absent in files of releases before it
 
 	schemaKey  = []byte("schema")
 	idKey      = []byte("id")
@@ -179,6 +181,7 @@ func (s *Spool) prepare() (err error) {
 	defer recovered(&err)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	var id string
+	known := false // what this release adds is there
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(metaBucket)
 		if meta == nil {
@@ -188,17 +191,24 @@ func (s *Spool) prepare() (err error) {
 			return fmt.Errorf("%w: schema %q, this release knows %q: install the newer release again", ErrSchema, got, schema)
 		}
 		id = string(meta.Get(idKey))
+		known = tx.Bucket(toldBucket) != nil
 		return s.counts.load(tx)
 	})
-	if err != nil || id != "" {
+	if err != nil || id != "" && known {
 		s.id = id
 		return err
+	}
+	if s.id = id; id != "" {
+		return s.db.Update(func(tx *bbolt.Tx) error {
+			_, err := tx.CreateBucket(toldBucket)
+			return err
+		})
 	}
 	random := make([]byte, 16)
 	rand.Read(random) // never fails: crypto/rand
 	s.id = hex.EncodeToString(random)
 	return s.db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{metaBucket, countsBucket, jobsBucket, fencesBucket, resultsBucket, doneBucket, recordsBucket} {
+		for _, name := range [][]byte{metaBucket, countsBucket, jobsBucket, fencesBucket, resultsBucket, doneBucket, recordsBucket, toldBucket} {
 			if _, err := tx.CreateBucket(name); err != nil {
 				return err
 			}
@@ -280,7 +290,10 @@ func (s *Spool) SetSystems(ctx context.Context, systems *linkv1.Systems) error {
 		return fmt.Errorf("systems: %w", err)
 	}
 	return s.do(ctx, essential, func(t *txn) error {
-		return t.tx.Bucket(metaBucket).Put(systemsKey, value)
+		if err := t.put(t.tx.Bucket(metaBucket), systemsKey, value); err != nil {
+			return err
+		}
+		return t.keepTold(systems.GetSystems())
 	})
 }
 
