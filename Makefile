@@ -82,6 +82,11 @@ proto-release: $(TOOLS)/buf ## Keep what goes over wires as RELEASE=x has it, fo
 	mkdir -p proto/testdata/$(RELEASE)
 	cd proto && buf build -o testdata/$(RELEASE)/contracts.binpb --exclude-source-info && go test . -count=1 -release $(RELEASE)
 
+.PHONY: stored-release
+stored-release: ## Keep what RELEASE=x leaves on disks, for later ones to open
+	@[ -n "$(RELEASE)" ] || { echo "RELEASE must name one that is not there yet"; exit 2; }
+	go test ./agent ./agent/snapshot ./coordinator/rehearsal ./coordinator/store -run 'TestReleased|TestMigrations_releasedStay' -count=1 -release $(RELEASE)
+
 .PHONY: generate
 generate: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-grpc ## Generate the Go code of proto/
 	cd proto && buf generate

@@ -68,12 +68,13 @@ type World struct {
 // New makes a world whose store goes with the test.
 func New(t testing.TB) *World {
 	t.Helper()
-	st := storetest.Open(t)
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	w := &World{Store: st, Planner: plan.New(st, log), Objects: map[string]*connectorv1.Object{}, t: t, fences: map[string]uint64{}}
-	w.Schedule = schedule.New(st, &w.Planner.Alarms, log)
-	w.Intake = &intake.Intake{Store: st, Systems: plan.NewSystems(), Log: log}
-	w.Queue = &jobs.Queue{Store: st, Intake: w.Intake, Systems: plan.NewSystems(), Log: log}
+	return NewOn(t, storetest.Open(t))
+}
+
+// NewOn makes a world on an empty store.
+func NewOn(t testing.TB, st *store.Store) *World {
+	t.Helper()
+	w := on(t, st)
 	w.Write(func(tx *store.Tx) error {
 		if err := tx.PutTenant(Tenant); err != nil {
 			return err
@@ -82,6 +83,30 @@ func New(t testing.TB) *World {
 		return tx.AddAgent(store.Agent{Tenant: Tenant, ID: Agent, Site: Site, Host: "dc-host", Version: "1.0.0", Enrolled: tx.Now,
 			CertSerial: "1", CertExpires: tx.Now.Add(1e15), Connected: tx.Now, Seen: tx.Now,
 			Connectors: `[{"name":"csv","version":"1.0.0"},{"name":"activedirectory","version":"1.0.0"}]`})
+	})
+	return w
+}
+
+// on makes a world on a store, whose agent has yet to come.
+func on(t testing.TB, st *store.Store) *World {
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	w := &World{Store: st, Planner: plan.New(st, log), Objects: map[string]*connectorv1.Object{}, t: t, fences: map[string]uint64{}}
+	w.Schedule = schedule.New(st, &w.Planner.Alarms, log)
+	w.Intake = &intake.Intake{Store: st, Systems: plan.NewSystems(), Log: log}
+	w.Queue = &jobs.Queue{Store: st, Intake: w.Intake, Systems: plan.NewSystems(), Log: log}
+	return w
+}
+
+// Again makes a world on a store that another world, of an earlier release
+// perhaps, has left, with the objects that it left.
+func Again(t testing.TB, st *store.Store, objects map[string]*connectorv1.Object) *World {
+	t.Helper()
+	w := on(t, st)
+	w.Objects, w.id = objects, len(objects)
+	w.Write(func(tx *store.Tx) error {
+		agent, err := tx.Agent(Tenant, Agent)
+		w.Since = agent.Connected
+		return err
 	})
 	return w
 }
