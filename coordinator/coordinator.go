@@ -62,6 +62,7 @@ type Options struct {
 	Version         string        // of the coordinator, SemVer
 
 	CheckEvery time.Duration       // how often each system is checked from end to end; 0 means 5 minutes
+	Drain      time.Duration       // for how long Run goes on after its context has ended, while /readyz says that it stops
 	Metrics    string              // address at which Prometheus scrapes; empty for none
 	Traces     string              // OTLP endpoint (HTTP) that traces are sent to; empty for none
 	Mail       notify.Mail         // how e-mail is sent
@@ -74,6 +75,7 @@ type Coordinator struct {
 	version string
 	tenant  string // made at the first start
 	apiTLS  bool
+	drain   time.Duration
 	log     *slog.Logger
 	store   *store.Store
 
@@ -102,7 +104,7 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 	if err := os.MkdirAll(opt.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	c := &Coordinator{version: opt.Version, tenant: opt.Tenant, apiTLS: opt.APITLS, log: log}
+	c := &Coordinator{version: opt.Version, tenant: opt.Tenant, apiTLS: opt.APITLS, drain: opt.Drain, log: log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.release())
@@ -248,7 +250,7 @@ func (c *Coordinator) AdminLink(ctx context.Context) (string, error) {
 	return c.gate.AdminLink(ctx, c.tenant, access.Address(c.API().String(), c.apiTLS))
 }
 
-// Run serves until ctx ends or a part fails, and releases everything. Agents
+// Run serves until ctx ends, and for as long as it drains, or a part fails, and releases everything. Agents
 // are asked to come back; requests under way are finished.
 func (c *Coordinator) Run(ctx context.Context) error {
 	working, stop := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -274,6 +276,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	c.log.InfoContext(ctx, "Coordinator started", "version", c.version, "link", c.Link().String(), "api", c.API().String())
 	select {
 	case <-ctx.Done():
+		c.leave(failed)
 	case <-failed.Done():
 	}
 	c.stop(ctx)
@@ -286,6 +289,21 @@ func (c *Coordinator) Run(ctx context.Context) error {
 }
 
 var errStopped = errors.New("the coordinator was stopped")
+
+// leave gives whoever sends people here the time to send them elsewhere.
+func (c *Coordinator) leave(failed context.Context) {
+	if c.drain <= 0 {
+		return
+	}
+	c.health.Stop()
+	c.apiServ.SetKeepAlivesEnabled(false)
+	timer := time.NewTimer(c.drain)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-failed.Done():
+	}
+}
 
 // stop ends both servers: what is under way is finished as long as stopWait allows.
 func (c *Coordinator) stop(ctx context.Context) {

@@ -72,21 +72,24 @@ func set(t *testing.T, domain string, args ...string) *stage.Stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			for _, words := range []string{"status", "cycle list", "problem list", "held list", "job list --state open"} {
-				out, err := s.CLI(context.Background(), strings.Fields(words)...)
-				t.Logf("$ drawbridge %s\n%s%v", words, lastLines(string(out), 30), err)
-			}
-		}
-		s.Close()
-		if t.Failed() {
-			for _, p := range []*stage.Process{s.Coordinator, s.Agent} {
-				t.Logf("…%s", lastLines(p.Log(), 40))
-			}
-		}
-	})
+	t.Cleanup(func() { closeStage(t, s) })
 	return s
+}
+
+// closeStage closes a stage at the end of the test.
+func closeStage(t *testing.T, s *stage.Stage) {
+	if t.Failed() {
+		for _, words := range []string{"status", "cycle list", "problem list", "held list", "job list --state open"} {
+			out, err := s.CLI(context.Background(), strings.Fields(words)...)
+			t.Logf("$ drawbridge %s\n%s%v", words, lastLines(string(out), 30), err)
+		}
+	}
+	s.Close()
+	if t.Failed() {
+		for _, p := range []*stage.Process{s.Coordinator, s.Agent} {
+			t.Logf("…%s", lastLines(p.Log(), 40))
+		}
+	}
 }
 
 func needSamba(t *testing.T) {

@@ -45,6 +45,7 @@ type Options struct {
 	Dir    string   // Required. Folder for everything; made if absent
 	Domain string   // "double" (the default) or "samba"
 	Args   []string // Optional. Further arguments of the domain's program
+	Store  string   // Optional. Address of a PostgreSQL database, for coordinators that share it; else a file
 	// Between is Optional. It gives the address, on the same host, that is dialled
 	// instead of the one given: what stands between two parts of the stage.
 	Between func(address string) (string, error)
@@ -64,7 +65,9 @@ type Stage struct {
 	Link        string // address that the agent dials
 	Directory   string // URL of the domain that the connector is given
 
-	bin string
+	bin     string
+	store   string    // address of the database, where it is not a file
+	servers []*Server // but the first
 }
 
 // Build builds the programs into a folder, from the source that the caller is
@@ -83,7 +86,7 @@ func Build(ctx context.Context, bin string) error {
 
 // Start sets everything up but the systems, which Apply configures.
 func Start(ctx context.Context, opt Options) (_ *Stage, err error) {
-	s := &Stage{Dir: opt.Dir, bin: opt.Bin}
+	s := &Stage{Dir: opt.Dir, bin: opt.Bin, store: opt.Store}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -142,7 +145,11 @@ func StartDomain(ctx context.Context, opt Options) (*Stage, error) {
 
 // Close stops every program.
 func (s *Stage) Close() {
-	for _, p := range []*Process{s.Agent, s.Coordinator, s.Controller} {
+	all := []*Process{s.Agent, s.Coordinator, s.Controller}
+	for _, server := range s.servers {
+		all = append(all, server.Process)
+	}
+	for _, p := range all {
 		if p != nil {
 			p.Stop()
 		}
@@ -170,16 +177,11 @@ func (s *Stage) startDomain(ctx context.Context, opt Options) error {
 }
 
 func (s *Stage) startCoordinator(ctx context.Context) error {
-	link, err := freeAddress()
+	first, err := s.server("coordinator", filepath.Join(s.bin, "drawbridge-coordinator"))
 	if err != nil {
 		return err
 	}
-	api, err := freeAddress()
-	if err != nil {
-		return err
-	}
-	s.Link, s.URL = link, "http://"+api
-	s.Coordinator = s.process("coordinator", "drawbridge-coordinator", "run", "--data", s.path("coordinator"), "--link", link, "--api", api)
+	s.Coordinator, s.Link, s.URL = first.Process, first.Link, "http://"+first.API
 	if err := s.Coordinator.Start(); err != nil {
 		return err
 	}

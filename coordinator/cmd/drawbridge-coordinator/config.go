@@ -35,6 +35,7 @@ type config struct {
 	CertificateLife time.Duration `yaml:"certificate_life"`
 	RenewalGrace    time.Duration `yaml:"renewal_grace"`
 	CheckEvery      time.Duration `yaml:"check_every"`
+	Drain           time.Duration `yaml:"drain"`
 	Metrics         string        `yaml:"metrics"`
 	Traces          string        `yaml:"traces"`
 	Mail            notify.Mail   `yaml:"mail"`
@@ -92,6 +93,8 @@ var settings = []setting{
 		func(c *config, v string) (err error) { c.APIRate, err = strconv.ParseFloat(v, 64); return err }},
 	{"check-every", "DRAWBRIDGE_CHECK_EVERY", "how `often` each system is checked from end to end (default 5m)",
 		func(c *config, v string) (err error) { c.CheckEvery, err = time.ParseDuration(v); return err }},
+	{"drain", "DRAWBRIDGE_DRAIN", "how `long` it goes on, once told to stop, while /readyz says so: what your load balancer takes to notice (default 0)",
+		func(c *config, v string) (err error) { c.Drain, err = time.ParseDuration(v); return err }},
 	{"metrics", "DRAWBRIDGE_METRICS", "`address` at which Prometheus scrapes /metrics, without sign-in (default: none)",
 		func(c *config, v string) error { c.Metrics = v; return nil }},
 	{"traces", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP `endpoint` (HTTP) that traces are sent to, such as http://collector:4318 (default: none)",
@@ -214,6 +217,9 @@ func (c *config) validate() (errs []error) {
 	if c.CheckEvery < 10*time.Second {
 		fault("check_every: %s is shorter than 10s, in which no system could be checked in peace", c.CheckEvery)
 	}
+	if c.Drain < 0 {
+		fault("drain: %s is no time", c.Drain)
+	}
 	if _, _, err := net.SplitHostPort(c.Metrics); c.Metrics != "" && err != nil {
 		fault("metrics: %q is no address: write 127.0.0.1:9464, or leave it out", c.Metrics)
 	}
@@ -245,5 +251,5 @@ func (c config) level() slog.Level {
 }
 
 func (c config) options() coordinator.Options {
-	return coordinator.Options{Data: c.Data, Store: c.Store, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, CheckEvery: c.CheckEvery, Metrics: c.Metrics, Traces: c.Traces, Mail: c.Mail, Version: version, Access: c.Config}
+	return coordinator.Options{Data: c.Data, Store: c.Store, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, CheckEvery: c.CheckEvery, Drain: c.Drain, Metrics: c.Metrics, Traces: c.Traces, Mail: c.Mail, Version: version, Access: c.Config}
 }
