@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 )
 
 // Of two agents of a site, both at work, one is killed in the middle of its
-// writes: the other finishes them within 30 s, each once. Then one is frozen in
+// writes: the other finishes those within 30 s, each once. Then one is frozen in
 // the middle, as a host that is suspended; the other finishes, and goes on to
 // what comes after; and when the frozen one wakes it writes nothing late.
 func TestSeveralAgents(t *testing.T) {
@@ -39,7 +40,7 @@ func TestSeveralAgents(t *testing.T) {
 		t.Fatal(err)
 	}
 	slow(t, s)
-	const people = 300
+	const people = 160
 	s.File.Put(workers.List(people)...)
 	if err := s.File.Save(); err != nil {
 		t.Fatal(err)
@@ -51,16 +52,24 @@ func TestSeveralAgents(t *testing.T) {
 	had := jobsOfOther(t, s, first)
 	awaitSettled(t, s)
 	wantTitles(t, s, people)
-	slowest := time.Duration(0)
-	for _, j := range finished(t, s, had) {
+	if len(had) == 0 {
+		t.Fatal("the agent that was killed had no jobs; want some")
+	}
+	jobs := finished(t, s, had)
+	slowest, under := time.Duration(0), time.Duration(0)
+	for i, j := range jobs {
 		slowest = max(slowest, j.Ended.Sub(killed))
+		if i < underWay {
+			under = slowest
+		}
 		if j.State == "done" && j.Agent != first {
 			t.Errorf("job %d was done by %s; want the other agent", j.ID, j.Agent)
 		}
 	}
-	t.Logf("the %d jobs of the agent that was killed were finished by the other, the last after %.1f s", len(had), slowest.Seconds())
-	if len(had) == 0 || slowest > time.Minute { // 30 s is what it should be where nothing else goes on
-		t.Errorf("the killed agent had %d jobs, finished after %v; want some, within half a minute", len(had), slowest)
+	t.Logf("the %d jobs of the agent that was killed were finished by the other, the first %d after %.1f s, the last after %.1f s",
+		len(had), min(underWay, len(had)), under.Seconds(), slowest.Seconds())
+	if under > 30*time.Second {
+		t.Errorf("what the killed agent was at was finished after %v; want half a minute", under)
 	}
 
 	// Frozen, with its connectors, in the middle of changes.
@@ -90,7 +99,10 @@ func TestSeveralAgents(t *testing.T) {
 	wantTitles(t, s, people)
 }
 
-// jobsOfOther returns the jobs that are with an agent other than this.
+// underWay is how many jobs an agent may be in the middle of: those with the lowest numbers.
+const underWay = 16
+
+// jobsOfOther returns the jobs that are with an agent other than this, in the order of their numbers.
 func jobsOfOther(t *testing.T, s *stage.Stage, agent string) (ids []int64) {
 	t.Helper()
 	jobs, err := s.Jobs(t.Context(), url.Values{"state": {"sent"}})
@@ -102,6 +114,7 @@ func jobsOfOther(t *testing.T, s *stage.Stage, agent string) (ids []int64) {
 			ids = append(ids, j.ID)
 		}
 	}
+	slices.Sort(ids)
 	return ids
 }
 
