@@ -37,6 +37,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/metrics"
 	"github.com/drawbridge-id/drawbridge/coordinator/notify"
 	"github.com/drawbridge-id/drawbridge/coordinator/plan"
+	"github.com/drawbridge-id/drawbridge/coordinator/retention"
 	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
 	"github.com/drawbridge-id/drawbridge/coordinator/scim"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
@@ -67,6 +68,7 @@ type Options struct {
 	Traces     string              // OTLP endpoint (HTTP) that traces are sent to; empty for none
 	Mail       notify.Mail         // how e-mail is sent
 	Access     access.Config       // who gets in to the API, and how
+	Keep       retention.Rules     // for how long what happened is kept; the zero value keeps everything
 	Env        func(string) string // looks up an environment variable; nil: none is set
 }
 
@@ -91,6 +93,7 @@ type Coordinator struct {
 	console  *api.Server
 	health   *health.Checker
 	notifier *notify.Notifier
+	keeper   *retention.Keeper
 	metrics  *metrics.Metrics
 	tracer   *tracing.Tracer // nil where nothing is traced
 	ended    []func(store.Instant, []store.Job)
@@ -166,8 +169,9 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 		return nil, err
 	}
 	c.health = &health.Checker{Store: c.store, Every: opt.CheckEvery, Log: log}
-	server := &api.Server{Health: c.health, Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Plans: c.planner, Version: opt.Version, Link: reachable(c.link.Addr(), opt.Names), Access: c.gate, Log: log}
+	server := &api.Server{Health: c.health, Keep: opt.Keep, Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Plans: c.planner, Version: opt.Version, Link: reachable(c.link.Addr(), opt.Names), Access: c.gate, Log: log}
 	c.console = server
+	c.keeper = &retention.Keeper{Store: c.store, Rules: opt.Keep, Log: log}
 	c.notifier = &notify.Notifier{Store: c.store, Points: server.Points, Mail: opt.Mail, PublicURL: opt.Access.PublicURL, Log: log}
 	people := &scim.Server{Store: c.store, Intake: c.intake, Systems: systems, Log: log}
 	served := http.NewServeMux()
@@ -255,7 +259,7 @@ func (c *Coordinator) AdminLink(ctx context.Context) (string, error) {
 func (c *Coordinator) Run(ctx context.Context) error {
 	working, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	group, failed := errgroup.WithContext(working)
-	for _, loop := range []func(context.Context) error{c.gate.Run, c.gateway.Run, c.intake.Run, c.queue.Run, c.planner.Run, c.schedule.Run, c.console.Run, c.health.Run, c.notifier.Run} {
+	for _, loop := range []func(context.Context) error{c.gate.Run, c.gateway.Run, c.intake.Run, c.queue.Run, c.planner.Run, c.schedule.Run, c.console.Run, c.health.Run, c.notifier.Run, c.keeper.Run} {
 		group.Go(func() error { return loop(failed) })
 	}
 	if c.scraped != nil {

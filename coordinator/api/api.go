@@ -27,6 +27,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/health"
 	"github.com/drawbridge-id/drawbridge/coordinator/plan"
+	"github.com/drawbridge-id/drawbridge/coordinator/retention"
 	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
@@ -42,6 +43,7 @@ type Server struct {
 	Link     string       // address that agents dial, host:port; "" where it is not known
 	Access   *access.Gate // who asks, and what they may do
 	Health   *health.Checker
+	Keep     retention.Rules // for how long what happened is kept
 	Log      *slog.Logger
 
 	systems *plan.Systems
@@ -135,6 +137,7 @@ func (s *Server) build() (http.Handler, *huma.OpenAPI) {
 	s.exports(doc)
 	s.health(doc)
 	s.webhooks(doc)
+	s.retention(doc)
 	complete(doc.OpenAPI())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuseTo(w, problem(http.StatusNotFound, fmt.Sprintf("there is no %s %s", r.Method, r.URL.Path), "/openapi.json lists what there is"))

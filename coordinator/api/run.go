@@ -18,8 +18,6 @@ const (
 	indexShare = 5
 	// indexLook is how often it is looked for people by itself.
 	indexLook = 5 * time.Minute
-	// noticeLife is how long what was told is shown.
-	noticeLife = 30 * 24 * time.Hour
 	// tidyEvery is how often what is too old is removed.
 	tidyEvery = 6 * time.Hour
 )
@@ -91,7 +89,7 @@ func words(row store.Person) string {
 	return strings.Join(p.Words(), " ")
 }
 
-// tidy removes what is too old: counts, idempotency keys, notices, names that are kept from nobody any more.
+// tidy removes what is too old: counts, idempotency keys, names that are kept from nobody any more.
 func (s *Server) tidy(ctx context.Context) error {
 	return s.Store.Write(ctx, func(tx *store.Tx) error {
 		tenants, err := tx.Tenants()
@@ -102,9 +100,6 @@ func (s *Server) tidy(ctx context.Context) error {
 		}
 		if err == nil {
 			err = tx.ForgetKeyed(tx.Now.Add(-onceLife))
-		}
-		if err == nil {
-			err = tx.ForgetNotices(tx.Now.Add(-noticeLife))
 		}
 		if err == nil {
 			_, err = tx.ForgetKeptNames()

@@ -34,7 +34,7 @@ type posting struct {
 }
 
 func (p *postOffice) NewSession(c *smtp.Conn) (smtp.Session, error) { return &posting{p, c}, nil }
-func (p *posting) AuthMechanisms() []string                        { return []string{sasl.Plain} }
+func (p *posting) AuthMechanisms() []string                         { return []string{sasl.Plain} }
 func (p *posting) Auth(string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(_, user, password string) error {
 		if password != "pa$$" {

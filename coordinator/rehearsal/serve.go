@@ -10,6 +10,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/api"
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/health"
+	"github.com/drawbridge-id/drawbridge/coordinator/retention"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
@@ -36,7 +37,7 @@ func (w *World) apiWith(config access.Config) *api.Server {
 		w.t.Fatal(err)
 	}
 	return &api.Server{Store: w.Store, Enroll: &enroll.Service{Store: w.Store, Authority: authority, Log: log}, Schedule: w.Schedule,
-		Cycles: w.Intake, Plans: w.Planner, Health: &health.Checker{Store: w.Store, Log: log}, Version: "1.2.3", Access: gate, Log: log}
+		Cycles: w.Intake, Plans: w.Planner, Health: &health.Checker{Store: w.Store, Log: log}, Version: "1.2.3", Keep: retention.Defaults(), Access: gate, Log: log}
 }
 
 // Serve serves the API until the test ends, and gives its address.

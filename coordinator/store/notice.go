@@ -156,12 +156,6 @@ func (tx *Tx) DeliverAgain(tenant, receiver, id string) (bool, error) {
 	return n > 0, err
 }
 
-// ForgetNotices removes notices made before an instant that are not under way.
-func (tx *Tx) ForgetNotices(before Instant) error {
-	_, err := tx.exec("DELETE FROM notice WHERE made < ? AND next = 0", before)
-	return err
-}
-
 // A Told is what a tenant's receivers were told and is not over.
 type Told struct {
 	Name string

@@ -95,6 +95,15 @@ type Approval struct {
 	At    time.Time `json:"at" doc:"When it asked"`
 }
 
+// Retention tells for how long a kind of what happened is kept.
+type Retention struct {
+	Name    string    `json:"name" enum:"jobs,answers,history,cycles,plans,deliveries,audit" doc:"Kind"`
+	Kept    float64   `json:"kept" doc:"For how long, in seconds; 0: for ever"`
+	Oldest  time.Time `json:"oldest,omitzero" doc:"When the oldest that is there was made"`
+	Removed int64     `json:"removed" doc:"How many were removed so far because their time was over"`
+	Looked  time.Time `json:"looked,omitzero" doc:"When it was last looked for what is to be removed"`
+}
+
 // A Ring is a group of agents that get a new release together, before or after
 // others. It is a label: agents are not updated by the coordinator.
 type Ring struct {

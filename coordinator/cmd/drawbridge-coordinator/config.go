@@ -20,33 +20,35 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/health"
 	"github.com/drawbridge-id/drawbridge/coordinator/notify"
+	"github.com/drawbridge-id/drawbridge/coordinator/retention"
 )
 
 // config is what users write.
 type config struct {
-	Data            string        `yaml:"data"`
-	Link            string        `yaml:"link"`
-	API             string        `yaml:"api"`
-	APITLS          bool          `yaml:"api_tls"`
-	Names           []string      `yaml:"names"`
-	Tenant          string        `yaml:"tenant"`
-	Store           string        `yaml:"store"`
-	StoreFile       string        `yaml:"store_file"`
-	CertificateLife time.Duration `yaml:"certificate_life"`
-	RenewalGrace    time.Duration `yaml:"renewal_grace"`
-	CheckEvery      time.Duration `yaml:"check_every"`
-	Drain           time.Duration `yaml:"drain"`
-	Metrics         string        `yaml:"metrics"`
-	Traces          string        `yaml:"traces"`
-	Mail            notify.Mail   `yaml:"mail"`
-	LogLevel        string        `yaml:"log_level"`
-	LogFormat       string        `yaml:"log_format"`
+	Data            string          `yaml:"data"`
+	Link            string          `yaml:"link"`
+	API             string          `yaml:"api"`
+	APITLS          bool            `yaml:"api_tls"`
+	Names           []string        `yaml:"names"`
+	Tenant          string          `yaml:"tenant"`
+	Store           string          `yaml:"store"`
+	StoreFile       string          `yaml:"store_file"`
+	CertificateLife time.Duration   `yaml:"certificate_life"`
+	RenewalGrace    time.Duration   `yaml:"renewal_grace"`
+	CheckEvery      time.Duration   `yaml:"check_every"`
+	Drain           time.Duration   `yaml:"drain"`
+	Metrics         string          `yaml:"metrics"`
+	Traces          string          `yaml:"traces"`
+	Mail            notify.Mail     `yaml:"mail"`
+	Keep            retention.Rules `yaml:"keep"`
+	LogLevel        string          `yaml:"log_level"`
+	LogFormat       string          `yaml:"log_format"`
 	access.Config   `yaml:",inline"`
 }
 
 var defaults = config{
 	Data: "/var/lib/drawbridge/coordinator", Link: ":8443", API: "127.0.0.1:8080", Tenant: "default",
-	CertificateLife: enroll.DefaultCertificateLife, RenewalGrace: enroll.DefaultRenewalGrace, CheckEvery: health.DefaultEvery, LogLevel: "info", LogFormat: "text",
+	CertificateLife: enroll.DefaultCertificateLife, RenewalGrace: enroll.DefaultRenewalGrace, CheckEvery: health.DefaultEvery, Keep: retention.Defaults(), LogLevel: "info", LogFormat: "text",
 }
 
 // minCertificateLife serves trials; in service it should span an outage of the coordinator.
@@ -99,6 +101,8 @@ var settings = []setting{
 		func(c *config, v string) error { c.Metrics = v; return nil }},
 	{"traces", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTLP `endpoint` (HTTP) that traces are sent to, such as http://collector:4318 (default: none)",
 		func(c *config, v string) error { c.Traces = v; return nil }},
+	{"keep", "DRAWBRIDGE_KEEP", "for how long what happened is kept, such as `jobs=400d,audit=ever` (default jobs=400d,answers=90d,history=400d,deliveries=30d,audit=ever)",
+		func(c *config, v string) error { return c.Keep.Set(v) }},
 	{"mail-server", "DRAWBRIDGE_MAIL_SERVER", "`host:port` of the server that mail is sent by (default: none is sent)",
 		func(c *config, v string) error { c.Mail.Server = v; return nil }},
 	{"mail-from", "DRAWBRIDGE_MAIL_FROM", "`address` of the sender of mail",
@@ -220,6 +224,7 @@ func (c *config) validate() (errs []error) {
 	if c.Drain < 0 {
 		fault("drain: %s is no time", c.Drain)
 	}
+	errs = append(errs, c.Keep.Validate()...)
 	if _, _, err := net.SplitHostPort(c.Metrics); c.Metrics != "" && err != nil {
 		fault("metrics: %q is no address: write 127.0.0.1:9464, or leave it out", c.Metrics)
 	}
@@ -251,5 +256,5 @@ func (c config) level() slog.Level {
 }
 
 func (c config) options() coordinator.Options {
-	return coordinator.Options{Data: c.Data, Store: c.Store, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, CheckEvery: c.CheckEvery, Drain: c.Drain, Metrics: c.Metrics, Traces: c.Traces, Mail: c.Mail, Version: version, Access: c.Config}
+	return coordinator.Options{Data: c.Data, Store: c.Store, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, CheckEvery: c.CheckEvery, Drain: c.Drain, Metrics: c.Metrics, Traces: c.Traces, Mail: c.Mail, Keep: c.Keep, Version: version, Access: c.Config}
 }
