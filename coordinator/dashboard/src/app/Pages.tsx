@@ -19,6 +19,7 @@ const Cycle = lazy(() => import("../pages/cycles/Cycle"));
 const Plan = lazy(() => import("../pages/plans/Plan"));
 const Problems = lazy(() => import("../pages/problems/Problems"));
 const History = lazy(() => import("../pages/history/History"));
+const Webhook = lazy(() => import("../pages/notifications/Webhook"));
 const Settings = lazy(() => import("../pages/settings/Settings"));
 
 export function Pages() {
@@ -40,6 +41,7 @@ export function Pages() {
           <Route path="plans/:ref" element={<Plan />} />
           <Route path="problems" element={<Problems />} />
           <Route path="history/:tab?" element={<History />} />
+          <Route path="settings/notifications/:id" element={<Webhook />} />
           <Route path="settings/:tab?" element={<Settings />} />
           <Route path="*" element={<NotHere />} />
         </Routes>

@@ -6,9 +6,9 @@ import { follow } from "../api/events";
 const paths: Record<string, string[]> = {
   agents: ["/v1/agents", "/v1/sites", "/v1/connectors", "/v1/join-tokens"],
   cycles: ["/v1/cycles", "/v1/systems"],
-  held: ["/v1/held", "/v1/plans"],
+  held: ["/v1/held", "/v1/plans", "/v1/drift"],
   jobs: ["/v1/jobs", "/v1/held", "/v1/plans", "/v1/systems/{name}/test", "/v1/people/{key}", "/v1/series", "/v1/cycles/{id}"],
-  log: ["/v1/log", "/v1/people/{key}/timeline"],
+  log: ["/v1/log", "/v1/people/{key}/timeline", "/v1/drift"],
   passwords: ["/v1/passwords"],
   people: ["/v1/people"],
   problems: ["/v1/problems"],

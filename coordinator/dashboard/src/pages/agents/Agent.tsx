@@ -8,12 +8,14 @@ import { sentence } from "../../api/problem";
 import { useAction } from "../../parts/action";
 import { Confirm } from "../../parts/Confirm";
 import { Instant } from "../../parts/Instant";
+import { May } from "../../parts/May";
 import { Loading } from "../../parts/Loading";
 import { Page } from "../../parts/Page";
 import { Facts, Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
 import { State } from "../../parts/State";
 import { Guardrail } from "./Agents";
+import { Ring } from "./Ring";
 
 export default function Agent() {
   const { id = "" } = useParams();
@@ -22,16 +24,18 @@ export default function Agent() {
   const revoke = useAction(() => http.POST("/v1/agents/{id}/revoke", { params }), { done: "The agent is shut out." });
   if (!a) return <Page title="Agent">{error ? <Refusal error={error} onRetry={() => void refetch()} /> : <Loading />}</Page>;
   const shutOut = a.state !== "revoked" && (
-    <Confirm
-      title={`Revoke the agent on ${a.host}?`} verb="Revoke" danger onConfirm={() => revoke.mutate(undefined)}
-      trigger={(open) => (
-        <Button variant="default" c="var(--bad)" onClick={open}>
-          Revoke
-        </Button>
-      )}
-    >
-      It is cut off at once, for good. Its work goes to the other agents of {a.site}; if there is none, it waits. To have it back, enrol it again.
-    </Confirm>
+    <May operation="revoke-agent">
+      <Confirm
+        title={`Revoke the agent on ${a.host}?`} verb="Revoke" danger onConfirm={() => revoke.mutate(undefined)}
+        trigger={(open) => (
+          <Button variant="default" c="var(--bad)" onClick={open}>
+            Revoke
+          </Button>
+        )}
+      >
+        It is cut off at once, for good. Its work goes to the other agents of {a.site}; if there is none, it waits. To have it back, enrol it again.
+      </Confirm>
+    </May>
   );
   return (
     <Page title={a.host} lead={<><Link to="/agents">Agents</Link> / <span className="mono">{a.id}</span></>} actions={shutOut}>
@@ -45,6 +49,7 @@ export default function Agent() {
                 [a.state === "connected" ? "Connected since" : "Last heard of", <Instant at={a.state === "connected" ? a.connected : a.seen} />],
                 ["Site", a.site],
                 ["Version", a.version],
+                ["Update ring", <Ring agent={a} />],
                 ["Platform", a.platform || "not told"],
                 ["Enrolled", <Instant at={a.enrolled} />],
                 ["Certificate ends", <><Instant at={a.cert_expires} /> <Text span c="dimmed" fz="xs">renewed by itself before</Text></>],
@@ -121,12 +126,14 @@ function Approval({ agent }: { agent: Schema["Agent"] }) {
         <Text fz="sm">
           Compare this key with what <span className="mono">drawbridge-agent status</span> shows on the host: <span className="mono">{agent.approval.key}</span>
         </Text>
-        <Group gap="xs">
-          <Button onClick={() => approve.mutate(undefined)}>The keys are the same: approve</Button>
-          <Button variant="default" onClick={() => decline.mutate(undefined)}>
-            Decline
-          </Button>
-        </Group>
+        <May operation="approve-agent">
+          <Group gap="xs">
+            <Button onClick={() => approve.mutate(undefined)}>The keys are the same: approve</Button>
+            <Button variant="default" onClick={() => decline.mutate(undefined)}>
+              Decline
+            </Button>
+          </Group>
+        </May>
       </Stack>
     </Alert>
   );

@@ -1,11 +1,13 @@
 import { Group, Select } from "@mantine/core";
 import { Link } from "react-router";
-import { api, type Schema } from "../../api/client";
+import { http, type Schema } from "../../api/client";
 import { count } from "../../api/format";
 import { Empty } from "../../parts/Empty";
 import { useFilters } from "../../parts/filters";
 import { Instant } from "../../parts/Instant";
 import { Loading } from "../../parts/Loading";
+import { More } from "../../parts/More";
+import { usePages } from "../../parts/pages";
 import { Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
 import { Rows, type Column } from "../../parts/Rows";
@@ -31,17 +33,19 @@ export function CycleList() {
   const { get, set } = useFilters();
   const system = get("system");
   const state = states.find((s) => s === get("state"));
-  const { data, error, isPending } = api.useQuery("get", "/v1/cycles", { params: { query: { system, state, limit: 100 } } });
+  const q = { system, state, limit: 50 };
+  const cycles = usePages(["/v1/cycles", q], (cursor, signal) => http.GET("/v1/cycles", { params: { query: { ...q, cursor } }, signal }));
   return (
     <Panel flush>
       <Group p="sm" gap="sm">
         <SystemFilter value={system ?? null} onChange={(v) => set("system", v)} />
         <Select aria-label="State" placeholder="Every state" clearable data={[...states]} value={state ?? null} onChange={(v) => set("state", v)} w={150} />
       </Group>
-      <Refusal error={error} />
-      {isPending && <Loading />}
-      {data && data.items.length > 0 && <Rows label="Cycles" columns={cycleColumns} rows={data.items} rowKey={(c) => c.id} linked />}
-      {data?.items.length === 0 && <Empty title="No cycle matches">A system is read as soon as an agent serves it, and then by its schedule.</Empty>}
+      <Refusal error={cycles.error} />
+      {cycles.isPending && <Loading />}
+      {cycles.list.length > 0 && <Rows label="Cycles" columns={cycleColumns} rows={cycles.list} rowKey={(c) => c.id} linked />}
+      <More of={cycles} label="Show earlier" />
+      {cycles.isSuccess && cycles.list.length === 0 && <Empty title="No cycle matches">A system is read as soon as an agent serves it, and then by its schedule.</Empty>}
     </Panel>
   );
 }

@@ -3,6 +3,7 @@ import { useNavigate, useParams } from "react-router";
 import { useHome } from "../../api/status";
 import { Page } from "../../parts/Page";
 import { CycleList } from "./CycleList";
+import { Drift } from "../drift/Drift";
 import { Jobs } from "./Jobs";
 import { Waiting } from "./Waiting";
 
@@ -19,6 +20,7 @@ export default function Cycles() {
           <Tabs.Tab value="waiting">Waiting for approval{waiting ? ` (${waiting})` : ""}</Tabs.Tab>
           <Tabs.Tab value="cycles">Cycles</Tabs.Tab>
           <Tabs.Tab value="jobs">Jobs</Tabs.Tab>
+          <Tabs.Tab value="drift">Drift</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="waiting">
           <Waiting />
@@ -28,6 +30,9 @@ export default function Cycles() {
         </Tabs.Panel>
         <Tabs.Panel value="jobs">
           <Jobs />
+        </Tabs.Panel>
+        <Tabs.Panel value="drift">
+          <Drift />
         </Tabs.Panel>
       </Tabs>
     </Page>

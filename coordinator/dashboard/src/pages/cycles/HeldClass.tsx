@@ -6,6 +6,7 @@ import { sentence } from "../../api/problem";
 import { useAction } from "../../parts/action";
 import { Confirm } from "../../parts/Confirm";
 import { Instant } from "../../parts/Instant";
+import { May } from "../../parts/May";
 import { Panel } from "../../parts/Panel";
 import { Rows } from "../../parts/Rows";
 
@@ -21,21 +22,23 @@ export function HeldClass({ held: h }: { held: Held }) {
     <Panel
       title={`${counted(h.count, "change")} of class ${h.class} in ${h.system}`} flush
       actions={
-        <Group gap="xs">
-          <Confirm
-            title={`Reject ${counted(h.count, "change")}?`} verb="Reject" danger onConfirm={() => reject.mutate(undefined)}
-            trigger={(open) => (
-              <Button variant="default" loading={reject.isPending} onClick={open}>
-                Reject …
-              </Button>
-            )}
-          >
-            They are dropped, and not planned again until the person changes or you try the problem again.
-          </Confirm>
-          <Button loading={approve.isPending} onClick={() => approve.mutate(undefined)}>
-            Approve {count(h.count)}
-          </Button>
-        </Group>
+        <May operation="approve-held">
+          <Group gap="xs">
+            <Confirm
+              title={`Reject ${counted(h.count, "change")}?`} verb="Reject" danger onConfirm={() => reject.mutate(undefined)}
+              trigger={(open) => (
+                <Button variant="default" loading={reject.isPending} onClick={open}>
+                  Reject …
+                </Button>
+              )}
+            >
+              They are dropped, and not planned again until the person changes or you try the problem again.
+            </Confirm>
+            <Button loading={approve.isPending} onClick={() => approve.mutate(undefined)}>
+              Approve {count(h.count)}
+            </Button>
+          </Group>
+        </May>
       }
     >
       <Text px={14} py={10} fz="sm">
@@ -71,13 +74,15 @@ function One({ job }: { job: Schema["Job"] }) {
   const approve = useAction(() => http.POST("/v1/held/approve", { body }), { done: `Approved: ${job.text}` });
   const reject = useAction(() => http.POST("/v1/held/reject", { body }), { done: `Rejected: ${job.text}` });
   return (
-    <Group gap={4} justify="flex-end" wrap="nowrap">
-      <Button size="compact-xs" variant="subtle" aria-label={`Approve only: ${job.display} ${job.text}`} onClick={() => approve.mutate(undefined)}>
-        Approve
-      </Button>
-      <Button size="compact-xs" variant="subtle" color="gray" c="dimmed" aria-label={`Reject only: ${job.display} ${job.text}`} onClick={() => reject.mutate(undefined)}>
-        Reject
-      </Button>
-    </Group>
+    <May operation="approve-held">
+      <Group gap={4} justify="flex-end" wrap="nowrap">
+        <Button size="compact-xs" variant="subtle" aria-label={`Approve only: ${job.display} ${job.text}`} onClick={() => approve.mutate(undefined)}>
+          Approve
+        </Button>
+        <Button size="compact-xs" variant="subtle" color="gray" c="dimmed" aria-label={`Reject only: ${job.display} ${job.text}`} onClick={() => reject.mutate(undefined)}>
+          Reject
+        </Button>
+      </Group>
+    </May>
   );
 }

@@ -4,6 +4,7 @@ import { Link } from "react-router";
 import { api, type Schema } from "../../api/client";
 import { sentence } from "../../api/problem";
 import { Entries } from "../../parts/Entries";
+import { Exact } from "../../parts/Exact";
 import { Instant } from "../../parts/Instant";
 import { Loading } from "../../parts/Loading";
 import { Facts } from "../../parts/Panel";
@@ -46,8 +47,9 @@ function Detail({ id }: { id: number }) {
           ]}
         />
       )}
-      <Exact title="Request: what the agent is asked to do" of={j.request} />
-      {j.answer !== undefined && <Exact title="Answer: what came back" of={j.answer} />}
+      <Exact title="Request: what the agent is asked to do" text={JSON.stringify(j.request, null, 2)} />
+      {j.answer !== undefined && <Exact title="Answer: what came back" text={JSON.stringify(j.answer, null, 2)} />}
+      {j.answer === undefined && j.state === "done" && <Text fz="sm" c="dimmed">Its answer is not kept any more.</Text>}
       {(j.log ?? []).length > 0 && <Entries list={j.log ?? []} />}
     </Stack>
   );
@@ -64,15 +66,4 @@ function facts(j: Schema["JobDetail"]): [string, ReactNode][] {
   list.push(["Planned", <Instant at={j.made} as="time" />], ["Sent", <Instant at={j.sent} as="time" none="not yet" />], ["Ended", <Instant at={j.ended} as="time" none="not yet" />]);
   if (j.outcome) list.push(["Outcome", j.outcome]);
   return list;
-}
-
-function Exact({ title, of }: { title: string; of: unknown }) {
-  return (
-    <section aria-label={title}>
-      <Text fz="xs" c="dimmed" mb={4}>
-        {title}
-      </Text>
-      <pre className="code" tabIndex={0} aria-label={title}>{JSON.stringify(of, null, 2)}</pre>
-    </section>
-  );
 }

@@ -1,12 +1,14 @@
 import { Badge, Button, CloseButton, Group, Select } from "@mantine/core";
 import { Link } from "react-router";
-import { api, type Schema } from "../../api/client";
+import { http, type Schema } from "../../api/client";
 import { sentence } from "../../api/problem";
 import { Empty } from "../../parts/Empty";
 import { Export } from "../../parts/Export";
 import { useFilters } from "../../parts/filters";
 import { Instant } from "../../parts/Instant";
 import { Loading } from "../../parts/Loading";
+import { More } from "../../parts/More";
+import { usePages } from "../../parts/pages";
 import { Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
 import { Rows, type Column } from "../../parts/Rows";
@@ -45,7 +47,7 @@ export function Jobs() {
   const job = Number(get("job")) || undefined;
   const cycle = Number(get("cycle")) || undefined;
   const q = { system, state, class: kind, cycle, limit: 50 };
-  const { data, error, isPending } = api.useQuery("get", "/v1/jobs", { params: { query: q } });
+  const jobs = usePages(["/v1/jobs", q], (cursor, signal) => http.GET("/v1/jobs", { params: { query: { ...q, cursor } }, signal }));
   return (
     <Panel flush>
       <Group p="sm" gap="sm">
@@ -57,10 +59,11 @@ export function Jobs() {
           <Export operation="export-jobs" path="/v1/jobs/export" query={{ system, state, class: kind, cycle: cycle?.toString() }} name="jobs" />
         </div>
       </Group>
-      <Refusal error={error} />
-      {isPending && <Loading />}
-      {data && data.items.length > 0 && <Rows label="Jobs" columns={columns((id) => set("job", String(id)))} rows={data.items} rowKey={(j) => j.id} />}
-      {data?.items.length === 0 && <Empty title="No job matches">Choose another system, state or class, or clear the filters.</Empty>}
+      <Refusal error={jobs.error} />
+      {jobs.isPending && <Loading />}
+      {jobs.list.length > 0 && <Rows label="Jobs" columns={columns((id) => set("job", String(id)))} rows={jobs.list} rowKey={(j) => j.id} />}
+      {jobs.isSuccess && jobs.list.length === 0 && !jobs.hasNextPage && <Empty title="No job matches">Choose another system, state or class, or clear the filters.</Empty>}
+      <More of={jobs} label="Show earlier" />
       <JobDrawer id={job} close={() => set("job", null)} />
     </Panel>
   );

@@ -1,18 +1,21 @@
 import { Group, Select, Text, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { keepPreviousData } from "@tanstack/react-query";
 import { useState } from "react";
-import { api } from "../../api/client";
+import { http } from "../../api/client";
 import { Empty } from "../../parts/Empty";
 import { Export } from "../../parts/Export";
 import { Instant } from "../../parts/Instant";
 import { Loading } from "../../parts/Loading";
+import { More } from "../../parts/More";
+import { usePages } from "../../parts/pages";
 import { Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
 import { Rows } from "../../parts/Rows";
 import { State } from "../../parts/State";
 import { useFilters } from "../../parts/filters";
 import { sinceOf, Since } from "./Since";
+
+const slice = 100;
 
 /** Who did what, from where, and why. */
 export function Audit() {
@@ -21,7 +24,10 @@ export function Audit() {
   const [asked] = useDebouncedValue(who.trim(), 250);
   const outcome = get("outcome") === "done" ? "done" : get("outcome") === "refused" ? "refused" : undefined;
   const query = { who: asked || undefined, outcome, since: sinceOf(get("since")) } as const;
-  const { data, error } = api.useQuery("get", "/v1/audit", { params: { query: { ...query, limit: 200 } } }, { placeholderData: keepPreviousData });
+  const audit = usePages(["/v1/audit", query], async (cursor, signal) => {
+    const { data, error } = await http.GET("/v1/audit", { params: { query: { ...query, before: Number(cursor) || undefined, limit: slice } }, signal });
+    return { error, data: data && { ...data, next: data.items.length === slice ? String(data.items.at(-1)?.seq) : undefined } };
+  });
   return (
     <Panel flush>
       <Group p="sm" gap="sm">
@@ -32,11 +38,11 @@ export function Audit() {
           <Export operation="export-audit" path="/v1/audit/export" query={query} name="audit" lines="ndjson" />
         </div>
       </Group>
-      <Refusal error={error} />
-      {!data && !error && <Loading />}
-      {data && data.items.length > 0 && (
+      <Refusal error={audit.error} />
+      {audit.isPending && <Loading />}
+      {audit.list.length > 0 && (
         <Rows
-          label="Audit" rows={data.items} rowKey={(a) => a.seq}
+          label="Audit" rows={audit.list} rowKey={(a) => a.seq}
           columns={[
             { head: "When", cell: (a) => <Instant at={a.at} as="time" />, width: 120 },
             { head: "Who", cell: (a) => <>{a.who}<Text fz="xs" c="dimmed">{a.means}, {a.address}</Text></>, width: 190 },
@@ -47,7 +53,8 @@ export function Audit() {
           ]}
         />
       )}
-      {data?.items.length === 0 && <Empty title="Nothing matches">Clear the filters to see everything.</Empty>}
+      <More of={audit} label="Show earlier" />
+      {audit.isSuccess && audit.list.length === 0 && <Empty title="Nothing matches">Clear the filters to see everything.</Empty>}
     </Panel>
   );
 }

@@ -1,12 +1,13 @@
-import { Button, Group, Select, TextInput } from "@mantine/core";
+import { Group, Select, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { http } from "../../api/client";
 import { Empty } from "../../parts/Empty";
 import { Entries } from "../../parts/Entries";
 import { Export } from "../../parts/Export";
 import { Loading } from "../../parts/Loading";
+import { More } from "../../parts/More";
+import { usePages } from "../../parts/pages";
 import { Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
 import { SystemFilter } from "../../parts/SystemFilter";
@@ -25,7 +26,7 @@ export function Log() {
   const since = get("since");
   const filter: Filter = { system: get("system"), kind: get("kind"), person: asked.person || undefined, q: asked.q || undefined, since: sinceOf(since) };
   const log = useLog(filter);
-  const list = log.data?.pages.flatMap((p) => p.items) ?? [];
+  const { list } = log;
   return (
     <Panel flush>
       <Group p="sm" gap="sm">
@@ -42,26 +43,10 @@ export function Log() {
       {log.isPending && <Loading />}
       {list.length > 0 && <Entries list={list} />}
       {log.isSuccess && list.length === 0 && <Empty title="Nothing matches">Choose another system or kind, or clear the filters.</Empty>}
-      {log.hasNextPage && (
-        <Group justify="center" p="sm">
-          <Button variant="default" loading={log.isFetchingNextPage} onClick={() => void log.fetchNextPage()}>
-            Show earlier
-          </Button>
-        </Group>
-      )}
+      <More of={log} label="Show earlier" />
     </Panel>
   );
 }
 
 const useLog = (filter: Filter) =>
-  useInfiniteQuery({
-    queryKey: ["log", "/v1/log", filter],
-    initialPageParam: "",
-    placeholderData: keepPreviousData,
-    queryFn: async ({ pageParam, signal }) => {
-      const { data, error } = await http.GET("/v1/log", { params: { query: { ...filter, cursor: pageParam || undefined, limit: 50 } }, signal });
-      if (error) throw error;
-      return data;
-    },
-    getNextPageParam: (last) => last.next,
-  });
+  usePages(["/v1/log", filter], (cursor, signal) => http.GET("/v1/log", { params: { query: { ...filter, cursor, limit: 50 } }, signal }));

@@ -1,7 +1,6 @@
-import { Button, Group, TextInput } from "@mantine/core";
-import { useDebouncedValue, useIntersection } from "@mantine/hooks";
+import { Group, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { IconSearch, IconUsers } from "@tabler/icons-react";
-import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 import { http, type Schema } from "../../api/client";
@@ -10,7 +9,9 @@ import { useHome } from "../../api/status";
 import { Empty } from "../../parts/Empty";
 import { Instant } from "../../parts/Instant";
 import { Loading } from "../../parts/Loading";
+import { More } from "../../parts/More";
 import { Page } from "../../parts/Page";
+import { usePages } from "../../parts/pages";
 import { Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
 import { Rows, type Column } from "../../parts/Rows";
@@ -35,7 +36,7 @@ export default function People() {
   useEffect(() => setQuery(asked ? { q: asked } : {}, { replace: true }), [asked, setQuery]);
   const status = useHome();
   const people = usePeople(asked);
-  const rows = people.data?.pages.flatMap((p) => p.items) ?? [];
+  const rows = people.list;
   return (
     <Page title="People" lead={status.data ? `${count(status.data.people)} people are known from your HR systems.` : undefined}>
       <Panel>
@@ -52,7 +53,7 @@ export default function People() {
           {people.isPending && <Loading />}
           {rows.length > 0 && <Rows label="People" columns={columns} rows={rows} rowKey={(p) => p.key} linked />}
           {people.isSuccess && rows.length === 0 && <Nobody asked={asked} />}
-          {people.hasNextPage && <More busy={people.isFetchingNextPage} load={() => void people.fetchNextPage()} />}
+          <More of={people} eager />
         </div>
       </Panel>
     </Page>
@@ -60,17 +61,7 @@ export default function People() {
 }
 
 const usePeople = (q: string) =>
-  useInfiniteQuery({
-    queryKey: ["people", "/v1/people", q],
-    initialPageParam: "",
-    placeholderData: keepPreviousData,
-    queryFn: async ({ pageParam, signal }) => {
-      const { data, error } = await http.GET("/v1/people", { params: { query: { q: q || undefined, cursor: pageParam || undefined, limit: slice } }, signal });
-      if (error) throw error;
-      return data;
-    },
-    getNextPageParam: (last) => last.next,
-  });
+  usePages<Line>(["/v1/people", q], (cursor, signal) => http.GET("/v1/people", { params: { query: { q: q || undefined, cursor, limit: slice } }, signal }));
 
 function Nobody({ asked }: { asked: string }) {
   return asked ? (
@@ -79,20 +70,5 @@ function Nobody({ asked }: { asked: string }) {
     <Empty title="Nobody is known yet" icon={<IconUsers size={28} aria-hidden />}>
       People come from an HR system. <Link to="/systems/new">Add one</Link>, and everybody in it appears here.
     </Empty>
-  );
-}
-
-/** Loads what follows as soon as it comes into sight, or by its button. */
-function More({ busy, load }: { busy: boolean; load: () => void }) {
-  const { ref, entry } = useIntersection({ rootMargin: "400px" });
-  useEffect(() => {
-    if (entry?.isIntersecting && !busy) load();
-  }, [entry?.isIntersecting, busy, load]);
-  return (
-    <Group justify="center" p="sm" ref={ref}>
-      <Button variant="default" onClick={load} loading={busy}>
-        Show more
-      </Button>
-    </Group>
   );
 }

@@ -1,6 +1,5 @@
-import { Button, Group, Text } from "@mantine/core";
+import { Text } from "@mantine/core";
 import { IconCalendarEvent, IconCheck, IconDatabaseImport, IconGavel, IconHandStop, IconListCheck, IconPointFilled, IconX } from "@tabler/icons-react";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { http, type Schema } from "../../api/client";
 import { isInstant, span } from "../../api/format";
@@ -9,6 +8,8 @@ import { Empty } from "../../parts/Empty";
 import { toneOf } from "../../parts/Entries";
 import { Instant } from "../../parts/Instant";
 import { Loading } from "../../parts/Loading";
+import { More } from "../../parts/More";
+import { usePages } from "../../parts/pages";
 import { Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
 import classes from "./TimeLine.module.css";
@@ -22,17 +23,10 @@ const icons: Record<string, typeof IconCheck> = {
 
 /** What happened to a person, from the event in HR to what was written, the latest first. */
 export function TimeLine({ person }: { person: string }) {
-  const steps = useInfiniteQuery({
-    queryKey: ["steps", "/v1/people/{key}/timeline", person],
-    initialPageParam: "",
-    queryFn: async ({ pageParam, signal }) => {
-      const { data, error } = await http.GET("/v1/people/{key}/timeline", { params: { path: { key: person }, query: { cursor: pageParam || undefined, limit: 100 } }, signal });
-      if (error) throw error;
-      return data;
-    },
-    getNextPageParam: (last) => last.next,
-  });
-  const list = steps.data?.pages.flatMap((p) => p.items) ?? [];
+  const steps = usePages(["/v1/people/{key}/timeline", person], (cursor, signal) =>
+    http.GET("/v1/people/{key}/timeline", { params: { path: { key: person }, query: { cursor, limit: 100 } }, signal }),
+  );
+  const { list } = steps;
   return (
     <Panel title="Time line">
       <Refusal error={steps.error} />
@@ -45,13 +39,7 @@ export function TimeLine({ person }: { person: string }) {
         </ol>
       )}
       {steps.isSuccess && list.length === 0 && <Empty title="Nothing has happened yet" />}
-      {steps.hasNextPage && (
-        <Group justify="center" pt="sm">
-          <Button variant="default" loading={steps.isFetchingNextPage} onClick={() => void steps.fetchNextPage()}>
-            Show earlier
-          </Button>
-        </Group>
-      )}
+      <More of={steps} label="Show earlier" />
     </Panel>
   );
 }

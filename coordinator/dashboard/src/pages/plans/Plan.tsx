@@ -1,12 +1,14 @@
 import { Group, SegmentedControl, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 import { Link, useParams } from "react-router";
-import { api, type Schema } from "../../api/client";
+import { api, http, type Schema } from "../../api/client";
 import { sentence } from "../../api/problem";
 import { Empty } from "../../parts/Empty";
 import { Instant } from "../../parts/Instant";
 import { Loading } from "../../parts/Loading";
 import { Page } from "../../parts/Page";
+import { More } from "../../parts/More";
+import { usePages } from "../../parts/pages";
 import { Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
 import { Rows } from "../../parts/Rows";
@@ -32,9 +34,11 @@ export default function Plan() {
 
 function Changes({ plan: p }: { plan: Schema["Plan"] }) {
   const [kind, setKind] = useState("all");
-  const { data, error } = api.useQuery("get", "/v1/plans/{ref}/changes", { params: { path: { ref: String(p.id) }, query: { limit: 200 } } });
+  const changes = usePages(["/v1/plans/{ref}/changes", p.id], (cursor, signal) =>
+    http.GET("/v1/plans/{ref}/changes", { params: { path: { ref: String(p.id) }, query: { cursor, limit: 200 } }, signal }),
+  );
   const kinds = [...new Set((p.counts ?? []).map((c) => c.class))];
-  const list = (data?.items ?? []).filter((c) => kind === "all" || c.class === kind);
+  const list = changes.list.filter((c) => kind === "all" || c.class === kind);
   return (
     <Panel title="Every change" flush>
       {kinds.length > 1 && (
@@ -42,9 +46,9 @@ function Changes({ plan: p }: { plan: Schema["Plan"] }) {
           <SegmentedControl aria-label="Kind of change" data={["all", ...kinds]} value={kind} onChange={setKind} />
         </Group>
       )}
-      <Refusal error={error} />
-      {!data && !error && <Loading />}
-      {data && list.length === 0 && <Empty title="Nothing is in it yet" />}
+      <Refusal error={changes.error} />
+      {changes.isPending && <Loading />}
+      {changes.isSuccess && list.length === 0 && <Empty title="Nothing is in it yet" />}
       {list.length > 0 && (
         <Rows
           label="Changes of the plan" rows={list} rowKey={(c) => c.id}
@@ -56,7 +60,7 @@ function Changes({ plan: p }: { plan: Schema["Plan"] }) {
           ]}
         />
       )}
-      {data?.next && <Text p="sm" fz="sm" c="dimmed">There are more; the export of the jobs has all.</Text>}
+      <More of={changes} />
     </Panel>
   );
 }

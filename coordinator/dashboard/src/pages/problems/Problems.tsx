@@ -1,12 +1,14 @@
 import { Button, Text } from "@mantine/core";
 import { IconCircleCheck } from "@tabler/icons-react";
 import { Link } from "react-router";
-import { api, http, type Schema } from "../../api/client";
+import { http, type Schema } from "../../api/client";
 import { useAction } from "../../parts/action";
 import { Empty } from "../../parts/Empty";
 import { Instant } from "../../parts/Instant";
 import { Loading } from "../../parts/Loading";
 import { Page } from "../../parts/Page";
+import { More } from "../../parts/More";
+import { usePages } from "../../parts/pages";
 import { Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
 import { Rows, type Column } from "../../parts/Rows";
@@ -19,7 +21,7 @@ export const useRetry = () =>
 
 /** What stops accounts from being as wanted. */
 export default function Problems() {
-  const { data, error, isPending, refetch } = api.useQuery("get", "/v1/problems", {});
+  const problems = usePages<Obstacle>(["/v1/problems"], (cursor, signal) => http.GET("/v1/problems", { params: { query: { cursor, limit: 100 } }, signal }));
   const retry = useRetry();
   const columns: Column<Obstacle>[] = [
     { head: "Person", cell: (o) => <Link to={`/people/${encodeURIComponent(o.person)}`}>{o.display || o.person}</Link>, width: 180 },
@@ -36,7 +38,7 @@ export default function Problems() {
       ),
     },
   ];
-  const all = data && data.items.length > 1 && (
+  const all = problems.list.length > 1 && (
     <Button variant="default" onClick={() => retry.mutate({})} loading={retry.isPending}>
       Try all again
     </Button>
@@ -44,10 +46,11 @@ export default function Problems() {
   return (
     <Page title="Problems" lead="What stops accounts from being as wanted. Each is tried again by itself; what it says mends it sooner." actions={all}>
       <Panel flush>
-        <Refusal error={error} onRetry={() => void refetch()} />
-        {isPending && <Loading />}
-        {data && data.items.length > 0 && <Rows label="Problems" columns={columns} rows={data.items} rowKey={(o) => `${o.person} ${o.system}`} />}
-        {data?.items.length === 0 && (
+        <Refusal error={problems.error} onRetry={() => void problems.refetch()} />
+        {problems.isPending && <Loading />}
+        {problems.list.length > 0 && <Rows label="Problems" columns={columns} rows={problems.list} rowKey={(o) => `${o.person} ${o.system}`} />}
+        <More of={problems} />
+        {problems.isSuccess && problems.list.length === 0 && (
           <Empty title="Nothing is in the way" icon={<IconCircleCheck size={28} aria-hidden color="var(--good)" />}>
             Every account is as it should be, or is being made so.
           </Empty>

@@ -28,7 +28,7 @@ export function Passwords() {
           ]}
         />
       )}
-      {data?.items.length === 0 && <Empty title="No password waits">A new password is sealed to the recipients that a document names. They open it with their own key: drawbridge password open.</Empty>}
+      {data?.items.length === 0 && <Empty title="No password waits">A new password is sealed to the recipients that a document names. They open it with their own key: drawbridge password show.</Empty>}
     </Panel>
   );
 }

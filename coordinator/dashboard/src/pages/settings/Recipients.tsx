@@ -36,7 +36,7 @@ export function Recipients() {
           ]}
         />
       )}
-      {data?.items.length === 0 && <Empty title="Nobody can be sent a password yet">Add who shall get new passwords, by the public key that drawbridge recipient key makes for them.</Empty>}
+      {data?.items.length === 0 && <Empty title="Nobody can be sent a password yet">Add who shall get new passwords, by the public key that drawbridge recipient keygen makes for them.</Empty>}
       <May operation="put-recipient">
         <Add />
       </May>
