@@ -219,6 +219,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	sender.Go(func() error { return a.link.Run(sending) })
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.runner.Run(ctx) })
+	group.Go(func() error { return a.spool.Watch(ctx) }) // the link would go on with a journal that can neither be read nor written
 	group.Go(func() error { return a.identity.Run(ctx, a.config.Coordinator, a.log.With("part", "identity")) })
 	group.Go(func() error { return control.Serve(ctx, a.config.Data, a) })
 	group.Go(func() error { return a.guard.Run(ctx) })

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 const (
@@ -187,12 +188,20 @@ func (s *Spool) transact(group []*request) (err error) {
 	err = s.db.Update(func(tx *bbolt.Tx) error {
 		t.tx = tx
 		for _, r := range group {
-			if r.err = r.do(t); t.failed != nil {
+			if r.err = r.do(t); errors.Is(r.err, ErrDamaged) {
+				t.failed = r.err // it may have been met half way
+			}
+			if t.failed != nil {
 				return t.failed
 			}
 		}
 		return t.counts.store(tx)
 	})
+	for _, nonsense := range []error{berrors.ErrIncompatibleValue, berrors.ErrBucketNotFound, berrors.ErrBucketExists} {
+		if errors.Is(err, nonsense) { // no call of ours is answered so while the file is whole
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -216,9 +225,9 @@ func (s *Spool) publish(t *txn) {
 	}
 }
 
-// put writes; a failure voids the transaction.
+// put writes a value with its checksum; a failure voids the transaction.
 func (t *txn) put(b *bbolt.Bucket, key, value []byte) error {
-	if err := b.Put(key, value); err != nil {
+	if err := b.Put(key, withSum(key, value)); err != nil {
 		t.failed = err
 		return err
 	}
@@ -260,9 +269,15 @@ func (c *counts) addJobs(system string, n int) {
 	c.allJobs += uint64(n)
 }
 
-func (c *counts) load(tx *bbolt.Tx) error {
+// load reads the counts of a file; summed is false for one of schema 1.
+func (c *counts) load(tx *bbolt.Tx, summed bool) error {
 	*c = counts{jobs: map[string]uint64{}}
-	return tx.Bucket(countsBucket).ForEach(func(k, v []byte) error {
+	return tx.Bucket(countsBucket).ForEach(func(k, v []byte) (err error) {
+		if summed {
+			if v, err = withoutSum(k, v); err != nil {
+				return err
+			}
+		}
 		if len(v) != 8 {
 			return fmt.Errorf("%w: count %q of %d bytes", ErrDamaged, k, len(v))
 		}
@@ -287,7 +302,7 @@ func (c *counts) load(tx *bbolt.Tx) error {
 func (c *counts) store(tx *bbolt.Tx) error {
 	b := tx.Bucket(countsBucket)
 	put := func(key string, n uint64) error {
-		return b.Put([]byte(key), binary.BigEndian.AppendUint64(nil, n))
+		return b.Put([]byte(key), withSum([]byte(key), binary.BigEndian.AppendUint64(nil, n)))
 	}
 	err := errors.Join(put(seqCount, c.seq), put(resultsCount, c.results), put(bytesCount, c.recordBytes))
 	for system, n := range c.jobs {

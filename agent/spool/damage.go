@@ -1,6 +1,8 @@
 package spool
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +10,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // Damage says that a spool file could not be read and what became of it. The
@@ -58,39 +61,74 @@ func recovered(err *error) {
 }
 
 // suspect stops the spool after damage was met, and leaves a note so that the
-// next Open reads all of the file before it trusts it again.
+// next Open sets the file aside.
 func (s *Spool) suspect(err *error) {
 	if !errors.Is(*err, ErrDamaged) {
 		return
 	}
-	note := os.WriteFile(suspectPath(s.path), []byte((*err).Error()+"\n"), 0o600)
-	*err = errors.Join(*err, note)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.broken = *err
+	if s.broken != nil {
+		return
+	}
+	note := os.WriteFile(suspectPath(s.path), []byte((*err).Error()+"\n"), 0o600)
+	s.broken = errors.Join(*err, note)
+	*err = s.broken
+	close(s.damaged)
+}
+
+// Watch waits until damage is met, and returns [ErrDamaged] with what it was:
+// nothing can be read or stored from then on, and the next Open sets the file
+// aside. When ctx ends before, it returns its cause.
+func (s *Spool) Watch(ctx context.Context) error {
+	select {
+	case <-s.damaged:
+		return s.state()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 func suspectPath(path string) string { return path + ".suspect" }
 
-// checkSuspect reads all of a file that gave cause to doubt. It takes seconds per gigabyte.
-func checkSuspect(path string, wait time.Duration) (err error) {
-	if _, err := os.Stat(suspectPath(path)); errors.Is(err, fs.ErrNotExist) {
+// checkSuspect tells of damage that was met when the file was in use last. It
+// is not looked for again: a file whose pages all make sense may still hold
+// what cannot be read, and would be met again at every start.
+func checkSuspect(path string) error {
+	note, err := os.ReadFile(suspectPath(path))
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	defer recovered(&err)
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: wait, ReadOnly: true, PreLoadFreelist: true})
-	if err != nil {
-		return nil // Open will say what
-	}
-	defer db.Close()
-	err = db.View(func(tx *bbolt.Tx) error {
-		for fault := range tx.Check() {
-			return fmt.Errorf("%w: %w", ErrDamaged, fault)
-		}
-		return nil
-	})
 	if err != nil {
 		return err
 	}
-	return os.Remove(suspectPath(path))
+	return fmt.Errorf("%w: met when it was in use last: %s", ErrDamaged, bytes.TrimSpace(note))
+}
+
+func closeDamaged(db *bbolt.DB) (err error) {
+	defer recovered(&err)
+	return db.Close()
+}
+
+// checkFile checks the pages of a file that no process writes to meanwhile. What
+// bbolt itself has to say of a file is left to it.
+func checkFile(path string, wait time.Duration) (err error) {
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+		return nil
+	}
+	defer recovered(&err)
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: wait, ReadOnly: true})
+	if errors.Is(err, berrors.ErrTimeout) {
+		return ErrInUse
+	}
+	if err != nil {
+		return nil
+	}
+	defer db.Close()
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return checkPages(file)
 }

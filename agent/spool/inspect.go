@@ -44,14 +44,19 @@ func Inspect(path string) (s Summary, err error) {
 		if meta == nil {
 			return nil
 		}
-		if got := meta.Get(schemaKey); string(got) != schema {
+		got := string(meta.Get(schemaKey))
+		if got != schema && got != unsummed {
 			return fmt.Errorf("%w: schema %q", ErrSchema, got)
 		}
 		var c counts
-		if err := c.load(tx); err != nil {
+		if err := c.load(tx, got == schema); err != nil {
 			return err
 		}
-		s = Summary{ID: string(meta.Get(idKey)), Jobs: int(c.allJobs), Results: int(c.results)}
+		id, err := idOf(meta, got == schema)
+		if err != nil {
+			return err
+		}
+		s = Summary{ID: id, Jobs: int(c.allJobs), Results: int(c.results)}
 		return nil
 	})
 	return s, err

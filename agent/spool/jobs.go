@@ -192,6 +192,10 @@ func (s *Spool) walk(system string, after Key, fn func(Key, window, []byte) (boo
 			k, v = c.Next()
 		}
 		for ; k != nil; k, v = c.Next() {
+			v, err := withoutSum(k, v)
+			if err != nil {
+				return err
+			}
 			if len(k) != len(Key{}) || len(v) < windowSize {
 				return fmt.Errorf("%w: job of %s with a key of %d and a value of %d bytes", ErrDamaged, system, len(k), len(v))
 			}
@@ -270,8 +274,8 @@ func (t *txn) raiseFence(job *linkv1.Job) error {
 
 func (t *txn) putFence(key []byte, at uint64) error {
 	fences := t.tx.Bucket(fencesBucket)
-	if fence(fences.Get(key)) >= at {
-		return nil
+	if highest, err := fence(fences, key); err != nil || highest >= at {
+		return err
 	}
 	return t.put(fences, key, binary.BigEndian.AppendUint64(nil, at))
 }
@@ -280,20 +284,33 @@ func (t *txn) putFence(key []byte, at uint64) error {
 // this one or a lower one, other than 0, is to be refused as CONFLICT: it was
 // done, or what was planned after it.
 func (s *Spool) Fence(system, object string) (highest uint64, err error) {
-	err = s.view(func(tx *bbolt.Tx) error {
-		highest = fence(tx.Bucket(fencesBucket).Get(fenceKey(system, object)))
-		return nil
+	err = s.view(func(tx *bbolt.Tx) (err error) {
+		highest, err = fence(tx.Bucket(fencesBucket), fenceKey(system, object))
+		return err
 	})
 	return highest, err
 }
 
 func fenceKey(system, object string) []byte { return []byte(system + "\x00" + object) }
 
-func fence(value []byte) uint64 {
-	if len(value) != 8 {
-		return 0
+func fence(fences *bbolt.Bucket, key []byte) (uint64, error) {
+	stored := fences.Get(key)
+	if stored == nil {
+		return 0, nil
 	}
-	return binary.BigEndian.Uint64(value)
+	return number(key, stored)
+}
+
+// number gives the number that is stored under a key.
+func number(key, stored []byte) (uint64, error) {
+	value, err := withoutSum(key, stored)
+	if err == nil && len(value) != 8 {
+		err = fmt.Errorf("%w: number of %d bytes", ErrDamaged, len(value))
+	}
+	if err != nil {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(value), nil
 }
 
 // Waiting returns how many jobs of system are held.

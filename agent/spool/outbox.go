@@ -66,7 +66,7 @@ func (s *Spool) PutRecords(ctx context.Context, records *linkv1.Records) error {
 		if err := t.put(b, binary.BigEndian.AppendUint64(nil, t.counts.seq), value); err != nil {
 			return err
 		}
-		t.counts.recordBytes += uint64(len(value))
+		t.counts.recordBytes += uint64(len(value) + sumSize)
 		t.outgoing = true
 		return nil
 	})
@@ -149,11 +149,12 @@ func (s *Spool) Unsent(after uint64, maxBytes int) (items []Item, err error) {
 	return items, err
 }
 
-func newItem(kind Kind, key, value []byte) (Item, error) {
+func newItem(kind Kind, key, stored []byte) (Item, error) {
 	if len(key) != 8 {
 		return Item{}, fmt.Errorf("%w: result or records with a key of %d bytes", ErrDamaged, len(key))
 	}
-	return Item{Seq: binary.BigEndian.Uint64(key), Kind: kind, Value: value}, nil
+	value, err := withoutSum(key, stored)
+	return Item{Seq: binary.BigEndian.Uint64(key), Kind: kind, Value: value}, err
 }
 
 // Forget removes the results of jobs and the batches of records up to and with
@@ -175,7 +176,10 @@ func (t *txn) forgetResults(jobs []uint64) error {
 	results, done := t.tx.Bucket(resultsBucket), t.tx.Bucket(doneBucket)
 	for _, job := range jobs {
 		id := binary.BigEndian.AppendUint64(nil, job)
-		seq := done.Get(id)
+		seq, err := get(done, id)
+		if err != nil {
+			return err
+		}
 		if seq == nil {
 			continue
 		}

@@ -17,9 +17,9 @@ import (
 // which have a not-before: what was made after them runs before them, so they
 // are compared only with each other.
 func (s *Spool) PlacedFence(system, object string) (highest uint64, err error) {
-	err = s.view(func(tx *bbolt.Tx) error {
-		highest = fence(tx.Bucket(fencesBucket).Get(placedKey(system, object)))
-		return nil
+	err = s.view(func(tx *bbolt.Tx) (err error) {
+		highest, err = fence(tx.Bucket(fencesBucket), placedKey(system, object))
+		return err
 	})
 	return highest, err
 }
@@ -39,7 +39,11 @@ func (t *txn) passInstant(job *linkv1.Job) error {
 	}
 	highest, object := uint64(0), []byte(job.GetObject())
 	queue := t.tx.Bucket(jobsBucket).Bucket([]byte(job.GetSystem()))
-	err := queue.ForEach(func(_, v []byte) error {
+	err := queue.ForEach(func(k, v []byte) error {
+		v, err := withoutSum(k, v)
+		if err != nil {
+			return err
+		}
 		if len(v) < windowSize || !bytes.Contains(v[windowSize:], object) { // decoding all of them would take long
 			return nil
 		}

@@ -11,9 +11,10 @@
 //	link ◄─ Unsent ─── results, records ◄─┴── PutRecords ── runner
 //	link ── Forget ──►  (gone)
 //
-// The file is a bbolt database, schema 1. Numbers are big-endian:
+// The file is a bbolt database, schema 2: every value but the schema's ends
+// with a checksum, which schema 1 had not. Numbers are big-endian:
 //
-//	meta/schema                        "1", plain ASCII, so that every release can read it
+//	meta/schema                        "2", plain ASCII, so that every release can read it
 //	meta/id                            random, hexadecimal: another one means that all was lost
 //	meta/systems                       link.v1.Systems, as last received
 //	counts/<what>                      8 bytes; see counts
@@ -56,7 +57,8 @@ import (
 )
 
 const (
-	schema   = "1"
+	schema   = "2"
+	unsummed = "1"     // the one before it
 	pageSize = 4 << 10 // of a new file: small transactions write fewer bytes by small pages
 	newPages = 4       // bbolt begins a file with these
 )
@@ -107,12 +109,13 @@ type Spool struct {
 	queue   chan *request
 	closing chan struct{}
 	stopped chan struct{} // the committer has ended
+	damaged chan struct{} // closed once damage was met
 	close   sync.Once
 
 	reserve reserve // the committer's
 
 	mu        sync.Mutex
-	broken    error // a page that cannot be read was met
+	broken    error // damage was met
 	counts    counts
 	connected bool
 	full      error                    // why no new work is taken; nil: it is
@@ -137,6 +140,7 @@ func Open(path string, opt Options) (*Spool, error) {
 	s := &Spool{
 		path: path, opt: opt, reserve: reserve{path: path + ".reserve", size: opt.Reserve},
 		queue: make(chan *request, maxGroup), closing: make(chan struct{}), stopped: make(chan struct{}),
+		damaged:  make(chan struct{}),
 		counts:   counts{jobs: map[string]uint64{}},
 		fullness: make(chan struct{}, 1),
 		room:     make(chan struct{}), outgoing: make(chan struct{}, 1),
@@ -181,27 +185,38 @@ func (s *Spool) prepare() (err error) {
 	defer recovered(&err)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	var id string
-	known := false // what this release adds is there
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	current := false // it is laid out as this release does
+	err = s.db.View(func(tx *bbolt.Tx) (err error) {
 		meta := tx.Bucket(metaBucket)
 		if meta == nil {
-			return nil
+			if first, _ := tx.Cursor().First(); first != nil {
+				return fmt.Errorf("%w: it has %q and no meta", ErrDamaged, first)
+			}
+			return nil // a new file
 		}
-		if got := meta.Get(schemaKey); string(got) != schema {
+		got := string(meta.Get(schemaKey))
+		if got != "" && got != unsummed && got != schema {
 			return fmt.Errorf("%w: schema %q, this release knows %q: install the newer release again", ErrSchema, got, schema)
 		}
-		id = string(meta.Get(idKey))
-		known = tx.Bucket(toldBucket) != nil
-		return s.counts.load(tx)
+		if id, err = idOf(meta, got == schema); err == nil && (id == "" || got == "") { // both were written with the bucket
+			err = fmt.Errorf("%w: it has no schema or no id", ErrDamaged)
+		}
+		current = got == schema && tx.Bucket(toldBucket) != nil
+		if err != nil || !current {
+			return err
+		}
+		return s.counts.load(tx, true)
 	})
-	if err != nil || id != "" && known {
-		s.id = id
+	if s.id = id; err != nil || id != "" && current {
 		return err
 	}
-	if s.id = id; id != "" {
+	if id != "" {
 		return s.db.Update(func(tx *bbolt.Tx) error {
-			_, err := tx.CreateBucket(toldBucket)
-			return err
+			_, err := tx.CreateBucketIfNotExists(toldBucket)
+			if string(tx.Bucket(metaBucket).Get(schemaKey)) == unsummed {
+				err = errors.Join(err, addSums(tx))
+			}
+			return errors.Join(err, s.counts.load(tx, true))
 		})
 	}
 	random := make([]byte, 16)
@@ -214,11 +229,20 @@ func (s *Spool) prepare() (err error) {
 			}
 		}
 		meta := tx.Bucket(metaBucket)
-		if err := meta.Put(idKey, []byte(s.id)); err != nil {
+		if err := meta.Put(idKey, withSum(idKey, []byte(s.id))); err != nil {
 			return err
 		}
 		return meta.Put(schemaKey, []byte(schema))
 	})
+}
+
+// idOf reads the id; summed is false for a file of schema 1.
+func idOf(meta *bbolt.Bucket, summed bool) (string, error) {
+	if !summed {
+		return string(meta.Get(idKey)), nil
+	}
+	id, err := get(meta, idKey)
+	return string(id), err
 }
 
 func openDB(path string, wait time.Duration) (db *bbolt.DB, err error) {
@@ -230,11 +254,14 @@ func openDB(path string, wait time.Duration) (db *bbolt.DB, err error) {
 	}()
 	defer recovered(&err)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	if err := checkSuspect(path, wait); err != nil {
+	if err := checkSuspect(path); err != nil {
 		return nil, err
 	}
 	if info, err := os.Stat(path); err == nil && info.Size() != 0 && info.Size() < newPages*pageSize {
 		return nil, fmt.Errorf("%w: the file has only %d bytes", ErrDamaged, info.Size())
+	}
+	if err := checkFile(path, wait); err != nil {
+		return nil, err
 	}
 	open := func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
 		file, err = os.OpenFile(name, flag, mode)
@@ -255,11 +282,26 @@ func openDB(path string, wait time.Duration) (db *bbolt.DB, err error) {
 	return db, nil
 }
 
+// closeWait is how long Close waits for a file whose pages make no sense.
+const closeWait = time.Second
+
 // Close waits for running calls, then releases the file. It may be called again.
+// After damage was met the file may stay open until the process ends: what
+// bbolt was at then may have kept its locks.
 func (s *Spool) Close() error {
 	s.close.Do(func() { close(s.closing) })
 	<-s.stopped
-	return s.db.Close()
+	if s.state() == nil {
+		return s.db.Close()
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- closeDamaged(s.db) }()
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(closeWait):
+		return nil
+	}
 }
 
 // ID returns the random name of this file, for Hello.
@@ -275,7 +317,11 @@ func (s *Spool) Damage() *Damage { return s.damage }
 func (s *Spool) Systems() (*linkv1.Systems, error) {
 	systems := new(linkv1.Systems)
 	err := s.view(func(tx *bbolt.Tx) error {
-		return proto.Unmarshal(tx.Bucket(metaBucket).Get(systemsKey), systems)
+		value, err := get(tx.Bucket(metaBucket), systemsKey)
+		if err != nil {
+			return err
+		}
+		return proto.Unmarshal(value, systems)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("systems in spool: %w", err)

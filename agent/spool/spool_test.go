@@ -337,7 +337,7 @@ func TestOpen_unknownSchemaIsLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("2")) })
+	err = db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("3")) })
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -346,11 +346,11 @@ func TestOpen_unknownSchemaIsLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := spool.Open(path, spool.Options{}); !errors.Is(err, spool.ErrSchema) {
-		t.Errorf("Open(schema 2) = %v; want ErrSchema", err)
+		t.Errorf("Open(schema 3) = %v; want ErrSchema", err)
 	}
 	after, err := os.ReadFile(path)
 	if err != nil || string(before) != string(after) {
-		t.Errorf("Open(schema 2) changed the file (%v)", err)
+		t.Errorf("Open(schema 3) changed the file (%v)", err)
 	}
 }
 

@@ -59,11 +59,15 @@ func (s *Spool) Told(ctx context.Context, system, read string) (told Told, err e
 		if b == nil {
 			return nil
 		}
-		taken := b.Get(toldKey(toldRead, read))
-		if known = taken != nil; known {
-			told = toldSince(b, fence(taken))
+		key := toldKey(toldRead, read)
+		if known = b.Get(key) != nil; !known {
+			return nil
 		}
-		return nil
+		taken, err := fence(b, key)
+		if err == nil {
+			told, err = toldSince(b, taken)
+		}
+		return err
 	})
 	if err == nil && !known {
 		told.all = true
@@ -78,11 +82,14 @@ func (s *Spool) Told(ctx context.Context, system, read string) (told Told, err e
 	return told, nil
 }
 
-func toldSince(b *bbolt.Bucket, taken uint64) (told Told) {
+func toldSince(b *bbolt.Bucket, taken uint64) (told Told, err error) {
 	told.ids = map[string]struct{}{}
 	c := b.Cursor()
 	for k, v := c.Seek([]byte{toldObject}); k != nil && k[0] == toldObject; k, v = c.Next() {
-		number := fence(v)
+		number, err := number(k, v)
+		if err != nil {
+			return Told{}, err
+		}
 		if number <= taken {
 			continue
 		}
@@ -93,7 +100,7 @@ func toldSince(b *bbolt.Bucket, taken uint64) (told Told) {
 			told.all = true
 		}
 	}
-	return told
+	return told, nil
 }
 
 // TakeIn notes that a read has taken in what Told gave it, and forgets what
@@ -126,11 +133,19 @@ func (t *txn) takeIn(system, read string, mark uint64) (more bool, err error) {
 	all := uint64(math.MaxUint64)
 	c := b.Cursor()
 	for k, v := c.Seek([]byte{toldRead}); k != nil && k[0] == toldRead; k, v = c.Next() {
-		all = min(all, fence(v))
+		taken, err := number(k, v)
+		if err != nil {
+			return false, err
+		}
+		all = min(all, taken)
 	}
 	var over [][]byte
 	for k, v := c.Seek([]byte{toldObject}); k != nil && k[0] == toldObject && len(over) < toldAtOnce; k, v = c.Next() {
-		if fence(v) <= all {
+		last, err := number(k, v)
+		if err != nil {
+			return false, err
+		}
+		if last <= all {
 			over = append(over, k)
 		}
 	}
@@ -154,7 +169,7 @@ func (t *txn) tell(system string, number uint64, keys ...[]byte) error {
 	}
 	value := binary.BigEndian.AppendUint64(nil, number)
 	for _, key := range keys {
-		if err := t.put(b, key, value); err != nil {
+		if err := t.put(b, key, slices.Clip(value)); err != nil {
 			return err
 		}
 	}
