@@ -21,9 +21,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
@@ -56,6 +57,7 @@ type Report struct {
 	Wrong    int            `json:"wrong"`
 	Forged   int            `json:"forged"`   // jobs that nobody had planned, sent to the agent
 	Denied   int            `json:"denied"`   // of them, those whose refusal came back
+	Revived  int            `json:"revived"`  // times that a program had ended by itself and was started again, as a service is
 	Refused  int            `json:"refused"`  // jobs that ended otherwise than done
 	Mute     int            `json:"mute"`     // of them, those that do not say why and what to do
 	Faults   map[string]int `json:"faults"`   // by name
@@ -81,6 +83,8 @@ type rig struct {
 	rnd             *rand.Rand
 	report          Report
 	judged          map[int64]bool // jobs that were looked at
+	happened        []string       // in this round, with the time
+	revived         atomic.Int64
 }
 
 // Run plays until the kills are done. The error tells what kept it from its
@@ -90,7 +94,7 @@ func Run(ctx context.Context, opt Options) (*Report, error) {
 		report: Report{Seed: opt.Seed, Faults: map[string]int{}, Points: map[string]int{}, Weather: map[string]int{}}}
 	began := time.Now()
 	err := r.run(ctx)
-	r.report.Seconds = time.Since(began).Seconds()
+	r.report.Seconds, r.report.Revived = time.Since(began).Seconds(), int(r.revived.Load())
 	return &r.report, err
 }
 
@@ -102,6 +106,12 @@ func (r *rig) run(ctx context.Context) error {
 	defer r.relay.close()
 	defer r.link.close()
 	defer r.directory.close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var keeper sync.WaitGroup
+	defer keeper.Wait()
+	defer cancel(nil)
+	keeper.Go(func() { cancel(r.keep(ctx)) })
 	for r.report.Kills < r.Kills && (r.Until.IsZero() || time.Now().Before(r.Until)) {
 		if err := r.round(ctx); err != nil {
 			return fmt.Errorf("round %d: %w", r.report.Rounds, err)
@@ -154,6 +164,7 @@ func (r *rig) set(ctx context.Context) (err error) {
 // round changes people, makes trouble, and compares when it is over.
 func (r *rig) round(ctx context.Context) error {
 	r.report.Rounds++
+	r.happened = nil
 	for range 6 + r.rnd.IntN(6) {
 		if r.rnd.IntN(4) > 0 { // else the fault meets what the last change left to do
 			r.model.live()
@@ -174,6 +185,7 @@ func (r *rig) round(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", f.name, err)
 		}
 		r.report.Faults[f.name]++
+		r.happened = append(r.happened, strings.TrimSpace(fmt.Sprintf("%s %s %s", time.Now().UTC().Format("15:04:05.000"), f.name, point)))
 		if f.kill {
 			r.report.Kills++
 			who, _, _ := strings.Cut(f.name, " ")
@@ -284,27 +296,6 @@ func (r *rig) rested(ctx context.Context, since time.Time) (bool, error) {
 	return status.Later == 0, nil
 }
 
-// unfinished tells what a company that does not come to rest is at.
-func (r *rig) unfinished() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	status, err := r.stage.Status(ctx)
-	if err != nil {
-		return err
-	}
-	err = fmt.Errorf("due %d, later %d, jobs %v, cycles %+v, systems %+v", status.Due, status.Later, status.Jobs, status.Cycles, status.Systems)
-	for _, state := range []string{"queued", "sent", "waiting", "held"} {
-		jobs, jerr := r.stage.Jobs(ctx, url.Values{"state": {state}})
-		err = errors.Join(err, jerr)
-		for _, j := range jobs[:min(len(jobs), 5)] {
-			err = errors.Join(err, fmt.Errorf("%s: %+v", state, j))
-		}
-	}
-	r.stage.Coordinator.Dump()
-	r.stage.Agent.Dump()
-	return err
-}
-
 // cli runs the command line again and again until a coordinator that was just
 // killed is back.
 func (r *rig) cli(ctx context.Context, args ...string) error {
@@ -370,16 +361,4 @@ func (r *rig) check() error {
 		return errors.New("the directory is not what the HR system says: " + found[0].text)
 	}
 	return nil
-}
-
-// Words are what the programs of the stage said last, for whoever looks for
-// the cause of a finding.
-func Words(dir string) map[string]string {
-	words := map[string]string{}
-	for _, name := range []string{"coordinator", "agent"} {
-		if text, err := os.ReadFile(filepath.Join(dir, name+".log")); err == nil {
-			words[name] = string(text[max(0, len(text)-64<<10):])
-		}
-	}
-	return words
 }

@@ -109,7 +109,7 @@ func table(r *chaos.Report) string {
 	}
 	fmt.Fprintf(&b, "  lost %d, doubled %d, wrong %d; %d jobs refused, %d of them without a cause or a next step; slowest rest %.1f s\n",
 		r.Lost, r.Doubled, r.Wrong, r.Refused, r.Mute, r.Slowest)
-	fmt.Fprintf(&b, "  %d forged jobs, of which %d came back refused\n", r.Forged, r.Denied)
+	fmt.Fprintf(&b, "  %d forged jobs, of which %d came back refused; %d times a program that had ended by itself was started again\n", r.Forged, r.Denied, r.Revived)
 	return b.String()
 }
 

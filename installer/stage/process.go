@@ -27,6 +27,7 @@ type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when cmd has ended
 	log  *os.File
+	kept bool // it was started, and nobody has ended it since
 }
 
 func newProcess(dir, name string, env []string, argv ...string) *Process {
@@ -40,6 +41,21 @@ func (p *Process) Start() error {
 	if p.running() {
 		return fmt.Errorf("%s runs already", p.name)
 	}
+	return p.start()
+}
+
+// Revive starts the program again if it has ended by itself, as systemd and
+// Windows do with a service, and tells whether it did.
+func (p *Process) Revive() (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.kept || p.running() {
+		return false, nil
+	}
+	return true, p.start()
+}
+
+func (p *Process) start() error {
 	log, err := os.OpenFile(p.logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -52,7 +68,7 @@ func (p *Process) Start() error {
 		return errors.Join(fmt.Errorf("start %s: %w", p.name, err), log.Close())
 	}
 	done := make(chan struct{})
-	p.cmd, p.done, p.log = cmd, done, log
+	p.cmd, p.done, p.log, p.kept = cmd, done, log, true
 	go func() {
 		_ = cmd.Wait() // how it ended stands in its log
 		log.Close()
@@ -73,6 +89,7 @@ func (p *Process) Dump() { p.end(syscall.SIGQUIT, 10*time.Second) }
 func (p *Process) end(sig os.Signal, patience time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.kept = false
 	if !p.running() {
 		return
 	}

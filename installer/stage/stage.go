@@ -297,6 +297,11 @@ func (s *Stage) CLI(ctx context.Context, args ...string) ([]byte, error) {
 	return s.run(ctx, nil, "drawbridge", args...)
 }
 
+// AgentCLI runs a command of the agent on its host and returns what it prints.
+func (s *Stage) AgentCLI(ctx context.Context, args ...string) ([]byte, error) {
+	return s.run(ctx, nil, "drawbridge-agent", append(args, "--config", s.config())...)
+}
+
 // Status asks the coordinator how things are.
 func (s *Stage) Status(ctx context.Context) (client.Status, error) {
 	var status client.Status
