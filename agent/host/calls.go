@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
@@ -74,7 +75,8 @@ func (p *Process) Inspect(ctx context.Context, r *connectorv1.InspectRequest) (*
 }
 
 // Read streams objects to each, in order, and returns how the read ended. While
-// each works, the connector waits. A stream without an end is an error.
+// each works, the connector waits. The records that each is given are good until
+// it returns. A stream without an end is an error.
 func (p *Process) Read(ctx context.Context, r *connectorv1.ReadRequest, each func(*connectorv1.ReadResponse) error) (*connectorv1.ReadEnd, error) {
 	stream, done, err := open(ctx, p, func(ctx context.Context) (grpc.ServerStreamingClient[connectorv1.ReadResponse], error) {
 		return p.rpc.Read(ctx, r)
@@ -87,11 +89,12 @@ func (p *Process) Read(ctx context.Context, r *connectorv1.ReadRequest, each fun
 		p.lost(fmt.Errorf("a read brought nothing for %s", p.host.opt.ReadWait))
 	})
 	defer late.Stop()
+	batch := &sdk.Batch{}
 	for {
-		response, err := stream.Recv()
-		if err != nil {
+		if err := stream.RecvMsg(batch); err != nil {
 			return nil, p.judge(ctx, err)
 		}
+		response := batch.Response()
 		late.Stop() // the time that each takes is not the connector's
 		p.hide(response.GetEnd().GetFault())
 		if err := each(response); err != nil {

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -187,6 +188,8 @@ func (in *intake) take(ctx context.Context, compare *snapshot.Read, response *co
 		if !in.permit(in.allow, record) {
 			continue
 		}
+		// The record is the host's; what changed, which is seldom much, is kept.
+		record = &connectorv1.Record{Id: record.GetId(), Object: bytes.Clone(record.GetObject()), Deleted: record.GetDeleted()}
 		if err := in.forward(ctx, record); err != nil {
 			return err
 		}

@@ -49,7 +49,8 @@ func (s *System) read(ctx context.Context, attributes []string, find *sdk.Lookup
 		}
 		wanted = func(r *rows) bool { return slices.Contains(find.Values, string(r.fields[at[0]])) }
 	}
-	build := newBuilder(f, found, columns)
+	given := f.given(found, columns, out)
+	var row sdk.Row
 	err = f.each(ctx, found, func(r *rows, bad error) error {
 		switch {
 		case bad != nil && find != nil:
@@ -65,7 +66,12 @@ func (s *System) read(ctx context.Context, attributes []string, find *sdk.Lookup
 			}
 			return out.Reject(f.place(r.begin), t.String(), string(r.fields[found.key]))
 		}
-		return out.Object(build.object(r))
+		row.Begin(r.fields[found.key])
+		for _, column := range columns {
+			row.Text = append(row.Text, r.fields[column]...)
+			row.End()
+		}
+		return given.Row(&row)
 	})
 	if err != nil {
 		return err
@@ -100,43 +106,12 @@ func (s *survey) id(r *rows) string {
 	return string(r.fields[s.key])
 }
 
-// A builder makes objects of rows, the same one each time: the sink has
-// marshalled it before the next. All text of a row is one string, so that a
-// row costs one allocation.
-type builder struct {
-	key     int
-	columns []int
-	text    []byte
-	ends    []int
-	values  []string
-	o       sdk.Object
-}
-
-func newBuilder(f *file, found *survey, columns []int) *builder {
-	b := &builder{key: found.key, columns: columns, ends: make([]int, len(columns)), values: make([]string, len(columns))}
-	// The line is no part of it: one row more at the top would change them all.
-	b.o = sdk.Object{Class: f.Class, Address: filepath.Base(f.Path), Attributes: make([]sdk.Attribute, len(columns))}
+// given passes on rows with these columns. The line is no part of their
+// address: one row more at the top would change them all.
+func (f *file) given(found *survey, columns []int, out *sdk.Sink) *sdk.Rows {
+	names := make([]string, len(columns))
 	for i, column := range columns {
-		b.o.Attributes[i].Name = found.header[column]
+		names[i] = found.header[column]
 	}
-	return b
-}
-
-func (b *builder) object(r *rows) *sdk.Object {
-	b.text = append(b.text[:0], r.fields[b.key]...)
-	for i, column := range b.columns {
-		b.text = append(b.text, r.fields[column]...)
-		b.ends[i] = len(b.text)
-	}
-	text, begin := string(b.text), len(r.fields[b.key])
-	b.o.ID = text[:begin]
-	for i, end := range b.ends {
-		b.values[i] = text[begin:end]
-		b.o.Attributes[i].Values = b.values[i : i+1]
-		if begin == end { // known to be empty
-			b.o.Attributes[i].Values = nil
-		}
-		begin = end
-	}
-	return &b.o
+	return out.Rows(f.Class, filepath.Base(f.Path), names)
 }

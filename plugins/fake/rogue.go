@@ -152,6 +152,21 @@ type rogueRead struct {
 	all     connectorv1.ReadResponse
 }
 
+// SendMsg takes what the SDK sends as it goes over the wire.
+func (s *rogueRead) SendMsg(m any) error {
+	f, ok := m.(interface {
+		Response() (*connectorv1.ReadResponse, error)
+	})
+	if !ok {
+		return s.ConnectorService_ReadServer.SendMsg(m)
+	}
+	b, err := f.Response()
+	if err != nil {
+		return err
+	}
+	return s.Send(b)
+}
+
 func (s *rogueRead) Send(b *connectorv1.ReadResponse) error {
 	switch s.r.breaks {
 	case "values":

@@ -41,12 +41,14 @@ func Plugins() plugin.PluginSet {
 }
 
 // DialOptions returns what a host dials a connector with, for the
-// GRPCDialOptions of its plugin.ClientConfig: limits of messages and windows.
+// GRPCDialOptions of its plugin.ClientConfig: limits of messages and windows,
+// and what fills a [Batch].
 // The window must be set by the end that receives; with gRPC's own of 64 KiB
 // a read is half as fast.
 func DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithDefaultCallOptions(
+			grpc.ForceCodecV2(newCodec()),
 			grpc.MaxCallRecvMsgSize(MaxMessage),
 			grpc.MaxCallSendMsgSize(MaxMessage)),
 		grpc.WithInitialWindowSize(Window),
@@ -58,6 +60,7 @@ func DialOptions() []grpc.DialOption {
 // serves; a test that serves a [Service] by itself needs them.
 func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(MaxMessage),
 		grpc.MaxSendMsgSize(MaxMessage),
 		grpc.InitialWindowSize(Window),

@@ -42,12 +42,8 @@ func appendObject(b []byte, o *Object, order []int) []byte {
 	b = appendText(b, objectAddress, o.Address)
 	for _, i := range order {
 		a := &o.Attributes[i]
-		size := sizeText(a.Name)
-		for _, v := range a.Values {
-			size += 1 + protowire.SizeBytes(len(v))
-		}
 		b = append(b, objectAttributes)
-		b = protowire.AppendVarint(b, uint64(size))
+		b = protowire.AppendVarint(b, uint64(sizeAttribute(a)))
 		b = appendText(b, attributeName, a.Name)
 		for _, v := range a.Values { // an empty one is written, too: it is an element
 			b = append(b, attributeValues)
@@ -55,6 +51,23 @@ func appendObject(b []byte, o *Object, order []int) []byte {
 		}
 	}
 	return b
+}
+
+// sizeObject is how many bytes appendObject appends.
+func sizeObject(o *Object, order []int) int {
+	size := sizeText(o.Class) + sizeText(o.ID) + sizeText(o.Address)
+	for _, i := range order {
+		size += 1 + protowire.SizeBytes(sizeAttribute(&o.Attributes[i]))
+	}
+	return size
+}
+
+func sizeAttribute(a *Attribute) int {
+	size := sizeText(a.Name)
+	for _, v := range a.Values {
+		size += 1 + protowire.SizeBytes(len(v))
+	}
+	return size
 }
 
 // appendText appends a singular string, which proto3 leaves out when empty.

@@ -129,7 +129,7 @@ func (s *Service) Read(r *connectorv1.ReadRequest, stream connectorv1.ConnectorS
 	if err != nil {
 		return err
 	}
-	out := newSink(r.GetAttributes(), stream.Send)
+	out := newSink(r.GetAttributes(), func(f *frame) error { return stream.SendMsg(f) })
 	end := &connectorv1.ReadEnd{}
 	err = s.guarded(func() (err error) {
 		q := Query{Classes: r.GetClasses(), Attributes: r.GetAttributes()}
@@ -166,10 +166,12 @@ func (s *Service) Find(ctx context.Context, r *connectorv1.FindRequest) (*connec
 	}
 	response := &connectorv1.FindResponse{}
 	var unfit *connectorv1.Reject
-	out := newSink(r.GetReturnAttributes(), func(batch *connectorv1.ReadResponse) error {
-		for _, record := range batch.Records { // the sink uses its memory again
-			response.Records = append(response.Records, &connectorv1.Record{Id: record.Id, Object: slices.Clone(record.Object)})
+	out := newSink(r.GetReturnAttributes(), func(f *frame) error {
+		batch, err := f.Response()
+		if err != nil {
+			return err
 		}
+		response.Records = append(response.Records, batch.Records...)
 		if unfit == nil && len(batch.Rejects) > 0 {
 			unfit = batch.Rejects[0]
 		}

@@ -24,15 +24,14 @@ const (
 type Sink struct {
 	mu      sync.Mutex
 	layout  *layout
-	send    func(*connectorv1.ReadResponse) error
-	err     error // of send; sticks
-	batch   connectorv1.ReadResponse
-	records []connectorv1.Record // backs batch.Records
-	ends    []int                // where each record's object ends in buf
-	buf     []byte
+	send    func(*frame) error
+	err     error  // of send; sticks
+	wire    []byte // the batch, as a connectorv1.ReadResponse goes over the wire
+	records int    // in it, rejects among them
+	frames  frames
 }
 
-func newSink(attributes []string, send func(*connectorv1.ReadResponse) error) *Sink {
+func newSink(attributes []string, send func(*frame) error) *Sink {
 	return &Sink{layout: newLayout(attributes), send: send}
 }
 
@@ -50,8 +49,8 @@ func (s *Sink) Object(o *Object) error {
 	if fault := unfit(o, order, twice); fault != "" {
 		return s.reject(placeOf(o), fault, o.ID)
 	}
-	s.buf = appendObject(s.buf, o, order)
-	return s.record(o.ID, false)
+	s.wire = appendObject(beginRecord(s.room(), o.ID, sizeObject(o, order)), o, order)
+	return s.recorded()
 }
 
 // Gone passes on that the object with this native id is no longer there.
@@ -64,7 +63,8 @@ func (s *Sink) Gone(id string) error {
 	if id == "" || !utf8.ValidString(id) {
 		return s.reject(fmt.Sprintf("deleted object %q", id), "The native id of a deleted object is not text; read everything.", "")
 	}
-	return s.record(id, true)
+	s.wire = appendGone(s.room(), id)
+	return s.recorded()
 }
 
 // Reject passes on that a part of the source was set aside: where it is, such
@@ -79,53 +79,53 @@ func (s *Sink) Reject(place, reason, id string) error {
 	return s.reject(place, reason, id)
 }
 
-func (s *Sink) record(id string, deleted bool) error {
-	if s.records == nil {
-		s.records = make([]connectorv1.Record, batchRecords)
-		s.ends = make([]int, 0, batchRecords)
-	}
-	r := &s.records[len(s.batch.Records)]
-	r.Id, r.Deleted, r.Object = id, deleted, nil
-	s.batch.Records = append(s.batch.Records, r)
-	s.ends = append(s.ends, len(s.buf))
-	if len(s.batch.Records) == batchRecords || len(s.buf) >= batchBytes {
-		return s.flush()
-	}
-	return nil
-}
-
 func (s *Sink) reject(place, reason, id string) error {
-	s.batch.Rejects = append(s.batch.Rejects, &connectorv1.Reject{Place: text(place), Reason: text(reason), Id: text(id)})
-	if len(s.batch.Rejects) == batchRecords {
+	wire, err := appendMessage(s.room(), responseRejects, &connectorv1.Reject{Place: text(place), Reason: text(reason), Id: text(id)})
+	if err != nil {
+		return err
+	}
+	s.wire = wire
+	return s.recorded()
+}
+
+// room is the batch, to append to.
+func (s *Sink) room() []byte {
+	if s.wire == nil {
+		s.wire = (*s.frames.Get(0))[:0]
+	}
+	return s.wire
+}
+
+// recorded counts what was appended and sends the batch when it is full.
+func (s *Sink) recorded() error {
+	if s.records++; s.records == batchRecords || len(s.wire) >= batchBytes {
 		return s.flush()
 	}
 	return nil
 }
 
-// flush sends the batch. Its memory is used again: Send has marshalled it
-// before it returns.
+// flush sends the batch, whose memory is then gRPC's until it comes back.
 func (s *Sink) flush() error {
-	begin := 0
-	for i, r := range s.batch.Records {
-		if !r.Deleted {
-			r.Object = s.buf[begin:s.ends[i]:s.ends[i]]
-		}
-		begin = s.ends[i]
-	}
-	s.err = s.send(&s.batch)
-	s.batch.Records, s.batch.Rejects = s.batch.Records[:0], nil
-	s.ends, s.buf = s.ends[:0], s.buf[:0]
+	s.err = s.send(&frame{wire: s.wire, pool: &s.frames})
+	s.wire, s.records = nil, 0
 	return s.err
 }
 
-// finish sends what is left together with end.
+// finish sends what is left together with end, if there is one.
 func (s *Sink) finish(end *connectorv1.ReadEnd) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
 		return s.err
 	}
-	s.batch.End = end
+	wire := s.room()
+	if end != nil {
+		var err error
+		if wire, err = appendMessage(wire, responseEnd, end); err != nil {
+			return err
+		}
+	}
+	s.wire = wire
 	return s.flush()
 }
 

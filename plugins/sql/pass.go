@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
@@ -26,39 +25,14 @@ const listChunk = 500
 func (s *System) pass(ctx context.Context, p selection, rows driver.Rows, out taker) error {
 	values := make([]driver.Value, 1+len(p.columns))
 	b := newBuilder(p)
-	var batch []*sdk.Object
-	flush := func() error {
-		if err := s.fill(ctx, p, batch); err != nil {
-			return err
-		}
-		for _, o := range batch {
-			if err := out.Object(o); err != nil {
-				return err
-			}
-		}
-		batch = batch[:0]
-		return nil
-	}
-	give := func() error {
-		switch {
-		case !b.full:
-			return nil
-		case b.twice:
-			return out.Reject(b.place(), fmt.Sprintf("%d rows have the same key: which of them is right nobody knows; make column %s unique.", b.count, p.class.key.name), b.o.ID)
-		case b.bad != "":
-			return out.Reject(b.place(), b.bad, b.o.ID)
-		case len(p.lists) == 0:
-			return out.Object(&b.o)
-		}
-		if batch = append(batch, b.copy()); len(batch) == listChunk {
-			return flush()
-		}
-		return nil
+	g := &giver{s: s, b: b, out: out}
+	if sink, ok := out.(*sdk.Sink); ok && len(p.lists) == 0 {
+		g.rows = b.rowsOf(sink)
 	}
 	for n := 1; ; n++ {
 		err := rows.Next(values)
 		if errors.Is(err, io.EOF) {
-			return errors.Join(give(), flush())
+			return errors.Join(g.give(ctx), g.flush(ctx))
 		}
 		if err != nil {
 			return err
@@ -74,16 +48,58 @@ func (s *System) pass(ctx context.Context, p selection, rows driver.Rows, out ta
 			}
 			continue
 		}
-		if b.full && string(id) == b.o.ID {
-			b.twice = true
+		if b.count > 0 && b.row.Is(id) {
 			b.count++
 			continue
 		}
-		if err := give(); err != nil {
+		if err := g.give(ctx); err != nil {
 			return err
 		}
 		b.take(id, values[1:])
 	}
+}
+
+// A giver gives out what a builder has.
+type giver struct {
+	s     *System
+	b     *builder
+	out   taker
+	rows  *sdk.Rows // of out, where rows go to the agent as they are
+	batch []*sdk.Object
+}
+
+// give gives out the row that the builder has, if there is one.
+func (g *giver) give(ctx context.Context) error {
+	switch b := g.b; {
+	case b.count == 0:
+		return nil
+	case b.count > 1:
+		return g.out.Reject(b.place(), fmt.Sprintf("%d rows have the same key: which of them is right nobody knows; make column %s unique.", b.count, b.p.class.key.name), string(b.row.ID()))
+	case b.bad != "":
+		return g.out.Reject(b.place(), b.bad, string(b.row.ID()))
+	case g.rows != nil:
+		return g.rows.Row(&b.row)
+	case len(b.p.lists) == 0:
+		return g.out.Object(b.object())
+	}
+	if g.batch = append(g.batch, g.b.object()); len(g.batch) == listChunk {
+		return g.flush(ctx)
+	}
+	return nil
+}
+
+// flush gives out what waits for its lists.
+func (g *giver) flush(ctx context.Context) error {
+	if err := g.s.fill(ctx, g.b.p, g.batch); err != nil {
+		return err
+	}
+	for _, o := range g.batch {
+		if err := g.out.Object(o); err != nil {
+			return err
+		}
+	}
+	g.batch = g.batch[:0]
+	return nil
 }
 
 // fill reads the lists of some objects.
@@ -135,33 +151,25 @@ func (s *System) fill(ctx context.Context, p selection, objects []*sdk.Object) e
 	return nil
 }
 
-// A builder makes objects of rows, the same one each time: the sink has
-// marshalled it before the next. All text of a row is one string.
+// A builder converts rows, in the same memory each time.
 type builder struct {
 	p      selection
-	o      sdk.Object
-	full   bool
-	twice  bool
-	count  int
-	bad    string
+	row    sdk.Row
+	count  int    // of the rows that have its key; 0: there is none yet
+	bad    string // why it cannot be given out
 	prefix string // of native ids
 	keyBuf []byte
-	buf    []byte
-	ends   []int
-	values []string
 }
 
-func newBuilder(p selection) *builder {
-	n := len(p.columns)
-	b := &builder{p: p, prefix: p.class.id(""), ends: make([]int, n), values: make([]string, n)}
-	b.o = sdk.Object{Class: p.class.name, Address: p.class.place(), Attributes: make([]sdk.Attribute, n, n+len(p.lists))}
-	for i, col := range p.columns {
-		b.o.Attributes[i].Name = col.name
+func newBuilder(p selection) *builder { return &builder{p: p, prefix: p.class.id("")} }
+
+// rowsOf are the columns of the builder as a sink takes them.
+func (b *builder) rowsOf(sink *sdk.Sink) *sdk.Rows {
+	names := make([]string, len(b.p.columns))
+	for i, col := range b.p.columns {
+		names[i] = col.name
 	}
-	for _, col := range p.lists {
-		b.o.Attributes = append(b.o.Attributes, sdk.Attribute{Name: col.name})
-	}
-	return b
+	return sink.Rows(b.p.class.name, b.p.class.place(), names)
 }
 
 // key is the native id of a row; nil where there is none.
@@ -178,36 +186,32 @@ func (b *builder) key(v driver.Value) ([]byte, error) {
 }
 
 func (b *builder) take(id []byte, values []driver.Value) {
-	b.full, b.twice, b.count, b.bad = true, false, 1, ""
-	b.buf = append(b.buf[:0], id...)
+	b.count, b.bad = 1, ""
+	b.row.Begin(id)
 	for i, v := range values {
 		if v != nil {
 			var err error
-			if b.buf, err = b.p.columns[i].appendText(b.buf, v); err != nil && b.bad == "" {
+			if b.row.Text, err = b.p.columns[i].appendText(b.row.Text, v); err != nil && b.bad == "" {
 				b.bad = fmt.Sprintf("The value of column %s cannot be taken: %v. Correct the row, the type of the column, or `types` and `time_zone` of the settings.", b.p.columns[i].name, err)
 			}
 		}
-		b.ends[i] = len(b.buf)
-	}
-	text, begin := string(b.buf), len(id)
-	b.o.ID = text[:begin]
-	for i, end := range b.ends {
-		b.values[i] = text[begin:end]
-		b.o.Attributes[i].Values = b.values[i : i+1]
-		if begin == end {
-			b.o.Attributes[i].Values = nil
-		}
-		begin = end
+		b.row.End()
 	}
 }
 
-func (b *builder) place() string { return b.p.class.place() + " " + b.p.class.shown(b.o.ID) }
+func (b *builder) place() string {
+	return b.p.class.place() + " " + b.p.class.shown(string(b.row.ID()))
+}
 
-func (b *builder) copy() *sdk.Object {
-	o := b.o
-	o.Attributes = slices.Clone(b.o.Attributes)
-	for i := range o.Attributes {
-		o.Attributes[i].Values = slices.Clone(o.Attributes[i].Values)
+// object is the row as an object of its own, with room for its lists.
+func (b *builder) object() *sdk.Object {
+	o := &sdk.Object{Class: b.p.class.name, Address: b.p.class.place(), Attributes: make([]sdk.Attribute, len(b.p.columns), len(b.p.columns)+len(b.p.lists))}
+	b.row.Into(o)
+	for i, col := range b.p.columns {
+		o.Attributes[i].Name = col.name
 	}
-	return &o
+	for _, col := range b.p.lists {
+		o.Attributes = append(o.Attributes, sdk.Attribute{Name: col.name})
+	}
+	return o
 }

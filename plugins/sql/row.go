@@ -157,7 +157,7 @@ func (w *write) take(p selection, rows *sql.Rows) (*sdk.Object, int64, error) {
 	if n == 0 || rows.Err() != nil {
 		return nil, n, rows.Err()
 	}
-	return b.copy(), n, nil
+	return b.object(), n, nil
 }
 
 // values of a column of an object.

@@ -103,6 +103,9 @@ var errNoZone = errors.New("it has date and time without a zone, and no zone is 
 
 // appendText appends a value that is not NULL in the form of the contract.
 func (c *column) appendText(b []byte, v driver.Value) ([]byte, error) {
+	if plain, ok := v.([]byte); ok && c.kind == text { // which most are
+		return append(b, plain...), nil
+	}
 	switch c.kind {
 	case state:
 		has, err := c.held.appendText(nil, v)
