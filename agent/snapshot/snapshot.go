@@ -13,7 +13,8 @@
 // forwarded is forwarded again the next time.
 //
 // Memory does not grow with the number of objects, but for one bit and a share
-// in an index of 16 bytes for every 64 of them. Two files hold a system:
+// in an index of 16 bytes for every 64 of them, and in a read for at most 12 MiB
+// of entries that were looked at. Two files hold a system:
 //
 //	<name>.snap  the base, replaced as a whole: blocks of 64 entries in
 //	             ascending order of key, their ids, an index; see base.go
