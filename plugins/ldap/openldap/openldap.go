@@ -5,18 +5,16 @@
 // domain controller: there is no DirSync and no computed attribute; those are
 // in packages double and samba.
 //
-// How it may fail: slapd not installed ([ErrNotInstalled]), or a server that
-// ends or does not answer in time (the tail of its log is in the error).
+// How it may fail: slapd not installed ([ErrNotInstalled]), or as a
+// [rig.Daemon] does.
 package openldap
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +23,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/double/ca"
+	"github.com/drawbridge-id/drawbridge/plugins/connkit/rig"
 )
 
 // Password of the administrator. It stands in no message by chance.
@@ -60,9 +59,8 @@ type Server struct {
 	// in with them, too, by SASL EXTERNAL.
 	Certificate, Key string
 
+	daemon *rig.Daemon
 	dir    string
-	cmd    *exec.Cmd
-	exited chan struct{}
 }
 
 // Start runs a server and returns once it answers; [Server.Stop] ends it.
@@ -77,10 +75,11 @@ func Start(ctx context.Context, opt Options) (*Server, error) {
 	if opt.Wait == 0 {
 		opt.Wait = 30 * time.Second
 	}
-	s := &Server{Base: opt.Base, AdminDN: "cn=admin," + opt.Base, Password: Password, exited: make(chan struct{})}
-	if s.dir, err = os.MkdirTemp("", "openldap-"); err != nil {
+	s := &Server{Base: opt.Base, AdminDN: "cn=admin," + opt.Base, Password: Password}
+	if s.daemon, err = rig.New("OpenLDAP", ""); err != nil {
 		return nil, err
 	}
+	s.dir = s.daemon.Dir
 	if err := s.prepare(ctx, opt); err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare slapd: %w", err), s.Stop())
 	}
@@ -95,30 +94,12 @@ func Start(ctx context.Context, opt Options) (*Server, error) {
 func StartTest(t testing.TB, opt Options) *Server {
 	t.Helper()
 	s, err := Start(t.Context(), opt)
-	required := os.Getenv("CI") == "true" || strings.Contains(os.Getenv("TEST_REQUIRE"), "openldap")
-	if errors.Is(err, ErrNotInstalled) && !required {
-		t.Skipf("LEFT OUT: openldap: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Errorf("stop slapd: %v", err)
-		}
-	})
+	rig.ForTest(t, "openldap", err, ErrNotInstalled, func() error { return s.Stop() })
 	return s
 }
 
 // Stop ends the server and removes its folder.
-func (s *Server) Stop() error {
-	if s.cmd != nil {
-		_ = s.cmd.Process.Kill() // it may have ended by itself
-		<-s.exited
-		s.cmd = nil
-	}
-	return os.RemoveAll(s.dir)
-}
+func (s *Server) Stop() error { return s.daemon.Remove() }
 
 func (s *Server) prepare(ctx context.Context, opt Options) error {
 	authority, _, err := ca.Write(s.dir, "OpenLDAP rig", "127.0.0.1")
@@ -170,57 +151,13 @@ func (s *Server) prepare(ctx context.Context, opt Options) error {
 }
 
 func (s *Server) run(ctx context.Context, slapd string, wait time.Duration) error {
-	plain, err := freeAddress()
+	plain, err := rig.FreeAddress()
 	if err != nil {
 		return err
 	}
-	sealed, err := freeAddress()
-	if err != nil {
-		return err
-	}
-	s.LDAP, s.LDAPS = "ldap://"+plain, "ldaps://"+sealed
-	log, err := os.Create(filepath.Join(s.dir, "log"))
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	cmd := exec.Command(slapd, "-d", "0", "-f", filepath.Join(s.dir, "slapd.conf"), "-h", s.LDAP+" "+s.LDAPS)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := start(cmd, s.exited); err != nil {
-		return fmt.Errorf("start slapd: %w", err)
-	}
-	s.cmd = cmd
-	ctx, cancel := context.WithTimeoutCause(ctx, wait, fmt.Errorf("no answer within %s", wait))
-	defer cancel()
-	for {
-		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", sealed)
-		if err == nil {
-			return conn.Close()
-		}
-		select {
-		case <-s.exited:
-			return fmt.Errorf("slapd ended while starting: %s", s.logTail())
-		case <-ctx.Done():
-			return fmt.Errorf("slapd: %w: %s", context.Cause(ctx), s.logTail())
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-}
-
-func (s *Server) logTail() []byte {
-	data, err := os.ReadFile(filepath.Join(s.dir, "log"))
-	if err != nil {
-		return []byte(err.Error())
-	}
-	return bytes.TrimSpace(data[max(0, len(data)-2000):])
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
+	s.LDAP, s.LDAPS = "ldap://"+plain, "ldaps://"+s.daemon.Address
+	return s.daemon.Start(ctx, wait, func(ctx context.Context) bool { return rig.Answers(ctx, s.daemon.Address) },
+		slapd, "-d", "0", "-f", filepath.Join(s.dir, "slapd.conf"), "-h", s.LDAP+" "+s.LDAPS)
 }
 
 func lookPath(prog string) (string, error) {
