@@ -109,7 +109,9 @@ func (s *System) sync(ctx context.Context, c *dc.Conn, p *position, f filter.Fil
 }
 
 // ReadChanges asks DirSync which objects changed and reads them whole. Where
-// the members of a group changed, so did memberOf of those who came or went.
+// the members of a group changed, so did memberOf of those who came or went;
+// who was in a group that was deleted nobody can tell any more, so that then
+// everything is read.
 func (s *System) ReadChanges(ctx context.Context, q sdk.Query, cookie []byte, out *sdk.Sink) ([]byte, error) {
 	var p position
 	if err := json.Unmarshal(cookie, &p); err != nil || string(p.Question) != string(s.question(q)) {
@@ -123,12 +125,11 @@ func (s *System) ReadChanges(ctx context.Context, q sdk.Query, cookie []byte, ou
 	if !c.Root.Supports(dirSync) {
 		return nil, sdk.ErrResync
 	}
-	changed, deleted := newIDs(), newIDs()
-	f, attributes := s.changesOf(q)
-	err = s.sync(ctx, c, &p, f, attributes, func(e *wire.Entry) error {
-		note(e, changed, deleted)
-		return nil
-	})
+	changed, deleted, err := s.changesSince(ctx, c, &p, q)
+	if errors.Is(err, errGroupDeleted) {
+		s.log.InfoContext(ctx, "Everything is read, for who was in a deleted group cannot be told", "server", c.Root.Server.URL)
+		return nil, sdk.ErrResync
+	}
 	if refused, ok := errors.AsType[*wire.ResultError](err); ok && refusesCookie(refused) {
 		s.log.WarnContext(ctx, "Server refuses the DirSync cookie; everything is read", "server", c.Root.Server.URL, "err", err)
 		return nil, sdk.ErrResync
@@ -148,6 +149,40 @@ func (s *System) ReadChanges(ctx context.Context, q sdk.Query, cookie []byte, ou
 	return json.Marshal(p)
 }
 
+// errGroupDeleted ends a read of changes in which memberships were lost that
+// nothing tells of: links of a deleted object are no changes of their values
+// (MS-ADTS 3.1.1.5.5.1).
+var errGroupDeleted = errors.New("a group was deleted")
+
+// changesSince returns the ids of what changed and of what was deleted since p,
+// and moves p. Groups are asked for by themselves where memberships are wanted:
+// a deleted entry does not say what it was, and the filter does. Both questions
+// begin at p, which goes on from where the first ended.
+func (s *System) changesSince(ctx context.Context, c *dc.Conn, p *position, q sdk.Query) (changed, deleted *ids, err error) {
+	changed, deleted = newIDs(), newIDs()
+	noteAll := func(e *wire.Entry) error {
+		note(e, changed, deleted)
+		return nil
+	}
+	f, attributes := s.changesOf(q)
+	if !slices.ContainsFunc(q.Attributes, func(name string) bool { return strings.EqualFold(name, "memberOf") }) {
+		return changed, deleted, s.sync(ctx, c, p, f, attributes, noteAll)
+	}
+	groups, rest := *p, *p
+	err = s.sync(ctx, c, &groups, filter.Equal("objectClass", "group"), []string{"objectGUID", "isDeleted", "member"}, func(e *wire.Entry) error {
+		before := len(deleted.list)
+		if note(e, changed, deleted); len(deleted.list) > before {
+			return errGroupDeleted
+		}
+		return nil
+	})
+	if err == nil {
+		err = s.sync(ctx, c, &rest, f, attributes, noteAll)
+	}
+	p.Cookie = groups.Cookie
+	return changed, deleted, err
+}
+
 // refusesCookie tells codes that mean the cookie; rights and the state of the
 // server have codes of their own.
 func refusesCookie(e *wire.ResultError) bool {
@@ -158,8 +193,8 @@ func refusesCookie(e *wire.ResultError) bool {
 	return true
 }
 
-// changesOf is what to ask DirSync for: objects of the classes, among them the
-// groups where memberships are wanted, and no computers, which are users too.
+// changesOf is what to ask DirSync for: objects of the classes, but no
+// computers, which are users too.
 func (s *System) changesOf(q sdk.Query) (filter.Filter, []string) {
 	attributes := []string{"objectGUID", "isDeleted", "name"}
 	var kinds []filter.Filter
@@ -171,9 +206,7 @@ func (s *System) changesOf(q sdk.Query) (filter.Filter, []string) {
 		case schema.RDN, schema.Container, "distinguishedname":
 		case schema.Enabled:
 			attributes = append(attributes, "userAccountControl")
-		case "memberof":
-			attributes = append(attributes, "member")
-			kinds = append(kinds, filter.Equal("objectClass", "group"))
+		case "memberof": // see changesSince
 		default:
 			attributes = append(attributes, name)
 		}

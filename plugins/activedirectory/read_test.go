@@ -134,6 +134,33 @@ func readMembershipAlone(t *testing.T, d domain) {
 	}
 }
 
+// Who was in a group that was deleted the directory does not tell: everything
+// is read. Where nobody asked for memberships, it does not matter.
+func readGroupDeleted(t *testing.T, d domain) {
+	ou := d.ou(t, "Deleted")
+	c := d.open(t, scope(ou))
+	ann := c.object(c.done(create(ou, "Ann", "ann.deleted"))).GetId()
+	g := c.object(c.done(group(ou, "g.deleted"))).GetId()
+	c.done(membership(ann, []string{g}, nil))
+	titles := &connectorv1.ReadRequest{Classes: []string{"user"}, Attributes: []string{"sAMAccountName", "title"}}
+	titles.Cookie = connkit.Read(t, c, titles).End.GetCookie()
+	cookie := c.changes(nil).End.GetCookie()
+	c.done(remove("group", g))
+	if r := c.read(cookie); !r.End.GetResync() {
+		t.Errorf("end after a group was deleted: %v, with %q; want resync", r.End, sams(r))
+	}
+	full := c.changes(nil)
+	if got := values(byName(t, full, "ann.deleted"), "memberOf"); len(got) != 0 {
+		t.Errorf("memberOf = %q; want none", got)
+	}
+	if r := c.changes(full.End.GetCookie()); len(r.Objects)+len(r.Gone) != 0 {
+		t.Errorf("changes after everything was read: %q, gone %q; want none", sams(r), r.Gone)
+	}
+	if r := connkit.Read(t, c, titles); r.End.GetOutcome() != done {
+		t.Errorf("end where nobody asked for memberships: %v; want DONE", r.End)
+	}
+}
+
 // What is no cookie of this question means that everything must be read.
 func readCookieRefused(t *testing.T, d domain) {
 	ou := d.ou(t, "Cookie")

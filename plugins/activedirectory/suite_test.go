@@ -48,6 +48,8 @@ func TestConnector(t *testing.T) {
 					test(t, d)
 				})
 			}
+			// By itself, before the others go on: they would read everything, too.
+			t.Run("group deleted", func(t *testing.T) { readGroupDeleted(t, d) })
 		})
 	}
 }
