@@ -439,8 +439,18 @@ func TestRunner_read(t *testing.T) {
 	}
 	fmt.Fprintln(f, `{"gone":"user-7"}`)
 	fmt.Fprintln(f, `{"object":{"class":"user","id":"user-8","address":"staff/User 8","attributes":{"login":["u8"],"displayName":["Eight"]}}}`)
-	f.Close()
 	check("delta", &linkv1.Read{}, &linkv1.ReadSummary{Seen: 1, Changed: 1, Deleted: 1}, 2)
+	const apart = 390 // users, so that several responses hold one that changed
+	for i := 10; i < 2000; i += apart {
+		fmt.Fprintf(f, `{"object":{"class":"user","id":"user-%[1]d","address":"staff/User %[1]d","attributes":{"login":["u%[1]d"],"displayName":["New"]}}}`+"\n", i)
+	}
+	f.Close()
+	for _, record := range check("few changed", &linkv1.Read{Full: true}, &linkv1.ReadSummary{Seen: 1999, Changed: 6, Full: true, Known: 1999}, 6) {
+		object := new(connectorv1.Object)
+		if err := proto.Unmarshal(record.GetObject(), object); err != nil || object.GetId() != record.GetId() || !strings.Contains(object.String(), `"New"`) {
+			t.Errorf("record of %s holds %v, %v; want the new name", record.GetId(), object, err)
+		}
+	}
 	check("resend", &linkv1.Read{Resend: true}, &linkv1.ReadSummary{Seen: 1999, Changed: 1999, Full: true, Known: 1999}, 1999)
 }
 
