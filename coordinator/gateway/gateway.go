@@ -154,7 +154,7 @@ func (g *Gateway) Connect(rpc grpc.BidiStreamingServer[linkv1.ConnectRequest, li
 	s := &stream{
 		Gateway: g, rpc: rpc, agent: agent, cancel: cancel, log: g.Log.With("agent", agent.ID, "site", agent.Site),
 		hello: make(chan *linkv1.Hello, 1), ready: make(chan struct{}), gone: make(chan struct{}), mail: make(chan struct{}, 1),
-		open: map[uint64]struct{}{},
+		open: map[uint64]string{}, held: map[string]int{},
 	}
 	go func() { cancel(s.receive(ctx)) }() // it ends with the stream, which is when this handler has returned
 	err = g.serve(ctx, s)

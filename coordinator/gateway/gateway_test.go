@@ -160,7 +160,9 @@ func (b *bench) apply(document string) {
 }
 
 // queue stores n jobs that modify objects of the system hr and returns their ids.
-func (b *bench) queue(n int) []uint64 {
+func (b *bench) queue(n int) []uint64 { return b.queueOf("hr", n) }
+
+func (b *bench) queueOf(system string, n int) []uint64 {
 	b.t.Helper()
 	rows := make([]store.Job, n)
 	for i := range rows {
@@ -169,7 +171,7 @@ func (b *bench) queue(n int) []uint64 {
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		rows[i] = store.Job{Tenant: tenant, Site: "hq", System: "hr", Object: fmt.Sprint("o", i), Class: "enable", State: store.JobQueued, Work: work}
+		rows[i] = store.Job{Tenant: tenant, Site: "hq", System: system, Object: fmt.Sprint("o", i), Class: "enable", State: store.JobQueued, Work: work}
 	}
 	b.write(func(tx *store.Tx) error { return tx.AddJobs(rows) })
 	ids := make([]uint64, n)

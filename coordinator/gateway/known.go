@@ -56,18 +56,19 @@ func (s *stream) systemsFrame(ctx context.Context) (*linkv1.Systems, string, err
 	return frame, version, nil
 }
 
-// waiting tells how long there will be nothing for the agent's site if nobody signals; 0: there is something.
-func (s *stream) waiting(ctx context.Context) (time.Duration, error) {
+// waiting tells which systems have something for the agent's site; where none
+// has, how long there will be nothing if nobody signals.
+func (s *stream) waiting(ctx context.Context) ([]string, time.Duration, error) {
 	at, signal := site{s.agent.Tenant, s.agent.Site}, s.Store.Jobs.Next() // before looking
 	s.known.mu.Lock()
 	answer, ok := s.known.idle[at]
 	s.known.mu.Unlock()
 	if left := time.Until(answer.until); ok && answer.signal == signal && left > 0 {
-		return left, nil
+		return nil, left, nil
 	}
-	wait, err := s.Queue.Waiting(ctx, s.agent.Tenant, s.agent.Site, safety)
-	if err != nil || wait <= 0 {
-		return wait, err
+	systems, wait, err := s.Queue.Waiting(ctx, s.agent.Tenant, s.agent.Site, safety)
+	if err != nil || len(systems) > 0 {
+		return systems, 0, err
 	}
 	s.known.mu.Lock()
 	defer s.known.mu.Unlock()
@@ -75,5 +76,5 @@ func (s *stream) waiting(ctx context.Context) (time.Duration, error) {
 		s.known.idle = map[site]idleAnswer{}
 	}
 	s.known.idle[at] = idleAnswer{signal, time.Now().Add(wait)}
-	return wait, nil
+	return nil, wait, nil
 }

@@ -53,7 +53,8 @@ type stream struct {
 	rescinds  <-chan struct{}     // closed when there may be more of them; likewise
 
 	mu         sync.Mutex
-	open       map[uint64]struct{}
+	open       map[uint64]string // system by job
+	held       map[string]int    // jobs of open by system
 	beats      beats
 	committed  linkv1.Committed
 	complained time.Time
@@ -202,9 +203,7 @@ func (s *stream) confirm(jobs []uint64, batch uint64) {
 	s.mu.Lock()
 	s.committed.Jobs = append(s.committed.Jobs, jobs...)
 	s.committed.Batch = max(s.committed.Batch, batch)
-	for _, id := range jobs {
-		delete(s.open, id)
-	}
+	s.ended(jobs)
 	deaf := len(s.committed.Jobs) > unheard
 	s.mu.Unlock()
 	if deaf {
@@ -213,12 +212,31 @@ func (s *stream) confirm(jobs []uint64, batch uint64) {
 	s.wake()
 }
 
+// opened and ended keep count of what the agent has; mu is held.
+func (s *stream) opened(job uint64, system string) {
+	if _, again := s.open[job]; !again {
+		s.open[job] = system
+		s.held[system]++
+	}
+}
+
+func (s *stream) ended(jobs []uint64) {
+	for _, job := range jobs {
+		system, had := s.open[job]
+		if !had {
+			continue
+		}
+		delete(s.open, job)
+		if s.held[system]--; s.held[system] == 0 {
+			delete(s.held, system)
+		}
+	}
+}
+
 // closed makes room in the window for jobs that the agent has not got any more.
 func (s *stream) closed(jobs []uint64) {
 	s.mu.Lock()
-	for _, id := range jobs {
-		delete(s.open, id)
-	}
+	s.ended(jobs)
 	s.mu.Unlock()
 	s.wake()
 }
@@ -338,15 +356,15 @@ func (s *stream) round(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	for {
-		room := s.room()
-		if room <= 0 {
-			return safety, nil
-		}
-		wait, err := s.waiting(ctx)
-		if err != nil || wait > 0 {
+		systems, wait, err := s.waiting(ctx)
+		if err != nil || len(systems) == 0 {
 			return wait, err
 		}
-		claimed, err := s.Queue.Claim(ctx, s.agent.Tenant, s.agent.Site, s.agent.ID, s.since, min(room, jobsFrame))
+		room, err := s.room(ctx, systems)
+		if err != nil || len(room) == 0 {
+			return safety, err
+		}
+		claimed, err := s.Queue.Claim(ctx, s.agent.Tenant, s.agent.Site, s.agent.ID, s.since, room)
 		if err != nil || len(claimed) == 0 {
 			return safety, anew(err)
 		}
@@ -359,23 +377,37 @@ func (s *stream) round(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// room is how many jobs the agent can be sent now: none while that would be a
-// trickle, because a transaction costs the same for one as for many.
-func (s *stream) room() int {
+// room is how many jobs of which systems the agent can be sent now. Where the
+// site has several systems each is given what leaves as much free as it has then:
+// one that is slow, or away, holds half of the window at most, two a third each,
+// and there is always room for another. None is given a trickle, because a
+// transaction costs the same for one as for many.
+func (s *stream) room(ctx context.Context, systems []string) (map[string]int, error) {
+	frame, _, err := s.systemsFrame(ctx)
+	if err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	room := s.window - len(s.open)
-	if len(s.open) > 0 && room < min(s.window/8, jobsFrame/2) {
-		return 0
+	free, most, room := s.window-len(s.open), max(1, jobsFrame/len(systems)), map[string]int{}
+	for _, system := range systems {
+		has, n := s.held[system], free
+		if len(frame.GetSystems()) > 1 {
+			n = (free - has + 1) / 2
+		}
+		if n = min(n, most); n > 0 && (has == 0 || n >= min(s.window/16, most/2)) {
+			room[system] = n
+			free -= n
+		}
 	}
-	return room
+	return room, nil
 }
 
 func (s *stream) sendJobs(ctx context.Context, jobs []*linkv1.Job) error {
 	s.mu.Lock()
 	for _, j := range jobs {
 		if j.GetNotBefore() == nil { // what is placed for weeks takes no room from what is to be done now
-			s.open[j.GetId()] = struct{}{}
+			s.opened(j.GetId(), j.GetSystem())
 		}
 	}
 	s.mu.Unlock()

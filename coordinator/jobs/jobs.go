@@ -59,18 +59,18 @@ type Queue struct {
 // ErrSuperseded: the agent has connected anew since, or has gone.
 var ErrSuperseded = errors.New("the agent has connected anew")
 
-// Claim makes up to limit queued jobs of a site an agent's and returns them in
-// the order to be sent. They stay the agent's until their results come. since is
+// Claim makes queued jobs of a site an agent's, up to so many of each system,
+// and returns them in the order to be sent. They stay the agent's until their results come. since is
 // when the stream that they are for was let in: one that the agent has left,
 // here or at another coordinator, gets none but [ErrSuperseded], for what it
 // claimed after its successor was sent everything once more, nobody would send.
-func (q *Queue) Claim(ctx context.Context, tenant, site, agent string, since store.Instant, limit int) ([]*linkv1.Job, error) {
+func (q *Queue) Claim(ctx context.Context, tenant, site, agent string, since store.Instant, room map[string]int) ([]*linkv1.Job, error) {
 	var rows []store.Job
 	err := q.Store.Claim(ctx, tenant, func(tx *store.Tx) (err error) {
 		if last, err := tx.Connected(tenant, agent, since); err != nil || !last {
 			return cmp.Or(err, ErrSuperseded)
 		}
-		if rows, err = tx.ClaimJobs(tenant, site, agent, limit); err != nil {
+		if rows, err = tx.ClaimJobs(tenant, site, agent, room); err != nil {
 			return err
 		}
 		return resent(tx, rows)
@@ -122,18 +122,21 @@ func resent(tx *store.Tx, rows []store.Job) error {
 	return nil
 }
 
-// Waiting tells how long there is nothing to claim for a site: 0 when there is
-// something now, and at most atMost.
-func (q *Queue) Waiting(ctx context.Context, tenant, site string, atMost time.Duration) (time.Duration, error) {
-	wait := atMost
-	err := q.Store.Read(ctx, func(tx *store.Tx) error {
+// Waiting tells which systems have something to claim for a site; where none
+// has, how long there will be nothing, at most atMost.
+func (q *Queue) Waiting(ctx context.Context, tenant, site string, atMost time.Duration) (systems []string, wait time.Duration, err error) {
+	err = q.Store.Read(ctx, func(tx *store.Tx) error {
+		if systems, err = tx.QueuedSystems(tenant, site); err != nil || len(systems) > 0 {
+			return err
+		}
+		wait = atMost
 		next, err := tx.NextQueued(tenant, site)
 		if err == nil && next != 0 {
-			wait = min(wait, max(0, next.Time().Sub(tx.Now.Time())))
+			wait = min(wait, next.Time().Sub(tx.Now.Time()))
 		}
 		return err
 	})
-	return wait, err
+	return systems, wait, err
 }
 
 // refusedPause is how long a job that an agent would not take waits.

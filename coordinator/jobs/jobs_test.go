@@ -126,7 +126,7 @@ func (b *bench) add(j store.Job, op *connectorv1.Operation) int64 {
 
 func (b *bench) claim(limit int) (ids []int64) {
 	b.t.Helper()
-	list, err := b.Claim(context.Background(), tenant, site, agent, b.since, limit)
+	list, err := b.Claim(context.Background(), tenant, site, agent, b.since, map[string]int{"ad": limit})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func TestClaim_order(t *testing.T) {
 	if got := b.claim(9); got != nil {
 		t.Errorf("claimed %v right after it was refused; want a pause", got)
 	}
-	if wait, err := b.Waiting(t.Context(), tenant, site, time.Minute); err != nil || wait < 5*time.Second || wait > 15*time.Second {
+	if _, wait, err := b.Waiting(t.Context(), tenant, site, time.Minute); err != nil || wait < 5*time.Second || wait > 15*time.Second {
 		t.Errorf("Waiting = %v, %v; want the pause of the refused job", wait, err)
 	}
 }
@@ -255,7 +255,7 @@ func TestClaim_superseded(t *testing.T) {
 		b.since = tx.Now
 		return tx.ConnectAgent(store.Agent{Tenant: tenant, ID: agent, Connectors: "[]"})
 	})
-	if list, err := b.Claim(t.Context(), tenant, site, agent, before, 9); !errors.Is(err, jobs.ErrSuperseded) {
+	if list, err := b.Claim(t.Context(), tenant, site, agent, before, map[string]int{"ad": 9}); !errors.Is(err, jobs.ErrSuperseded) {
 		t.Errorf("Claim for the stream before = %v, %v; want ErrSuperseded", list, err)
 	}
 	if diff := cmp.Diff([]int64{id}, b.claim(9)); diff != "" {
@@ -427,7 +427,7 @@ func TestFinish_looksForLostCreate(t *testing.T) {
 	id := b.add(store.Job{Class: "create", Person: "p1", Object: "p1"}, creating("jdoe"))
 	b.claim(9)
 	b.finish(outcome(id, unknown, nil))
-	sent, err := b.Claim(t.Context(), tenant, site, agent, b.since, 9)
+	sent, err := b.Claim(t.Context(), tenant, site, agent, b.since, map[string]int{"ad": 9})
 	if err != nil || len(sent) != 1 {
 		t.Fatalf("claimed %v, %v; want a search", sent, err)
 	}

@@ -1,7 +1,6 @@
 package plan_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -358,9 +357,7 @@ func TestStep_leavesWhatAnAgentHasAlone(t *testing.T) {
 	w := world(t)
 	w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace"))
 	w.Plan()
-	if _, err := w.Queue.Claim(context.Background(), rehearsal.Tenant, rehearsal.Site, rehearsal.Agent, w.Since, 10); err != nil {
-		t.Fatal(err)
-	}
+	w.Claim(10)
 	w.Read("hr", rehearsal.Worker("E1001", "Ada", "King"))
 	w.Plan()
 	if got, want := jobs(t, w, store.JobFilter{}), []string{"create sent"}; !slices.Equal(got, want) {

@@ -246,13 +246,26 @@ func (w *World) Settle() (done int) {
 	return 0
 }
 
-// Work carries out up to limit queued operations.
-func (w *World) Work(limit int) int {
+// Claim makes up to limit queued jobs the agent's.
+func (w *World) Claim(limit int) []*linkv1.Job {
 	w.t.Helper()
-	claimed, err := w.Queue.Claim(context.Background(), Tenant, Site, Agent, w.Since, limit)
+	systems, _, err := w.Queue.Waiting(context.Background(), Tenant, Site, 0)
+	var claimed []*linkv1.Job
+	for i := 0; i < len(systems) && err == nil && len(claimed) < limit; i++ {
+		var jobs []*linkv1.Job
+		jobs, err = w.Queue.Claim(context.Background(), Tenant, Site, Agent, w.Since, map[string]int{systems[i]: limit - len(claimed)})
+		claimed = append(claimed, jobs...)
+	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return claimed
+}
+
+// Work carries out up to limit queued operations.
+func (w *World) Work(limit int) int {
+	w.t.Helper()
+	claimed := w.Claim(limit)
 	if w.Meanwhile != nil {
 		w.Meanwhile()
 	}

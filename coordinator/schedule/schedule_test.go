@@ -59,10 +59,7 @@ func reads(t *testing.T, w *rehearsal.World, system string) (list []*linkv1.Read
 // end ends the open read of a system as an agent would.
 func end(t *testing.T, w *rehearsal.World) {
 	t.Helper()
-	claimed, err := w.Queue.Claim(context.Background(), rehearsal.Tenant, rehearsal.Site, rehearsal.Agent, w.Since, 100)
-	if err != nil {
-		t.Fatal(err)
-	}
+	claimed := w.Claim(100)
 	w.Write(func(tx *store.Tx) error {
 		var results []*linkv1.Result
 		for _, j := range claimed {

@@ -1,5 +1,10 @@
 package store
 
+import (
+	"maps"
+	"slices"
+)
+
 // States of a job; coordinator/jobs says what leads from one to another.
 const (
 	JobHeld    = "held"
@@ -117,32 +122,45 @@ func (tx *Tx) Jobs(tenant string, ids []int64) ([]Job, error) {
 	return query[Job](tx, selectWork+" WHERE id IN (SELECT value FROM json_each(?)) AND tenant = ? ORDER BY id", list(ids), tenant)
 }
 
-// ClaimJobs makes up to limit queued jobs of a site sent to an agent and returns them, without reasons, in the order to be sent.
-func (tx *Tx) ClaimJobs(tenant, site, agent string, limit int) ([]Job, error) {
-	jobs, err := query[Job](tx, selectWork+` WHERE tenant = ? AND site = ? AND state = 'queued' AND ended = 0
-		AND not_before <= ? AND (class <> 'read' OR NOT EXISTS (SELECT 1 FROM system s JOIN agent a ON a.tenant = s.tenant AND a.id = s.reader
-			WHERE s.tenant = job.tenant AND s.name = job.system AND a.id <> ? AND a.site = job.site AND a.connected <> 0 AND a.revoked = 0))
-		ORDER BY priority DESC, id LIMIT ?`+tx.store.claim(), tenant, site, tx.Now, agent, limit)
-	if err != nil || len(jobs) == 0 {
-		return nil, err
+// ClaimJobs makes queued jobs of a site sent to an agent, up to so many of each system, and returns them, without
+// reasons: those of a system in the order to be sent.
+func (tx *Tx) ClaimJobs(tenant, site, agent string, room map[string]int) ([]Job, error) {
+	var claimed []Job
+	for _, system := range slices.Sorted(maps.Keys(room)) {
+		jobs, err := query[Job](tx, selectWork+` WHERE tenant = ? AND site = ? AND system = ? AND state = 'queued' AND ended = 0
+			AND not_before <= ? AND (class <> 'read' OR NOT EXISTS (SELECT 1 FROM system s JOIN agent a ON a.tenant = s.tenant AND a.id = s.reader
+				WHERE s.tenant = job.tenant AND s.name = job.system AND a.id <> ? AND a.site = job.site AND a.connected <> 0 AND a.revoked = 0))
+			ORDER BY priority DESC, id LIMIT ?`+tx.store.claim(), tenant, site, system, tx.Now, agent, room[system])
+		if err != nil {
+			return nil, err
+		}
+		claimed = append(claimed, jobs...)
 	}
-	ids := make([]int64, len(jobs))
-	for i := range jobs {
-		ids[i], jobs[i].State, jobs[i].Agent, jobs[i].Sent = jobs[i].ID, JobSent, agent, tx.Now
+	if len(claimed) == 0 {
+		return nil, nil
+	}
+	ids := make([]int64, len(claimed))
+	for i := range claimed {
+		ids[i], claimed[i].State, claimed[i].Agent, claimed[i].Sent = claimed[i].ID, JobSent, agent, tx.Now
 	}
 	tx.touch(tenant, TopicJobs)
-	_, err = tx.exec("UPDATE job SET state = 'sent', agent = ?, sent = ? WHERE id IN (SELECT value FROM json_each(?))", agent, tx.Now, list(ids))
-	return jobs, err
+	_, err := tx.exec("UPDATE job SET state = 'sent', agent = ?, sent = ? WHERE id IN (SELECT value FROM json_each(?))", agent, tx.Now, list(ids))
+	return claimed, err
 }
 
-// NextQueued returns when the earliest queued job of a site may be sent, or none
-// when there is none. Where one may be sent now it is not looked for the earliest.
+// QueuedSystems returns the systems that have a queued job at a site that may be sent now, in the order of names. It goes
+// from one system to the next by the index: how many jobs there are makes no difference.
+func (tx *Tx) QueuedSystems(tenant, site string) ([]string, error) {
+	const queued = "FROM job WHERE tenant = ? AND site = ? AND state = 'queued' AND ended = 0"
+	return column[string](tx, `WITH RECURSIVE next (name) AS (SELECT min(system) `+queued+`
+			UNION ALL SELECT (SELECT min(system) `+queued+` AND system > next.name) FROM next WHERE next.name IS NOT NULL)
+		SELECT name FROM next WHERE name IS NOT NULL AND EXISTS (SELECT 1 `+queued+` AND system = next.name AND not_before <= ?) ORDER BY name`,
+		tenant, site, tenant, site, tenant, site, tx.Now)
+}
+
+// NextQueued returns when the earliest queued job of a site may be sent that may not be sent yet, or none when there is none.
 func (tx *Tx) NextQueued(tenant, site string) (Instant, error) {
-	now, err := value[Instant](tx, "SELECT 1 FROM job WHERE tenant = ? AND site = ? AND state = 'queued' AND ended = 0 AND not_before <= ? LIMIT 1", tenant, site, tx.Now)
-	if err != nil || now != 0 {
-		return now, err
-	}
-	return value[Instant](tx, "SELECT CASE WHEN min(not_before) < 1 THEN 1 ELSE min(not_before) END FROM job WHERE tenant = ? AND site = ? AND state = 'queued' AND ended = 0 HAVING count(*) > 0", tenant, site)
+	return value[Instant](tx, "SELECT min(not_before) FROM job WHERE tenant = ? AND site = ? AND state = 'queued' AND ended = 0 AND not_before > ? HAVING count(*) > 0", tenant, site, tx.Now)
 }
 
 // SentJobs returns up to limit jobs with ids after the given one that were sent to an agent and have not ended, without reasons, in the order of ids.

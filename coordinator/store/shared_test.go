@@ -49,7 +49,7 @@ func TestClaim_twoCoordinators(t *testing.T) {
 		wg.Go(func() {
 			for more := true; more; {
 				if err := stores[n%2].Claim(context.Background(), tenant, func(tx *store.Tx) error {
-					got, err := tx.ClaimJobs(tenant, "hq", fmt.Sprint("a", n), 50)
+					got, err := tx.ClaimJobs(tenant, "hq", fmt.Sprint("a", n), map[string]int{"": 50})
 					mu.Lock()
 					defer mu.Unlock()
 					for _, j := range got {
