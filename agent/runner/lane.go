@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -46,7 +47,8 @@ type lane struct {
 	noRoom     bool               // the disk was full when it was last looked at
 	unread     *putOff            // why reads are put off while writes may go on; nil if they are not
 
-	writes, reads, asides int  // under way
+	writes, reads, asides int // under way; memberships that are written together are one write
+	company               company
 	alone                 bool // a suspect is under way
 	expireAt              time.Time
 }
@@ -61,6 +63,7 @@ type task struct {
 	tries   int                // that ended UNAVAILABLE
 	strikes int                // that ended in a lost process or UNKNOWN
 	own     bool               // a read that nobody asked for: it stands in no spool
+	shares  bool               // begun as one of the lane's company
 	passed  bool               // the guardrail has let it pass, and counted it
 	ahead   []*linkv1.Job      // what was ready when it was begun
 	suspect bool               // was under way when a process was lost
@@ -260,7 +263,7 @@ func (l *lane) step(ctx context.Context, now time.Time) (wake time.Time, err err
 
 // begin starts jobs, in order, while there is room for their kind.
 func (l *lane) begin(ctx context.Context, now time.Time, allowed int) {
-	var ahead []*linkv1.Job
+	var ahead []*linkv1.Job // what is ready and not looked at yet
 	l.queue.each(func(t *task) bool {
 		if t.kind == aside { // a person waits for it, also while the lane pauses
 			if l.asides < mostAsides {
@@ -276,14 +279,15 @@ func (l *lane) begin(ctx context.Context, now time.Time, allowed int) {
 			return !t.suspect // what is behind a suspect waits, so that the rest comes to an end
 		}
 		switch {
-		case t.kind == read && l.reads > 0, t.kind == write && l.writes >= l.limit.limit():
+		case t.kind == read && l.reads > 0, t.kind == write && !l.room(t):
 			return true
 		}
 		if t.kind == write {
 			if ahead == nil {
-				ahead = l.queue.jobs(mostAhead)
+				ahead = l.queue.jobs(portion + portion/4)
 			}
-			t.ahead = ahead
+			ahead = ahead[max(0, slices.Index(ahead, t.job)):]
+			t.ahead = ahead[:min(len(ahead), mostAhead)]
 		}
 		l.launch(ctx, t)
 		return true
@@ -291,19 +295,23 @@ func (l *lane) begin(ctx context.Context, now time.Time, allowed int) {
 	if l.ownReadDue(now) && l.reads == 0 && allowed > 0 && !l.alone {
 		l.launch(ctx, &task{job: &linkv1.Job{System: l.system.GetName(), Work: &linkv1.Job_Read{Read: l.system.GetRead()}}, kind: read, own: true})
 	}
-	if l.writes < l.limit.limit() {
+	if l.writes < l.limit.limit() || l.company.under > 0 {
 		l.limit.starved()
 	}
 }
 
 // full says that no job of any kind could be begun: there is no need to look.
 func (l *lane) full() bool {
-	return l.writes >= l.limit.limit() && (l.queue.others == 0 || l.reads > 0 && l.asides >= mostAsides)
+	return l.writes >= l.limit.limit() && !l.company.open() && (l.queue.others == 0 || l.reads > 0 && l.asides >= mostAsides)
 }
 
 func (l *lane) launch(ctx context.Context, t *task) {
 	l.queue.start(t)
-	*l.count(t)++
+	if t.shares = l.inCompany(t); t.shares {
+		l.writes += l.company.join()
+	} else {
+		*l.count(t)++
+	}
 	l.alone = l.alone || t.suspect
 	go l.work(ctx, t, l.conn)
 }
@@ -330,10 +338,14 @@ func (l *lane) handle(e event) error {
 	now := time.Now()
 	switch e.did {
 	case answered:
-		*l.count(e.task)--
 		if e.task.suspect {
 			l.alone = false
 		}
+		if e.task.shares {
+			l.writes -= l.company.leave()
+			break
+		}
+		*l.count(e.task)--
 		if e.task.kind == write {
 			l.limit.completed(now)
 		}

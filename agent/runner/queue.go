@@ -110,7 +110,7 @@ func (q *queue) each(next func(*task) bool, full func() bool) {
 }
 
 // jobs returns the next n that are ready, in order. Within each it holds them
-// all until something is begun.
+// all until something is begun; those passed over are among them.
 func (q *queue) jobs(n int) []*linkv1.Job {
 	next := make([]*linkv1.Job, 0, min(n, len(q.ready)))
 	for _, t := range q.ready[:min(n, len(q.ready))] {

@@ -43,7 +43,7 @@ func Connector() sdk.Connector {
 		Summary: "Users, groups and organizational units of an Active Directory domain, over LDAP",
 		Capabilities: []sdk.Capability{
 			sdk.CanRead, sdk.CanReadChanges, sdk.CanFind, sdk.CanCreate, sdk.CanModify, sdk.CanMove,
-			sdk.CanSetEnabled, sdk.CanChangeMembership, sdk.CanSetPassword, sdk.CanDelete, sdk.CanInspect,
+			sdk.CanSetEnabled, sdk.CanChangeMembership, sdk.CanChangeMembershipTogether, sdk.CanSetPassword, sdk.CanDelete, sdk.CanInspect,
 		},
 	}, open)
 }
@@ -61,12 +61,13 @@ func open(_ context.Context, settings Settings, log *slog.Logger) (*System, erro
 		}
 		filters[strings.ToLower(class)] = f
 	}
-	s := &System{settings: settings, options: options, filters: filters, log: log, anchors: session.NewBatcher()}
+	s := &System{settings: settings, options: options, filters: filters, log: log, anchors: session.NewLookups()}
 	s.Session = &session.Session{
 		Pool: dc.New(options), Log: log, PageSize: settings.PageSize,
 		Fault: words(settings, options.CANames).Of, Controls: controls,
 		Missed: func(context.Context, []string) {}, // by the domain-scope control there are none
 	}
+	s.members = session.NewMembers(s.Session)
 	return s, nil
 }
 
@@ -77,7 +78,8 @@ type System struct {
 	options  dc.Options
 	filters  map[string]filter.Filter // by class in lower case
 	log      *slog.Logger
-	anchors  *session.Batcher
+	anchors  *session.Lookups
+	members  *session.Members
 
 	mu     sync.Mutex
 	schema *schema.Schema

@@ -84,7 +84,7 @@ func (s *System) byAnchor(ctx context.Context, sh *shape, anchor *schema.Attribu
 	}
 	shared := context.WithoutCancel(ctx) // it is for others, too; the connection's own limit ends it
 	kind := sh.class + "\x00" + anchor.Name + "\x00" + strings.Join(request, "\x00")
-	entries, err := s.anchors.Do(kind, value, func(values []string) ([]*wire.Entry, error) {
+	entries, _, err := s.anchors.Do(kind, value, func(values []string) ([]*wire.Entry, error) {
 		c, err := s.Conn(shared)
 		if err != nil {
 			return nil, err

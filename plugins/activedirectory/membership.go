@@ -7,13 +7,14 @@ import (
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/schema"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/session"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
 
 // ChangeMembership adds the object to groups and takes it out of others. Each
-// group is a request of its own: where one is refused, those before it are
-// done, and a repetition goes on from there.
+// group is a request of its own, with others who join or leave it at the time:
+// where one is refused, those before it are done, and a repetition goes on from there.
 func (s *System) ChangeMembership(ctx context.Context, t sdk.Target, join, leave []string) (sdk.Result, error) {
 	target, err := s.target(ctx, t.ID)
 	if err != nil {
@@ -22,16 +23,14 @@ func (s *System) ChangeMembership(ctx context.Context, t sdk.Target, join, leave
 	r := sdk.Result{Unchanged: true}
 	for _, step := range []struct {
 		groups []string
-		kind   int
-	}{{join, wire.ChangeAdd}, {leave, wire.ChangeDelete}} {
+		in     bool
+	}{{join, true}, {leave, false}} {
 		for _, id := range step.groups {
 			group, err := s.target(ctx, id)
 			if err != nil {
 				return r, err
 			}
-			result, c, err := s.Write(ctx, wire.Modify{DN: group, Changes: []wire.Change{
-				{Kind: step.kind, Attribute: wire.Attribute{Name: "member", Values: []string{target}}},
-			}})
+			result, c, err := s.members.Set(ctx, group, "member", session.Membership{Value: target, In: step.in})
 			if err != nil {
 				return r, err
 			}
@@ -40,7 +39,7 @@ func (s *System) ChangeMembership(ctx context.Context, t sdk.Target, join, leave
 				r.Unchanged = false
 				continue
 			}
-			already, err := s.already(ctx, t, target, group, step.kind == wire.ChangeAdd)
+			already, err := s.already(ctx, t, target, group, step.in)
 			if err != nil {
 				return r, err
 			}

@@ -30,6 +30,7 @@ func TestConnector(t *testing.T) {
 				"many values":                modifyManyValues,
 				"enabled is one bit":         setEnabledTouchesOneBit,
 				"membership":                 membershipOf,
+				"many members at once":       manyMembersAtOnce,
 				"rights compared":            rightsCompared,
 				"moved meanwhile":            moveElsewhereMeanwhile,
 				"delete":                     deleteLeaf,

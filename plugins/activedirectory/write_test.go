@@ -1,7 +1,9 @@
 package activedirectory_test
 
 import (
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"filippo.io/age"
@@ -276,6 +278,36 @@ func membershipOf(t *testing.T, d domain) {
 	users := c.find("group", "sAMAccountName", []string{"Domain Users"})
 	wantFault(t, "leave the primary group", c.apply(membership(id, nil, []string{users[0].GetId()})), invalid, "primary group")
 	wantFault(t, "join a group that is not there", c.apply(membership(id, []string{"8d1f4b6e-0c5a-4d5e-9f10-2a6a4a1f7c11"}, nil)), notFound, "group")
+}
+
+// Those who join and leave a group at the same time share requests, and each
+// gets what is true of it: one who is in it already makes nothing of the others' fail.
+func manyMembersAtOnce(t *testing.T, d domain) {
+	c, ou := d.open(t), d.ou(t, "Crowd")
+	g1, g2 := c.object(c.done(group(ou, "c1"))).GetId(), c.object(c.done(group(ou, "c2"))).GetId()
+	var ids []string
+	for i := range 12 {
+		ids = append(ids, c.object(c.done(create(ou, fmt.Sprint("Cy ", i), fmt.Sprint("cy.", i)))).GetId())
+	}
+	c.done(membership(ids[3], []string{g1}, nil))
+	together := func(join, leave []string, unchanged string) {
+		t.Helper()
+		var all sync.WaitGroup
+		for _, id := range ids {
+			all.Go(func() {
+				r := c.apply(membership(id, join, leave))
+				if r.GetOutcome() != done || r.GetUnchanged() != (id == unchanged) {
+					t.Errorf("join %q leave %q = %v; want DONE, unchanged %v", join, leave, r, id == unchanged)
+				} else if got := value(c.object(r), "memberOf"); got != strings.Join(join, "|") && (got != "(absent)" || len(join) > 0) {
+					t.Errorf("memberOf = %q; want %q", got, join)
+				}
+			})
+		}
+		all.Wait()
+	}
+	together([]string{g1}, nil, ids[3])
+	together([]string{g2}, []string{g1}, "")
+	together(nil, []string{g2}, "")
 }
 
 func moveElsewhereMeanwhile(t *testing.T, d domain) {

@@ -65,7 +65,7 @@ func connector(name, breaks string) sdk.Connector {
 		Name: name, Version: "1.0.0", Summary: "a directory in a file, hostile on demand, for tests",
 		Capabilities: []sdk.Capability{
 			sdk.CanRead, sdk.CanReadChanges, sdk.CanFind, sdk.CanWatch, sdk.CanCreate, sdk.CanModify, sdk.CanMove,
-			sdk.CanSetEnabled, sdk.CanChangeMembership, sdk.CanSetPassword, sdk.CanDelete,
+			sdk.CanSetEnabled, sdk.CanChangeMembership, sdk.CanChangeMembershipTogether, sdk.CanSetPassword, sdk.CanDelete,
 		},
 	}, func(_ context.Context, settings Settings, log *slog.Logger) (*System, error) {
 		return open(settings, log, breaks)

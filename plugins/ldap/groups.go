@@ -11,6 +11,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/filter"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/session"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
@@ -124,8 +125,8 @@ func (s *System) groupsOf(ctx context.Context, d *directory, name string, uids [
 }
 
 // ChangeMembership adds the object to groups and takes it out of others. Each
-// group is a request of its own: where one is refused, those before it are
-// done, and a repetition goes on from there.
+// group is a request of its own, with others who join or leave it at the time:
+// where one is refused, those before it are done, and a repetition goes on from there.
 func (s *System) ChangeMembership(ctx context.Context, t sdk.Target, join, leave []string) (sdk.Result, error) {
 	target, err := s.target(ctx, t.ID)
 	if err != nil {
@@ -175,14 +176,12 @@ func (s *System) setMember(ctx context.Context, target, g place, in bool) (chang
 			return false, c.Root.Name, err
 		}
 	}
-	request := wire.Modify{DN: g.dn, Changes: []wire.Change{{Kind: wire.ChangeAdd, Attribute: wire.Attribute{Name: kind.member, Values: []string{value}}}}}
-	if !in {
-		request.Changes[0].Kind = wire.ChangeDelete
-	}
-	result, c, err := s.Write(ctx, request)
+	result, c, err := s.members.Set(ctx, g.dn, kind.member, session.Membership{Value: value, In: in})
 	if err == nil && !in && needsMember(result) { // the last one
-		request.Changes = append(request.Changes, wire.Change{Kind: wire.ChangeAdd, Attribute: wire.Attribute{Name: kind.member, Values: []string{s.settings.EmptyMember}}})
-		result, c, err = s.Write(ctx, request)
+		result, c, err = s.Write(ctx, wire.Modify{DN: g.dn, Changes: []wire.Change{
+			{Kind: wire.ChangeDelete, Attribute: wire.Attribute{Name: kind.member, Values: []string{value}}},
+			{Kind: wire.ChangeAdd, Attribute: wire.Attribute{Name: kind.member, Values: []string{s.settings.EmptyMember}}},
+		}})
 	}
 	if err != nil {
 		return false, "", err

@@ -79,7 +79,7 @@ func (s *System) locate(ctx context.Context, ids ...string) (map[string]place, e
 	}
 	if len(ids) == 1 && d.id != byDN {
 		shared := context.WithoutCancel(ctx) // it is for others, too; the connection's own limit ends it
-		found, err := s.ids.Do(d.id, ids[0], func(values []string) ([]*wire.Entry, error) { return s.lookUpIDs(shared, d, values) })
+		found, _, err := s.ids.Do(d.id, ids[0], func(values []string) ([]*wire.Entry, error) { return s.lookUpIDs(shared, d, values) })
 		if err == nil {
 			d.note(places, found, ids)
 		}

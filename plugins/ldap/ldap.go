@@ -49,7 +49,7 @@ func Connector() sdk.Connector {
 		Summary: "People and groups of an LDAPv3 directory such as OpenLDAP",
 		Capabilities: []sdk.Capability{
 			sdk.CanRead, sdk.CanReadChanges, sdk.CanFind, sdk.CanCreate, sdk.CanModify, sdk.CanMove,
-			sdk.CanSetEnabled, sdk.CanChangeMembership, sdk.CanSetPassword, sdk.CanDelete,
+			sdk.CanSetEnabled, sdk.CanChangeMembership, sdk.CanChangeMembershipTogether, sdk.CanSetPassword, sdk.CanDelete,
 		},
 	}, open)
 }
@@ -59,7 +59,7 @@ func open(_ context.Context, settings Settings, log *slog.Logger) (*System, erro
 	if err != nil {
 		return nil, sdk.Invalid(err.Error(), "Correct the settings of the system.")
 	}
-	s := &System{settings: settings, options: options, log: log, ids: session.NewBatcher(), anchors: session.NewBatcher()}
+	s := &System{settings: settings, options: options, log: log, ids: session.NewLookups(), anchors: session.NewLookups()}
 	if s.classes, err = settings.classes(); err != nil {
 		return nil, sdk.Invalid(err.Error(), "Correct the filter in the settings of the system.")
 	}
@@ -70,6 +70,7 @@ func open(_ context.Context, settings Settings, log *slog.Logger) (*System, erro
 			log.DebugContext(ctx, "Part of the tree is on other servers", "urls", urls)
 		},
 	}
+	s.members = session.NewMembers(s.Session)
 	return s, nil
 }
 
@@ -80,8 +81,9 @@ type System struct {
 	options  dc.Options
 	classes  []class
 	log      *slog.Logger
-	ids      *session.Batcher
-	anchors  *session.Batcher
+	ids      *session.Lookups
+	anchors  *session.Lookups
+	members  *session.Members
 
 	mu     sync.Mutex
 	schema *directory

@@ -3,7 +3,9 @@ package ldap_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -231,6 +233,43 @@ func TestChangeMembership(t *testing.T) {
 	}
 	c.refused(membership(p1, []string{"00000000-0000-0000-0000-000000000001"}, nil), notFound, "group")
 	c.refused(membership(p1, []string{c.id("user", "uid", "p2")}, nil), invalid, "no group", "classes")
+}
+
+// Those who join and leave a group at the same time share requests, and each
+// gets what is true of it: one who is in it already makes nothing of the others'
+// fail, nor does that the last one may not leave a group without members.
+func TestChangeMembership_together(t *testing.T) {
+	t.Parallel()
+	s := start(t, 41, "")
+	c := s.open(t)
+	g := c.object(c.done(group("groupOfNames", "crowd"))).GetId()
+	ids := make([]string, 40)
+	for i := range ids {
+		ids[i] = c.id("user", "uid", fmt.Sprint("p", i+1))
+	}
+	c.done(membership(ids[3], []string{g}, nil))
+	together := func(join, leave []string, unchanged string) {
+		t.Helper()
+		var all sync.WaitGroup
+		for _, id := range ids {
+			all.Go(func() {
+				r := c.apply(membership(id, join, leave))
+				if r.GetOutcome() != done || r.GetUnchanged() != (id == unchanged) || value(c.object(r), "memberOf") != strings.Join(join, "|") {
+					t.Errorf("join %q leave %q = %v; want DONE, unchanged %v", join, leave, r, id == unchanged)
+				}
+			})
+		}
+		all.Wait()
+		want := len(ids)
+		if len(join) == 0 {
+			want = 1 // the empty one
+		}
+		if got := s.entry(t, "cn=crowd,"+groups).GetAttributeValues("member"); len(slices.DeleteFunc(got, func(v string) bool { return v == "" && len(join) > 0 })) != want {
+			t.Errorf("%d members %q; want %d", len(got), got, want)
+		}
+	}
+	together([]string{g}, nil, ids[3])
+	together(nil, []string{g}, "")
 }
 
 // A rename and a move keep the id; who is not where they were seen is left.

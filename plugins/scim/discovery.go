@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk/web"
@@ -22,6 +23,8 @@ type service struct {
 
 	mu      sync.Mutex
 	members *bool // whether groups are found by their members; nil until tried
+
+	shows atomic.Bool // users were seen to show their groups
 }
 
 func (s *service) resourceType(class string) *resourceType {

@@ -14,20 +14,27 @@ import (
 	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 )
 
+// membersAtOnce are put into a group, or taken out of it, by one request.
+const membersAtOnce = 100
+
 // ChangeMembership puts the object into groups and takes it out of others. What
-// is already so is left alone. Several groups are one bulk request where the
-// server has such; else one request each: where one is refused, those before
-// it are done, and a repetition goes on from there.
+// is already so is left alone. Each group is one request, with others who join
+// or leave it at the time: what a server does for it often grows with the group.
+// Where one is refused, those before it are done, and a repetition goes on from
+// there. Several groups of an object that is alone at it are one bulk request
+// where the server has such.
 func (s *System) ChangeMembership(ctx context.Context, t sdk.Target, join, leave []string) (sdk.Result, error) {
 	known, kind, err := s.typeOf(ctx, t.Class)
 	if err != nil {
 		return sdk.Result{}, err
 	}
+	s.changing.Add(1)
+	defer s.changing.Add(-1)
 	group := known.resourceType("Group")
 	if group == nil {
 		return sdk.Result{}, sdk.Invalid(s.client.Host()+" has no groups", "Take the groups out of the mapping.")
 	}
-	in, err := s.groupsWith(ctx, known, t.ID)
+	in, err := s.groupsBefore(ctx, known, kind, t.ID, join, leave)
 	if err != nil {
 		return sdk.Result{}, err
 	}
@@ -43,7 +50,7 @@ func (s *System) ChangeMembership(ctx context.Context, t sdk.Target, join, leave
 		}
 	}
 	r := sdk.Result{Unchanged: len(todo) == 0, Server: s.client.Host()}
-	if known.bulk && known.patch && len(todo) > 1 {
+	if known.bulk && known.patch && len(todo) > 1 && s.changing.Load() == 1 {
 		err = s.inBulk(ctx, known, group, todo)
 	} else {
 		for _, m := range todo {
@@ -55,7 +62,8 @@ func (s *System) ChangeMembership(ctx context.Context, t sdk.Target, join, leave
 	if err != nil {
 		return r, err
 	}
-	return s.afterMembership(ctx, known, kind, t, r)
+	in = slices.DeleteFunc(append(in, join...), func(id string) bool { return slices.Contains(leave, id) })
+	return s.afterMembership(ctx, known, kind, t, r, in)
 }
 
 // A membership is one that shall be, or not.
@@ -71,19 +79,23 @@ func (m membership) doing() string {
 	return "remove a member from the group"
 }
 
-func (m membership) body(d Dialect) ([]byte, error) {
+// bodies are the requests that change members of one group, one after the other.
+func bodies(d Dialect, all []membership) ([][]byte, error) {
 	p := &patch{dialect: d}
-	at := path.Path{Attr: "members"}
-	if m.join {
-		p.members(at, []string{m.member}, nil)
-	} else {
-		p.members(at, nil, []string{m.member})
+	join, leave := sides(all)
+	p.members(path.Path{Attr: "members"}, join, leave)
+	return p.bodies()
+}
+
+func sides(all []membership) (join, leave []string) {
+	for _, m := range all {
+		if m.join {
+			join = append(join, m.member)
+		} else {
+			leave = append(leave, m.member)
+		}
 	}
-	bodies, err := p.bodies()
-	if err != nil {
-		return nil, err
-	}
-	return bodies[0], nil
+	return join, leave
 }
 
 // done takes a refusal that means that it is as wanted: a group that is gone has
@@ -99,29 +111,42 @@ func (m membership) done(err error) error {
 	return err
 }
 
+// changeMember makes one change, or has it made with others. What is refused to
+// several is tried with each alone.
 func (s *System) changeMember(ctx context.Context, known *service, group *resourceType, m membership) error {
+	shared := context.WithoutCancel(ctx) // it is for others, too; the client's own limit ends it
+	_, among, err := s.members.Do(m.group, m, func(all []membership) (struct{}, error) {
+		return struct{}{}, s.changeMembers(shared, known, group, all)
+	})
+	if e, ok := errors.AsType[*sdk.Error](err); among > 1 && ok && e.Outcome != sdk.OutcomeUnavailable && e.Outcome != sdk.OutcomeUnknown {
+		err = s.changeMembers(ctx, known, group, []membership{m})
+	}
+	return m.done(err)
+}
+
+// changeMembers changes members of one group.
+func (s *System) changeMembers(ctx context.Context, known *service, group *resourceType, all []membership) error {
 	if !known.patch {
-		t := sdk.Target{Class: group.name, ID: m.group}
+		t := sdk.Target{Class: group.name, ID: all[0].group}
 		members := group.attribute("members")
 		_, err := s.update(ctx, known, group, t, func(now resource) ([]change, error) {
 			has, _ := members.of(now.values)
-			want := slices.DeleteFunc(slices.Clone(has), func(v string) bool { return v == m.member })
-			if m.join {
-				want = append(want, m.member)
-			}
+			join, leave := sides(all)
+			want := slices.DeleteFunc(slices.Clone(has), func(v string) bool { return slices.Contains(join, v) || slices.Contains(leave, v) })
+			want = append(want, join...)
 			if members.equal(has, want) {
 				return nil, nil
 			}
 			return []change{{attribute: members, expect: has, want: want}}, nil
 		})
-		return m.done(err)
-	}
-	body, err := m.body(s.dialect)
-	if err != nil {
 		return err
 	}
-	_, err = s.call(ctx, web.Request{Method: http.MethodPatch, Path: group.at(m.group), Body: body, Safe: true, Doing: m.doing(), Object: group.name + " " + m.group})
-	return m.done(err)
+	requests, err := bodies(s.dialect, all)
+	for i := 0; i < len(requests) && err == nil; i++ {
+		_, err = s.call(ctx, web.Request{Method: http.MethodPatch, Path: group.at(all[0].group), Body: requests[i], Safe: true,
+			Doing: all[0].doing(), Object: group.name + " " + all[0].group})
+	}
+	return err
 }
 
 // A bulkOperation is one of a bulk request or its answer (RFC 7644, 3.7).
@@ -152,11 +177,11 @@ func (s *System) inBulk(ctx context.Context, known *service, group *resourceType
 	for some := range slices.Chunk(todo, max(1, min(known.bulkOperations, 100))) {
 		operations := make([]bulkOperation, len(some))
 		for i, m := range some {
-			body, err := m.body(s.dialect)
+			body, err := bodies(s.dialect, []membership{m})
 			if err != nil {
 				return err
 			}
-			operations[i] = bulkOperation{Method: http.MethodPatch, Path: group.at(m.group), Data: body}
+			operations[i] = bulkOperation{Method: http.MethodPatch, Path: group.at(m.group), Data: body[0]}
 		}
 		body, err := json.Marshal(map[string]any{"schemas": []string{bulkSchema}, "Operations": operations})
 		if err != nil {
@@ -190,15 +215,16 @@ func (s *System) inBulk(ctx context.Context, known *service, group *resourceType
 	return nil
 }
 
-// afterMembership reads the member with its groups, if that was asked for.
-func (s *System) afterMembership(ctx context.Context, known *service, kind *resourceType, t sdk.Target, r sdk.Result) (sdk.Result, error) {
+// afterMembership reads the member with its groups, if that was asked for. It
+// is expected to be in these.
+func (s *System) afterMembership(ctx context.Context, known *service, kind *resourceType, t sdk.Target, r sdk.Result, expected []string) (sdk.Result, error) {
 	wanted := kind.readable(t.Attributes)
 	if len(wanted) == 0 {
 		return r, nil
 	}
-	got, err := s.get(ctx, kind, t.ID, wanted)
+	got, err := s.get(ctx, kind, t.ID, append(slices.Clip(wanted), ownGroups))
 	if err == nil {
-		err = s.memberships(ctx, known, kind, wanted, &got)
+		err = s.groupsAfter(ctx, known, kind, wanted, &got, expected)
 	}
 	if e, ok := errors.AsType[*sdk.Error](err); ok && (e.Outcome == sdk.OutcomeNotFound || e.Outcome == sdk.OutcomeConflict) {
 		return r, err

@@ -49,7 +49,7 @@ func New() sdk.Connector {
 		Summary: "Users and groups of an application that speaks SCIM 2.0",
 		Capabilities: []sdk.Capability{
 			sdk.CanRead, sdk.CanReadChanges, sdk.CanFind, sdk.CanCreate, sdk.CanModify,
-			sdk.CanSetEnabled, sdk.CanChangeMembership, sdk.CanSetPassword, sdk.CanDelete,
+			sdk.CanSetEnabled, sdk.CanChangeMembership, sdk.CanChangeMembershipTogether, sdk.CanSetPassword, sdk.CanDelete,
 		},
 	}, open)
 }
@@ -62,7 +62,10 @@ func open(_ context.Context, settings Settings, log *slog.Logger) (*System, erro
 	if err != nil {
 		return nil, err
 	}
-	return &System{settings: settings, dialect: dialects()[settings.Dialect].with(settings.Deviations), client: client, log: log}, nil
+	return &System{
+		settings: settings, dialect: dialects()[settings.Dialect].with(settings.Deviations), client: client, log: log,
+		members: sdk.NewBatcher[string, membership, struct{}](membersAtOnce),
+	}, nil
 }
 
 // A System is one server.
@@ -72,7 +75,9 @@ type System struct {
 	client   *web.Client
 	log      *slog.Logger
 
-	locks [256]sync.Mutex // of objects, by hash of their native id
+	locks    [256]sync.Mutex                            // of objects, by hash of their native id
+	members  *sdk.Batcher[string, membership, struct{}] // by native id of the group
+	changing atomic.Int32                               // changes of memberships under way
 
 	mu      sync.Mutex
 	service *service    // what the server says of itself; nil until asked

@@ -56,6 +56,10 @@ const (
 	CanSetPassword      = connectorv1.Capability_CAPABILITY_PASSWORD   // PasswordSetter
 	CanDelete           = connectorv1.Capability_CAPABILITY_DELETE     // Deleter
 	CanInspect          = connectorv1.Capability_CAPABILITY_INSPECT    // Inspector
+	// CanChangeMembershipTogether is declared beside CanChangeMembership by a connector that joins
+	// what comes at the same time for a group into one request, as by a [Batcher]: the agent has
+	// up to some hundred changes of memberships under way, and counts them as one operation.
+	CanChangeMembershipTogether = connectorv1.Capability_CAPABILITY_MEMBERSHIP_TOGETHER
 )
 
 // A Description says what a connector is. All of it is required.
@@ -138,6 +142,9 @@ func (c Connector) Check() error {
 			faults = append(faults, fmt.Errorf("%v implements sdk.%s, but %v is not declared",
 				c.system, able.by.Name(), able.capability))
 		}
+	}
+	if slices.Contains(c.Capabilities, CanChangeMembershipTogether) && !slices.Contains(c.Capabilities, CanChangeMembership) {
+		faults = append(faults, fmt.Errorf("%v is declared without %v", CanChangeMembershipTogether, CanChangeMembership))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("connector %q: %w", c.Name, err)

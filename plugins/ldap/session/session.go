@@ -5,7 +5,8 @@
 //	Write            sent ─► result │ lost unsent ─► again │ lost sent ─► UNKNOWN
 //	Search           a page after the other on one connection
 //	LookUp, ReadOne  few entries, once more on another connection if one breaks
-//	Batcher          look-ups of single values that come together are one search
+//	Lookups          look-ups of single values that come together are one search
+//	Members          changes of a group that come together are one request
 //
 // It says nothing of what a result means for a person; that is package fault
 // and the tables of the connectors.

@@ -55,6 +55,9 @@ type Options struct {
 	NewIDs         bool // gives every object another id each time
 	Made           int  // users that are made up, and never change
 
+	// StaleGroups, where set, says whether users show the groups that they had when they were shown last.
+	StaleGroups func() bool
+
 	// Hook sees every request first; true means that it has answered.
 	Hook func(w http.ResponseWriter, r *http.Request) bool
 }
@@ -68,7 +71,8 @@ type Server struct {
 	next    int
 	clock   time.Time
 	salt    int
-	Calls   map[string]int // by method and kind of address: "POST /Users"
+	groups  map[string][]any // of users, as shown last
+	Calls   map[string]int   // by method and kind of address: "POST /Users"
 	Cursors map[string]int
 }
 
@@ -90,7 +94,7 @@ func New(opt Options) *Server {
 		return &kind{name: name, schema: "urn:ietf:params:scim:schemas:core:2.0:" + name, naming: naming, objects: map[string]object{}, names: map[string]string{}}
 	}
 	return &Server{opt: opt, kinds: map[string]*kind{"Users": of("User", "userName"), "Groups": of("Group", "displayName")},
-		Calls: map[string]int{}, Cursors: map[string]int{}, clock: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}
+		Calls: map[string]int{}, groups: map[string][]any{}, Cursors: map[string]int{}, clock: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}
 }
 
 // Edit lets a test change what the server holds, as an admin of the
@@ -391,9 +395,15 @@ func (s *Server) shown(k *kind, o object, attributes []string) object {
 		for _, id := range s.kinds["Groups"].order {
 			for _, m := range (path.Path{Attr: "members", Sub: "value"}).Values(s.kinds["Groups"].objects[id]) {
 				if m == o["id"] {
-					groups = append(groups, object{"value": id})
+					groups = append(groups, object{"value": id, "type": "direct"})
 				}
 			}
+		}
+		id, _ := o["id"].(string)
+		if s.opt.StaleGroups != nil && s.opt.StaleGroups() {
+			groups, s.groups[id] = s.groups[id], groups
+		} else {
+			s.groups[id] = groups
 		}
 		if groups != nil {
 			o["groups"] = groups

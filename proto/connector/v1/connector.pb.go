@@ -51,6 +51,10 @@ const (
 	Capability_CAPABILITY_PASSWORD    Capability = 10
 	Capability_CAPABILITY_DELETE      Capability = 11
 	Capability_CAPABILITY_INSPECT     Capability = 12
+	// Changes of the memberships of many objects are written together: what comes
+	// for a group while that is being written is one request. The agent has up to
+	// 256 of them under way, which count as one operation.
+	Capability_CAPABILITY_MEMBERSHIP_TOGETHER Capability = 13
 )
 
 // Enum value maps for Capability.
@@ -69,21 +73,23 @@ var (
 		10: "CAPABILITY_PASSWORD",
 		11: "CAPABILITY_DELETE",
 		12: "CAPABILITY_INSPECT",
+		13: "CAPABILITY_MEMBERSHIP_TOGETHER",
 	}
 	Capability_value = map[string]int32{
-		"CAPABILITY_UNSPECIFIED": 0,
-		"CAPABILITY_READ":        1,
-		"CAPABILITY_DELTA":       2,
-		"CAPABILITY_FIND":        3,
-		"CAPABILITY_WATCH":       4,
-		"CAPABILITY_CREATE":      5,
-		"CAPABILITY_MODIFY":      6,
-		"CAPABILITY_MOVE":        7,
-		"CAPABILITY_ENABLE":      8,
-		"CAPABILITY_MEMBERSHIP":  9,
-		"CAPABILITY_PASSWORD":    10,
-		"CAPABILITY_DELETE":      11,
-		"CAPABILITY_INSPECT":     12,
+		"CAPABILITY_UNSPECIFIED":         0,
+		"CAPABILITY_READ":                1,
+		"CAPABILITY_DELTA":               2,
+		"CAPABILITY_FIND":                3,
+		"CAPABILITY_WATCH":               4,
+		"CAPABILITY_CREATE":              5,
+		"CAPABILITY_MODIFY":              6,
+		"CAPABILITY_MOVE":                7,
+		"CAPABILITY_ENABLE":              8,
+		"CAPABILITY_MEMBERSHIP":          9,
+		"CAPABILITY_PASSWORD":            10,
+		"CAPABILITY_DELETE":              11,
+		"CAPABILITY_INSPECT":             12,
+		"CAPABILITY_MEMBERSHIP_TOGETHER": 13,
 	}
 )
 
@@ -3038,7 +3044,7 @@ const file_connector_v1_connector_proto_rawDesc = "" +
 	"\x0faccount_control\x18\t \x01(\rR\x0eaccountControl\"\x0e\n" +
 	"\fWatchRequest\"E\n" +
 	"\rWatchResponse\x124\n" +
-	"\anoticed\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\anoticed*\xbb\x02\n" +
+	"\anoticed\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\anoticed*\xdf\x02\n" +
 	"\n" +
 	"Capability\x12\x1a\n" +
 	"\x16CAPABILITY_UNSPECIFIED\x10\x00\x12\x13\n" +
@@ -3054,7 +3060,8 @@ const file_connector_v1_connector_proto_rawDesc = "" +
 	"\x13CAPABILITY_PASSWORD\x10\n" +
 	"\x12\x15\n" +
 	"\x11CAPABILITY_DELETE\x10\v\x12\x16\n" +
-	"\x12CAPABILITY_INSPECT\x10\f*\x8a\x01\n" +
+	"\x12CAPABILITY_INSPECT\x10\f\x12\"\n" +
+	"\x1eCAPABILITY_MEMBERSHIP_TOGETHER\x10\r*\x8a\x01\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vTYPE_STRING\x10\x01\x12\x10\n" +
