@@ -169,7 +169,7 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 		return nil, err
 	}
 	c.health = &health.Checker{Store: c.store, Every: opt.CheckEvery, Log: log}
-	server := &api.Server{Health: c.health, Keep: opt.Keep, Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, Plans: c.planner, Version: opt.Version, Link: reachable(c.link.Addr(), opt.Names), Access: c.gate, Log: log}
+	server := &api.Server{Health: c.health, Keep: opt.Keep, Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, People: c.intake, Plans: c.planner, Version: opt.Version, Link: reachable(c.link.Addr(), opt.Names), Access: c.gate, Log: log}
 	c.console = server
 	c.keeper = &retention.Keeper{Store: c.store, Rules: opt.Keep, Log: log}
 	c.notifier = &notify.Notifier{Store: c.store, Points: server.Points, Mail: opt.Mail, PublicURL: opt.Access.PublicURL, Log: log}

@@ -38,6 +38,7 @@ type Server struct {
 	Enroll   *enroll.Service
 	Schedule *schedule.Scheduler
 	Cycles   cycles
+	People   regrouper
 	Plans    planner
 	Version  string       // of the coordinator, SemVer
 	Link     string       // address that agents dial, host:port; "" where it is not known
@@ -123,6 +124,7 @@ func (s *Server) build() (http.Handler, *huma.OpenAPI) {
 	s.plans(doc)
 	s.drift(doc)
 	s.previews(doc)
+	s.regroup(doc)
 	s.people(doc)
 	s.jobs(doc)
 	s.log(doc)

@@ -50,6 +50,7 @@ func furnish(t *testing.T) *furnished {
 			tx.PutWebhook(&store.Webhook{Tenant: rehearsal.Tenant, ID: "whk_1", Name: "lovelace", URL: "https://dc-host/", Secret: "whsec_", Kinds: "[]"}),
 			tx.PutMailTo(store.MailTo{Tenant: rehearsal.Tenant, Address: "lovelace@corp.example", Kinds: "[]"}),
 			tx.AddNotices([]store.Notice{{Tenant: rehearsal.Tenant, ID: "msg_1", Receiver: "whk_1", Kind: "test", Body: []byte("lovelace")}}),
+			tx.PutMerge(&store.Merge{Tenant: rehearsal.Tenant, Kind: store.Split, Who: "lovelace", Person: people[0].ID, Other: "x", Body: []byte("{}")}),
 			tx.AddAudit(store.Audited{Tenant: rehearsal.Tenant, Who: "lovelace", Action: "sign-in", Outcome: "done"}),
 		)
 	})
@@ -64,7 +65,7 @@ func furnish(t *testing.T) *furnished {
 		token = row.ID
 		return err
 	})
-	f.names = map[string]string{"{name}": "corp-ad", "{key}": "e1001", "{revision}": "1", "agents/{id}": rehearsal.Agent, "cycles/{id}": "1000000",
+	f.names = map[string]string{"{name}": "corp-ad", "{key}": "e1001", "{revision}": "1", "agents/{id}": rehearsal.Agent, "cycles/{id}": "1000000", "merges/{id}": "1",
 		"jobs/{id}": held, "passwords/{id}": "1", "api-tokens/{id}": token, "sessions/{id}": "5e551011", "recipients/{name}": "desk",
 		"webhooks/{id}": "whk_1", "{delivery}": "msg_1", "{ref}": "2000000", "{address}": "lovelace@corp.example"}
 	f.bodies = map[string]string{
@@ -74,6 +75,7 @@ func furnish(t *testing.T) *furnished {
 		"/v1/systems/{name}/run": `{"person":"e1001"}`, "/v1/systems/{name}/rollback": `{"revision":1}`, "/v1/join-tokens": `{"site":"hq"}`,
 		"/v1/api-tokens": `{"name":"x"}`, "/v1/sessions/revoke": `{"subject":"corp#lovelace"}`, "/v1/webhooks": `{"name":"x","url":"https://x.example"}`, "/v1/webhooks/{id}": `{"name":"x","url":"https://x.example"}`,
 		"/v1/agents/{id}/ring": `{"ring":"canary"}`, "/v1/mail-receivers": `{"address":"x@x.example"}`, "/v1/sign-in-links": `{"name":"x"}`,
+		"/v1/people/{key}/merge": `{"into":"e1002"}`, "/v1/people/{key}/split": `{"records":[{"system":"hr","id":"E1001"}]}`, "/v1/merges/{id}/undo": `{}`,
 	}
 	return f
 }

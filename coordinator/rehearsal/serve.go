@@ -37,7 +37,7 @@ func (w *World) apiWith(config access.Config) *api.Server {
 		w.t.Fatal(err)
 	}
 	return &api.Server{Store: w.Store, Enroll: &enroll.Service{Store: w.Store, Authority: authority, Log: log}, Schedule: w.Schedule,
-		Cycles: w.Intake, Plans: w.Planner, Health: &health.Checker{Store: w.Store, Log: log}, Version: "1.2.3", Keep: retention.Defaults(), Access: gate, Log: log}
+		Cycles: w.Intake, People: w.Intake, Plans: w.Planner, Health: &health.Checker{Store: w.Store, Log: log}, Version: "1.2.3", Keep: retention.Defaults(), Access: gate, Log: log}
 }
 
 // Serve serves the API until the test ends, and gives its address.

@@ -37,8 +37,12 @@ func (tx *Tx) AddHistory(rows []History) error {
 // HistoryOf returns up to limit entries about a person before the given
 // number, the newest first; a number of 0 means from the end.
 func (tx *Tx) HistoryOf(tenant, person string, before int64, limit int) ([]History, error) {
-	return query[History](tx, "SELECT seq, "+historyColumns+` FROM history WHERE tenant = ? AND person <> '' AND person = ?
-		AND (CAST(? AS BIGINT) = 0 OR seq < ?) ORDER BY seq DESC LIMIT ?`, tenant, person, before, before, limit)
+	ids, err := tx.underIDs(tenant, person)
+	if err != nil {
+		return nil, err
+	}
+	return query[History](tx, "SELECT seq, "+historyColumns+` FROM history WHERE tenant = ? AND person <> '' AND person IN (SELECT value FROM json_each(?))
+		AND (CAST(? AS BIGINT) = 0 OR seq < ?) ORDER BY seq DESC LIMIT ?`, tenant, ids, before, before, limit)
 }
 
 // HistoryAfter returns up to limit entries after the given number, the oldest first.

@@ -135,8 +135,12 @@ func (tx *Tx) OpenOfCycle(tenant string, cycle int64, limit int) (int64, error) 
 
 // HistoryOfJob returns up to limit entries of the log about a job of a person, the oldest first.
 func (tx *Tx) HistoryOfJob(tenant, person string, job int64, limit int) ([]History, error) {
-	return query[History](tx, "SELECT seq, "+historyColumns+` FROM history WHERE tenant = ? AND person <> '' AND person = ? AND job = ?
-		ORDER BY seq LIMIT ?`, tenant, person, job, limit)
+	ids, err := tx.underIDs(tenant, person)
+	if err != nil {
+		return nil, err
+	}
+	return query[History](tx, "SELECT seq, "+historyColumns+` FROM history WHERE tenant = ? AND person <> '' AND person IN (SELECT value FROM json_each(?))
+		AND job = ? ORDER BY seq LIMIT ?`, tenant, ids, job, limit)
 }
 
 // JobsBare returns those that are there of the jobs with the ids, without work and reasons, in the order of ids.

@@ -16,7 +16,7 @@ func personCommand(s *session) *cobra.Command {
 	var attributes []string
 	export := s.exportCommand("Export people with attributes", "/v1/people/export", func() url.Values { return values("attributes", strings.Join(attributes, ",")) })
 	export.Flags().StringSliceVar(&attributes, "attributes", nil, "only these attributes, such as department,title")
-	c.AddCommand(personList(s), personShow(s), personTimeline(s), personPreview(s), personRun(s), export)
+	c.AddCommand(personList(s), personShow(s), personTimeline(s), personPreview(s), personRun(s), personRecords(s), personMerge(s), personSplit(s), personMerges(s), personUnmerge(s), export)
 	return c
 }
 
