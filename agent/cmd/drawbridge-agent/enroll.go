@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/agent"
 	"github.com/drawbridge-id/drawbridge/agent/config"
 	"github.com/drawbridge-id/drawbridge/agent/custody"
+	"github.com/drawbridge-id/drawbridge/agent/host"
 	"github.com/drawbridge-id/drawbridge/agent/identity"
 	"github.com/drawbridge-id/drawbridge/agent/vault"
 	protoidentity "github.com/drawbridge-id/drawbridge/proto/identity"
@@ -25,18 +27,35 @@ import (
 const template = `# Configuration of the Drawbridge agent; check it with: drawbridge-agent validate
 coordinator: %s
 
-# Executables that the agent may start, each pinned by its SHA-256:
+# Executables that the agent may start, each pinned by its SHA-256%s:
 # connectors:
-#   - path: /usr/lib/drawbridge/drawbridge-connectors
-#     sha256: (64 hexadecimal digits; sha256sum prints them)
-#     serves: [activedirectory, csv]
+#   - path: %s
+#     sha256: %s
+#     serves: [activedirectory, csv, ldap, scim, sql]
 
 # Where the network lets nothing out but by a proxy; else HTTPS_PROXY is looked at:
 # proxy: {url: "http://proxy.example.com:3128", user: 'CORP\svc-drawbridge'}
 
 # The only folders whose files the settings of a system may name:
-# folders: [/srv/hr]
+# folders: [%s]
 `
+
+// firstConfig fills the template with what is on this host: the connectors
+// beside this program, and how paths look here.
+func firstConfig(coordinator string) string {
+	folders, connectors, sum := "/srv/hr", "/usr/lib/drawbridge/drawbridge-connectors", "(64 hexadecimal digits; sha256sum prints them)"
+	if runtime.GOOS == "windows" {
+		folders, connectors, sum = `C:\HR`, `C:\Program Files\Drawbridge\drawbridge-connectors.exe`, "(64 hexadecimal digits; Get-FileHash prints them)"
+	}
+	note := ""
+	if exe, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(exe), "drawbridge-connectors"+filepath.Ext(exe))
+		if found, err := host.Sum(beside); err == nil {
+			connectors, sum, note = beside, found, " (compare it with the one published for the release)"
+		}
+	}
+	return fmt.Sprintf(template, coordinator, note, connectors, sum, folders)
+}
 
 func (c *command) enroll() *cobra.Command {
 	var text, coordinator string
@@ -108,7 +127,7 @@ func (c *command) configFor(coordinator string) (*config.Config, error) {
 	case coordinator == "":
 		return nil, usageError{fmt.Errorf("there is no %s yet, so --coordinator HOST:PORT is needed", c.path)}
 	}
-	text := fmt.Sprintf(template, coordinator)
+	text := firstConfig(coordinator)
 	if _, err := config.Parse(c.path, []byte(text)); err != nil {
 		return nil, usageError{fmt.Errorf("--coordinator: %q is not a name and port, such as drawbridge.example.com:8443", coordinator)}
 	}
