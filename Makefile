@@ -72,6 +72,10 @@ imports: ## Check which package may import which
 windows-build:
 	GOOS=windows GOARCH=amd64 go build ./...
 
+.PHONY: wine
+wine: ## Run the agent's tests as Windows programs under Wine (root; PKG="./agent/host …"; 1.5 GB below build)
+	.ci/wine $(PKG)
+
 .PHONY: proto-lint
 proto-lint: $(TOOLS)/buf
 	cd proto && buf lint && for release in testdata/*/; do buf breaking --against $${release}contracts.binpb; done
