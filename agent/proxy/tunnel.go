@@ -168,8 +168,9 @@ func (t *tunnel) ask(ctx context.Context, authorization string) (*http.Response,
 // schemes returns, in capitals, by which ways the proxy lets users sign in.
 func schemes(answer *http.Response) (list []string) {
 	for _, v := range answer.Header.Values("Proxy-Authenticate") {
-		name, _, _ := strings.Cut(v, " ")
-		list = append(list, strings.ToUpper(name))
+		if name, _, _ := strings.Cut(v, " "); name != "" {
+			list = append(list, strings.ToUpper(name))
+		}
 	}
 	return list
 }
