@@ -1,7 +1,7 @@
 package identity
 
 import (
-	"crypto/ecdsa"
+	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -33,14 +34,14 @@ var ErrAttested = errors.New("an admin has let this agent in again")
 // disk before it is asked, so that an approval, or an answer that was lost, is
 // for a key that is still there.
 type question struct {
-	key *ecdsa.PrivateKey
+	key crypto.Signer
 	csr []byte
 	why string // the agent must be attested anew; "" for a renewal
 }
 
 // fingerprint is how people compare it at both ends.
 func (q *question) fingerprint() string {
-	der, err := x509.MarshalPKIXPublicKey(&q.key.PublicKey)
+	der, err := x509.MarshalPKIXPublicKey(q.key.Public())
 	if err != nil {
 		return ""
 	}
@@ -119,21 +120,24 @@ func (i *Identity) dropAsked() error {
 
 // ask makes a key and stores it; the lock is held.
 func (i *Identity) ask(why string) error {
-	key, _, err := newKey()
+	key, _, err := newKey(deviceOf(i.current.PrivateKey))
 	if err != nil {
 		return err
 	}
 	return i.storeAsked(key, why)
 }
 
-func (i *Identity) storeAsked(key *ecdsa.PrivateKey, why string) error {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+func (i *Identity) storeAsked(key crypto.Signer, why string) error {
+	block, err := encodeKey(key)
 	if err != nil {
 		return err
 	}
-	block := &pem.Block{Type: "PRIVATE KEY", Bytes: der}
 	if why != "" {
-		block.Headers = map[string]string{whyHeader: strings.ReplaceAll(why, "\n", " ")}
+		block.Headers = maps.Clone(block.Headers)
+		if block.Headers == nil {
+			block.Headers = map[string]string{}
+		}
+		block.Headers[whyHeader] = strings.ReplaceAll(why, "\n", " ")
 	}
 	return durable.ReplaceFile(filepath.Join(i.dir, askedFile), pem.EncodeToMemory(block))
 }
@@ -152,9 +156,8 @@ func (i *Identity) asked() (*question, error) {
 	if block == nil {
 		return nil, i.dropAsked()
 	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	key, isEC := parsed.(*ecdsa.PrivateKey)
-	if err != nil || !isEC {
+	key, err := decodeKey(block)
+	if err != nil || key == nil {
 		return nil, i.dropAsked()
 	}
 	q := &question{key: key, why: block.Headers[whyHeader]}

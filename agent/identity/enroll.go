@@ -2,9 +2,7 @@ package identity
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -36,7 +34,7 @@ func directly(ctx context.Context, address string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "tcp", address)
 }
 
-// An Enrollment is what joining needs. All fields but Again and Dial are required.
+// An Enrollment is what joining needs. All fields but Again, Dial and TPM are required.
 type Enrollment struct {
 	Token   identity.Token
 	Address string // host:port of the coordinator
@@ -45,6 +43,7 @@ type Enrollment struct {
 	Version string // of the agent
 	Again   bool   // replace an identity that is there
 	Dial    Dial   // to the coordinator; nil means directly
+	TPM     string // device of the TPM that the key shall be in; empty for a file
 }
 
 // Enroll makes a key, has the coordinator sign a certificate for it against the
@@ -62,7 +61,7 @@ func Enroll(ctx context.Context, e Enrollment) (*Identity, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	key, csr, err := newKey()
+	key, csr, err := newKey(e.TPM)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +93,7 @@ func join(ctx context.Context, e Enrollment, csr []byte) (*linkv1.EnrollResponse
 }
 
 // accept checks the answer, as it will be trusted from now on, and returns what to store of it.
-func accept(dir string, token identity.Token, key *ecdsa.PrivateKey, answer *linkv1.EnrollResponse) (*Identity, []byte, error) {
+func accept(dir string, token identity.Token, key crypto.Signer, answer *linkv1.EnrollResponse) (*Identity, []byte, error) {
 	authority, err := x509.ParseCertificate(answer.GetAuthority())
 	if err != nil {
 		return nil, nil, fmt.Errorf("authority: %w", err)
@@ -116,7 +115,7 @@ func accept(dir string, token identity.Token, key *ecdsa.PrivateKey, answer *lin
 }
 
 // signed returns the chain that authority gave for key.
-func signed(key *ecdsa.PrivateKey, chain [][]byte, authority *x509.Certificate) (*tls.Certificate, error) {
+func signed(key crypto.Signer, chain [][]byte, authority *x509.Certificate) (*tls.Certificate, error) {
 	if len(chain) == 0 {
 		return nil, errors.New("it gave no certificate")
 	}
@@ -124,28 +123,20 @@ func signed(key *ecdsa.PrivateKey, chain [][]byte, authority *x509.Certificate) 
 	if err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)
 	}
-	if !key.PublicKey.Equal(leaf.PublicKey) {
-		return nil, errors.New("the certificate is for another key")
+	if err := fits(key, leaf); err != nil {
+		return nil, err
 	}
 	cert := &tls.Certificate{Certificate: chain, PrivateKey: key, Leaf: leaf}
 	return cert, check(cert, authority)
 }
 
-func newKey() (key *ecdsa.PrivateKey, csr []byte, err error) {
-	if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-		return nil, nil, err
-	}
-	csr, err = x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
-	return key, csr, err
-}
-
 // encode returns the text of a file with a key, its certificates and the authority.
-func encode(key *ecdsa.PrivateKey, chain [][]byte, authority []byte) ([]byte, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+func encode(key crypto.Signer, chain [][]byte, authority []byte) ([]byte, error) {
+	block, err := encodeKey(key)
 	if err != nil {
 		return nil, err
 	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	text := pem.EncodeToMemory(block)
 	for _, c := range append(slices.Clone(chain), authority) {
 		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
 	}

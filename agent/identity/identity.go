@@ -7,7 +7,7 @@
 //
 // In the folder identity of the data directory:
 //
-//	current.pem   key, certificate in use, and last the coordinator's authority, the
+//	current.pem   key (or what the TPM makes one of), certificate in use, and last the coordinator's authority, the
 //	              only one trusted: in one file, so that they change together
 //	asked.pem     a key that a certificate is asked for, and why if an admin must approve
 //	next.pem      as current.pem, given and not yet tried
@@ -26,10 +26,11 @@
 // asked for (drawbridge agent approve). Then the agent starts anew, with a new
 // journal: what it remembers is of another life.
 //
-// The key is a file that only the account of the service may read: on Windows
-// the ACL of the data folder sees to that, elsewhere the mode. Neither a TPM nor
-// the key store of Windows (CNG) is used: who may read the file may be the
-// agent, until the counter of connections gives the copy away.
+// The key is in the file, which only the account of the service may read: on
+// Windows the ACL of the data folder sees to that, elsewhere the mode. Who may
+// read it may be the agent, until the counter of connections gives the copy
+// away. Or, on Linux and if asked for, it is in the TPM (identity/tpm): then a
+// copy is of no use elsewhere. Windows' key store (CNG) is not used.
 //
 // So the certificate that works is kept until another has been seen to work,
 // and a join that fails changes nothing. A file is replaced whole: a crash
@@ -126,7 +127,7 @@ func (i *Identity) read(name string) (*tls.Certificate, *x509.Certificate, error
 	bad := func(err error) (*tls.Certificate, *x509.Certificate, error) {
 		return nil, nil, fmt.Errorf("%w: %s: %w: put it back from a backup, or enrol again", ErrDamaged, path, err)
 	}
-	cert, err := tls.X509KeyPair(text, text)
+	cert, err := decode(text)
 	if err != nil {
 		return bad(err)
 	}
@@ -139,10 +140,10 @@ func (i *Identity) read(name string) (*tls.Certificate, *x509.Certificate, error
 		return bad(err)
 	}
 	cert.Certificate = cert.Certificate[:last]
-	if err := check(&cert, authority); err != nil {
+	if err := check(cert, authority); err != nil {
 		return bad(err)
 	}
-	return &cert, authority, nil
+	return cert, authority, nil
 }
 
 // check says whether authority made cert an agent's, at whatever time.
@@ -167,6 +168,12 @@ func check(cert *tls.Certificate, authority *x509.Certificate) error {
 
 // Agent returns the name by which the coordinator knows this agent.
 func (i *Identity) Agent() identity.Agent { return i.agent }
+
+// Device is the TPM that holds the key; empty where it is in a file.
+func (i *Identity) Device() string {
+	cert, _ := i.get()
+	return deviceOf(cert.PrivateKey)
+}
 
 // Authority returns the only authority that is trusted.
 func (i *Identity) Authority() *x509.Certificate { return i.authority }

@@ -26,6 +26,7 @@ type Installation struct {
 	Config string // Required. Path of agent.yaml, absolute
 	Data   string // Required. Folder the service may write to
 	User   string // Optional. Account it runs as; none means root or LocalSystem
+	TPM    string // Optional. Device of the TPM that holds its key
 }
 
 // Install makes the service known to the operating system. It does not start it.

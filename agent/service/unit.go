@@ -1,13 +1,26 @@
 package service
 
-import "strings"
+import (
+	"os/user"
+	"strings"
+)
+
+// tpmGroup may use the TPM, where the system has given it a group.
+const tpmGroup = "tss"
 
 // unit is the systemd unit: a template of kardianos/service, which puts in the
 // path of the executable. The service may write to its data folder alone, gains
 // no rights, and sees no devices, no homes and nobody else's temporary files.
 // It may read files of other accounts, as HR exports often are.
 func unit(in Installation) string {
-	return strings.NewReplacer("@DATA@", in.Data).Replace(`[Unit]
+	devices := "PrivateDevices=yes"
+	if in.TPM != "" {
+		devices = "DevicePolicy=closed\nDeviceAllow=" + in.TPM + " rw"
+		if _, err := user.LookupGroup(tpmGroup); err == nil {
+			devices += "\nSupplementaryGroups=" + tpmGroup
+		}
+	}
+	return strings.NewReplacer("@DATA@", in.Data, "@DEVICES@", devices).Replace(`[Unit]
 Description={{Description}}
 Documentation=https://github.com/drawbridge-id/drawbridge/tree/main/agent
 Wants=network-online.target
@@ -27,7 +40,7 @@ ReadWritePaths=@DATA@
 ProtectSystem=strict
 ProtectHome=read-only
 PrivateTmp=yes
-PrivateDevices=yes
+@DEVICES@
 ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHostname=yes

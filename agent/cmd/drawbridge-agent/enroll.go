@@ -19,6 +19,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/agent/custody"
 	"github.com/drawbridge-id/drawbridge/agent/host"
 	"github.com/drawbridge-id/drawbridge/agent/identity"
+	"github.com/drawbridge-id/drawbridge/agent/identity/tpm"
 	"github.com/drawbridge-id/drawbridge/agent/vault"
 	protoidentity "github.com/drawbridge-id/drawbridge/proto/identity"
 )
@@ -58,7 +59,7 @@ func firstConfig(coordinator string) string {
 }
 
 func (c *command) enroll() *cobra.Command {
-	var text, coordinator string
+	var text, coordinator, device string
 	var again bool
 	cmd := &cobra.Command{
 		Use: "enroll --token TOKEN [--coordinator HOST:PORT]", Args: cobra.NoArgs,
@@ -97,7 +98,7 @@ Where there is no agent.yaml, one is written; then --coordinator is needed.`,
 			}
 			id, err := identity.Enroll(cmd.Context(), identity.Enrollment{
 				Token: token, Address: conf.Coordinator, Data: conf.Data, Host: host, Version: version(), Again: again,
-				Dial: agent.NewDialer(conf, v).Dial,
+				Dial: agent.NewDialer(conf, v).Dial, TPM: device,
 			})
 			if errors.Is(err, identity.ErrEnrolled) {
 				return fmt.Errorf("%w, or add --again", err)
@@ -112,6 +113,8 @@ Where there is no agent.yaml, one is written; then --coordinator is needed.`,
 	}
 	cmd.Flags().StringVar(&text, "token", "", "join token, or - to read it from standard input")
 	cmd.Flags().StringVar(&coordinator, "coordinator", "", "host:port of the coordinator, if agent.yaml is not there yet")
+	cmd.Flags().StringVar(&device, "tpm", "", "keep the key in the TPM, at a `device` of this host ("+tpm.Device+" if none is named; Linux)")
+	cmd.Flags().Lookup("tpm").NoOptDefVal = tpm.Device
 	cmd.Flags().BoolVar(&again, "again", false, "join anew although this host has joined")
 	return cmd
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/agent"
 	"github.com/drawbridge-id/drawbridge/agent/control"
+	"github.com/drawbridge-id/drawbridge/agent/identity"
 	"github.com/drawbridge-id/drawbridge/agent/service"
 )
 
@@ -180,7 +181,11 @@ func (c *command) install() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := service.Install(service.Installation{Config: path, Data: conf.Data, User: user}); err != nil {
+			in := service.Installation{Config: path, Data: conf.Data, User: user}
+			if id, err := identity.Load(conf.Data); err == nil { // else it has not joined yet
+				in.TPM = id.Device()
+			}
+			if err := service.Install(in); err != nil {
 				return privileged(err)
 			}
 			fmt.Fprintf(c.stdout, "service %s installed; start it with `drawbridge-agent start`\n", service.Name)
