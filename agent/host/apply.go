@@ -79,7 +79,7 @@ func (p *Process) receiveAnswers() {
 			p.lost(fmt.Errorf("its answers to operations broke off: %w", err))
 			return
 		}
-		p.hide(response.GetFault())
+		response.Outcome, response.Fault = p.heed(response.GetOutcome(), response.GetFault())
 		if !p.applier.deliver(response) {
 			p.host.log.Warn("Connector answered what was not asked; the answer is dropped", "connector", p.name, "tag", response.GetTag())
 		}

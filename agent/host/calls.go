@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,27 @@ func (p *Process) hide(f *connectorv1.Fault) {
 	f.Cause, f.NextStep, f.Object, f.Raw = p.secrets.Text(f.Cause), p.secrets.Text(f.NextStep), p.secrets.Text(f.Object), p.secrets.Text(f.Raw)
 }
 
+// heed makes what a connector answers keep to the contract: outcomes are a closed
+// set, and what is not done says why and what to do. One that the contract does
+// not know says nothing of what has happened.
+func (p *Process) heed(outcome connectorv1.Outcome, fault *connectorv1.Fault) (connectorv1.Outcome, *connectorv1.Fault) {
+	p.hide(fault)
+	cause := fmt.Sprintf("connector %q answered %s and not why", p.name, outcome)
+	if _, known := connectorv1.Outcome_name[int32(outcome)]; !known || outcome == connectorv1.Outcome_OUTCOME_UNSPECIFIED {
+		cause = fmt.Sprintf("connector %q answered with outcome %d, which the contract does not know", p.name, outcome)
+		outcome, fault = connectorv1.Outcome_OUTCOME_UNKNOWN, nil
+	}
+	if outcome == connectorv1.Outcome_OUTCOME_DONE || fault.GetCause() != "" && fault.GetNextStep() != "" {
+		return outcome, fault
+	}
+	if fault == nil {
+		fault = &connectorv1.Fault{}
+	}
+	fault.Cause = cmp.Or(fault.Cause, cause)
+	fault.NextStep = cmp.Or(fault.NextStep, "Look at the agent's log, and tell the author of the connector.")
+	return outcome, fault
+}
+
 // Probe tries the way to the system step by step, and compares what its account
 // may do with access.
 func (p *Process) Probe(ctx context.Context, access []*connectorv1.Access) (*connectorv1.ProbeResponse, error) {
@@ -42,7 +64,7 @@ func (p *Process) Probe(ctx context.Context, access []*connectorv1.Access) (*con
 	})
 	for _, step := range r.GetSteps() {
 		step.Name, step.Detail = p.secrets.Text(step.GetName()), p.secrets.Text(step.GetDetail())
-		p.hide(step.GetFault())
+		step.Outcome, step.Fault = p.heed(step.GetOutcome(), step.GetFault())
 	}
 	return r, err
 }
@@ -61,7 +83,9 @@ func (p *Process) Find(ctx context.Context, r *connectorv1.FindRequest) (*connec
 	found, err := call(ctx, p, p.host.opt.CallWait, func(ctx context.Context) (*connectorv1.FindResponse, error) {
 		return p.rpc.Find(ctx, r)
 	})
-	p.hide(found.GetFault())
+	if found != nil {
+		found.Outcome, found.Fault = p.heed(found.GetOutcome(), found.GetFault())
+	}
 	return found, err
 }
 
@@ -96,7 +120,9 @@ func (p *Process) Read(ctx context.Context, r *connectorv1.ReadRequest, each fun
 		}
 		response := batch.Response()
 		late.Stop() // the time that each takes is not the connector's
-		p.hide(response.GetEnd().GetFault())
+		if end := response.GetEnd(); end != nil && !end.GetResync() {
+			end.Outcome, end.Fault = p.heed(end.GetOutcome(), end.GetFault())
+		}
 		if err := each(response); err != nil {
 			return nil, err
 		}

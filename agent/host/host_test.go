@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-id/drawbridge/agent/host"
+	fakeconnector "github.com/drawbridge-id/drawbridge/plugins/fake"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
@@ -341,5 +342,43 @@ func gone(t *testing.T, pid int) {
 		if time.Now().After(deadline) {
 			t.Fatalf("process %d is still there", pid)
 		}
+	}
+}
+
+// A connector that answers what the contract does not know, or what nobody
+// asked, is heard in words that everybody upstream understands.
+func TestProcess_Apply_hostileAnswers(t *testing.T) {
+	t.Parallel()
+	state := filepath.Join(t.TempDir(), "state")
+	exe := executable(t)
+	exe.Serves = []string{fakeconnector.Moody}
+	p, err := newHost(t, host.Options{}, exe).Start(t.Context(), fakeconnector.Moody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	if fault, err := p.Open(t.Context(), fmt.Sprintf(`{"users": 50, "state": %q}`, state), nil); fault != nil || err != nil {
+		t.Fatalf("Open = %v, %v", fault, err)
+	}
+	mood := func(m string) {
+		if err := os.WriteFile(fakeconnector.MoodFile(state), []byte(m), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mood(fakeconnector.Lies)
+	r, err := p.Apply(t.Context(), rename(1, "New 1"))
+	if err != nil || r.GetOutcome() != connectorv1.Outcome_OUTCOME_UNKNOWN || !strings.Contains(r.GetFault().GetCause(), "outcome 99") || r.GetFault().GetNextStep() == "" {
+		t.Errorf("Apply() = %v, %v; want UNKNOWN with a fault that names outcome 99", r, err)
+	}
+	mood(fakeconnector.Floods)
+	for i := 2; i < 20; i++ {
+		op := rename(i, "New "+strconv.Itoa(i))
+		if r, err := p.Apply(t.Context(), op); err != nil || r.GetOutcome() != connectorv1.Outcome_OUTCOME_DONE || r.GetObject().GetId() != op.GetId() {
+			t.Fatalf("Apply(%s) = %v, %v; want DONE of the same", op.GetId(), r, err)
+		}
+	}
+	mood(fakeconnector.Bloats)
+	if _, err := p.Apply(t.Context(), rename(20, "New 20")); !errors.Is(err, host.ErrLost) {
+		t.Errorf("Apply() of 24 MiB = %v; want ErrLost", err)
 	}
 }

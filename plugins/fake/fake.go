@@ -22,11 +22,12 @@
 // a kill cut off: it never happened.
 //
 // A rogue ("drawbridge-fake rogue-RULE") is the same directory and breaks one
-// rule of the contract, so that plugins/connkit is seen to notice each.
+// rule of the contract, so that plugins/connkit is seen to notice each. A moody
+// one does for a while what a file says: hang, crash, flood, lie, garbage, too much.
 //
 // The files: settings and opening here; journal.go the state; script.go what
 // goes wrong; write.go and read.go the directory's rules; rogue.go those that
-// a rogue breaks.
+// a rogue breaks; moody.go what a moody one does.
 package fake
 
 import (

@@ -228,3 +228,24 @@ func TestScript(t *testing.T) {
 		t.Errorf("read %v, end %v; want one object, then DENIED", got.Objects, got.End)
 	}
 }
+
+// Users sees what a connector at work has written, and not the line that it is at.
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	state := filepath.Join(t.TempDir(), "state")
+	client := connkit.Open(t, fake.New(), settings{"state": state, "users": 1, "groups": 1}, nil)
+	wantOutcome(t, apply(t, client, create("ann", "Ann")), sdk.OutcomeDone, false)
+	wantOutcome(t, apply(t, client, on("user-1", &connectorv1.Operation{Verb: &connectorv1.Operation_Delete{Delete: &connectorv1.Delete{}}})), sdk.OutcomeDone, false)
+	f, err := os.OpenFile(state, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(`{"object":{"class":"user","id":"half`); err != nil {
+		t.Fatal(err)
+	}
+	users, err := fake.Users(state)
+	if err != nil || len(users) != 1 || users[0].Attributes["login"][0] != "ann" {
+		t.Errorf("Users() = %+v, %v; want ann alone", users, err)
+	}
+}

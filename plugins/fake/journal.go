@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -58,8 +57,7 @@ type journal struct {
 	void       map[string]bool    // lines that came too late
 }
 
-// openJournal opens the file at path and takes it in. What a kill cut off is
-// cut off the file too, so that the next line does not stand on it.
+// openJournal opens the file at path and takes it in.
 func openJournal(path string) (*journal, error) {
 	j := &journal{
 		calls: map[string]int{}, containers: map[string]bool{"staff": true, "left": true, "groups": true},
@@ -73,10 +71,7 @@ func openJournal(path string) (*journal, error) {
 		return nil, err
 	}
 	j.file = f
-	if _, err = j.refresh(); err == nil {
-		err = f.Truncate(j.begin)
-	}
-	if err != nil {
+	if _, err := j.refresh(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return j, nil
@@ -89,7 +84,8 @@ func (j *journal) close() error {
 	return j.file.Close()
 }
 
-// add writes an entry and takes it in.
+// add writes an entry and takes it in. Its line begins with the end of the one
+// before: that may be what a kill cut off, of this process or of another.
 func (j *journal) add(e entry) error {
 	if j.file == nil {
 		j.take(e)
@@ -99,7 +95,7 @@ func (j *journal) add(e entry) error {
 	if err != nil {
 		return err
 	}
-	if _, err := j.file.Write(append(line, '\n')); err != nil {
+	if _, err := j.file.Write(slices.Concat([]byte("\n"), line, []byte("\n"))); err != nil {
 		return err
 	}
 	if _, err = j.refresh(); err == nil && e.Was > 0 && j.void[string(line)] {
@@ -128,13 +124,12 @@ func (j *journal) refresh() (changed bool, err error) {
 			return changed, nil
 		}
 		var e entry
-		if err := json.Unmarshal(line, &e); err != nil {
-			return changed, fmt.Errorf("%s line %d: %w", j.file.Name(), j.lines+1, err)
+		if json.Unmarshal(line, &e) == nil { // else it is empty, or was cut off: it never happened
+			if !j.take(e) {
+				j.void[string(line)] = true
+			}
+			changed = changed || e.Object != nil || e.Gone != ""
 		}
-		if !j.take(e) {
-			j.void[string(line)] = true
-		}
-		changed = changed || e.Object != nil || e.Gone != ""
 		j.begin, rest = j.begin+int64(len(line))+1, after
 	}
 }

@@ -1,6 +1,6 @@
 // Command drawbridge-fake is the connector of plugins/fake as an executable,
-// for tests: `drawbridge-fake fake`, or `drawbridge-fake rogue-RULE`, which
-// breaks a rule of the contract.
+// for tests: `drawbridge-fake fake`; `drawbridge-fake rogue-RULE`, which breaks
+// a rule of the contract; or `drawbridge-fake moody`, which does what a file says.
 package main
 
 import (
@@ -11,7 +11,7 @@ import (
 )
 
 func main() {
-	if fake.ServeRogue(os.Args) {
+	if fake.ServeRogue(os.Args) || fake.ServeMoody(os.Args) {
 		return
 	}
 	sdk.Serve(fake.New())
