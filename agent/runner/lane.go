@@ -351,6 +351,7 @@ func (l *lane) handle(e event) error {
 		}
 	case settled:
 		if e.err != nil {
+			l.queue.done(e.task) // else drain would wait for it for ever
 			return e.err
 		}
 		if e.put == nil {

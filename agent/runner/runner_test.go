@@ -68,6 +68,7 @@ type rig struct {
 	vault  *vault.Vault
 	runner *runner.Runner
 	next   uint64
+	ended  chan struct{} // closed when the runner has
 
 	mu      sync.Mutex
 	health  []*linkv1.SystemHealth
@@ -116,9 +117,9 @@ func newRig(t *testing.T, opt host.Options) *rig {
 	r.runner = &runner.Runner{Spool: r.spool, Host: h, Vault: r.vault, Folders: []string{r.dir}, Guard: g,
 		Snapshots: filepath.Join(r.dir, "snapshots"), Report: r, Log: log}
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() { defer close(ended); r.runner.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-ended; r.spool.Close() })
+	r.ended = make(chan struct{})
+	go func() { defer close(r.ended); r.runner.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-r.ended; r.spool.Close() })
 	return r
 }
 
@@ -513,5 +514,27 @@ func TestRunner_watch(t *testing.T) {
 			fmt.Fprintln(f, `{"object":{"class":"user","id":"user-1","address":"staff/User 1","attributes":{}}}`)
 			f.Close()
 		}
+	}
+}
+
+// An agent whose journal fails must end, so that whoever runs it starts it
+// again: one that waits for ever for the job whose result could not be stored
+// is away for good.
+func TestRunner_endsWithItsJournal(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, host.Options{})
+	r.runner.SetSystems([]*linkv1.System{system("app", `"users": 5, "latency": "300ms"`)}, true)
+	r.accept(modify("app", 1))
+	r.results(1) // it is connected
+	r.accept(modify("app", 2))
+	time.Sleep(100 * time.Millisecond)
+	if err := r.spool.Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-r.ended:
+	case <-time.After(30 * time.Second):
+		buf := make([]byte, 1<<20)
+		t.Fatalf("the runner goes on without a journal:\n%s", buf[:runtime.Stack(buf, true)])
 	}
 }
