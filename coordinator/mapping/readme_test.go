@@ -2,6 +2,7 @@ package mapping_test
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -43,5 +44,35 @@ func TestReadme_isWhole(t *testing.T) {
 	}
 	if keys < 40 {
 		t.Errorf("only %d keys were found in the code", keys)
+	}
+}
+
+// The sample on each connector's page is a document that can be applied, with
+// what the connector is for.
+func TestParse_samplesOfConnectors(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("../../plugins/*/README.md")
+	if err != nil || len(pages) < 6 {
+		t.Fatalf("pages of connectors: %q, %v", pages, err)
+	}
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, sample, ok := strings.Cut(string(text), "\n## A sample\n")
+		_, sample, fenced := strings.Cut(sample, "```yaml\n")
+		sample, _, _ = strings.Cut(sample, "```")
+		if !ok || !fenced {
+			continue // of a tool
+		}
+		s, err := mapping.Parse(page, []byte(sample))
+		if err != nil {
+			t.Errorf("%s: %v", page, err)
+			continue
+		}
+		if folder := filepath.Base(filepath.Dir(page)); s.Connector != folder || s.Source == nil && s.Target == nil {
+			t.Errorf("%s: the sample is for connector %q, source %v, target %v; want a mapping for %s", page, s.Connector, s.Source != nil, s.Target != nil, folder)
+		}
 	}
 }
