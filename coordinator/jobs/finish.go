@@ -284,7 +284,7 @@ func (f *finish) refused(j store.Job, r *linkv1.Result, op *connectorv1.Operatio
 			f.again(j, 0)
 			return nil
 		}
-		return f.problem(j, "taken", fault)
+		return f.problem(j, "taken", lastCandidate(fault))
 	}
 	switch r.GetOutcome() {
 	case connectorv1.Outcome_OUTCOME_CONFLICT:
@@ -317,6 +317,17 @@ func (f *finish) refused(j store.Job, r *linkv1.Result, op *connectorv1.Operatio
 		f.again(j, max(later, fault.GetRetryAfter().AsDuration()))
 	}
 	return nil
+}
+
+// lastCandidate is the fault for a person. What a connector says of the next
+// step is for a rule that has another candidate.
+func lastCandidate(fault *connectorv1.Fault) *connectorv1.Fault {
+	f, rule := proto.CloneOf(fault), "the rule"
+	if f.GetAttribute() != "" {
+		rule += " of " + f.GetAttribute()
+	}
+	f.NextStep = "Nothing else is tried: give " + rule + " another candidate, or change what it reads in the source; if both are the same person, have the mapping match that account."
+	return f
 }
 
 // again makes the job's person due.

@@ -449,13 +449,15 @@ func TestFinish_takenNames(t *testing.T) {
 		id := b.add(store.Job{Class: "create", Person: "p1", Object: "p1"}, creating("JDoe"))
 		b.claim(9)
 		r := outcome(id, invalid, nil)
-		r.Fault.Taken, r.Fault.Attribute, r.Fault.Object = true, attribute, object
+		r.Fault.Taken, r.Fault.Attribute, r.Fault.Object, r.Fault.NextStep = true, attribute, object, "Another value is tried."
 		b.finish(r)
 		kind := ""
 		b.read(func(tx *store.Tx) error {
 			list, err := tx.ProblemsOf(tenant, []string{"p1"})
 			if len(list) > 0 {
-				kind = list[0].Kind
+				if kind = list[0].Kind; !strings.Contains(list[0].Fault, "give the rule of "+attribute+" another candidate") || strings.Contains(list[0].Fault, "is tried.") {
+					t.Errorf("problem says %q; want what a person is to do", list[0].Fault)
+				}
 			}
 			return err
 		})
