@@ -28,7 +28,9 @@ func stepsOf(t *testing.T, d domain, bind, password, container string) map[strin
 	for _, s := range r.GetSteps() {
 		if name, ok := strings.CutPrefix(s.GetName(), "rights: "); ok {
 			name, _, _ = strings.Cut(name, " ")
-			said[name] = s.GetFault().GetCause()
+			if said[name] = s.GetFault().GetCause(); container == "" {
+				said[name] = s.GetDetail()
+			}
 		}
 	}
 	return said
@@ -59,6 +61,9 @@ func rightsCompared(t *testing.T, d domain) {
 	if said := stepsOf(t, d, d.adminDN, d.password, ou); !strings.Contains(said["groups"], "Domain Admins") && !strings.Contains(said["groups"], "Administrators") ||
 		!strings.Contains(said["user"], "more rights than it needs") || strings.Contains(said["user"], "may not") {
 		t.Errorf("administrator: %q; want more rights than needed", said)
+	}
+	if said := stepsOf(t, d, svc, password, ""); !strings.Contains(said["user"], "not compared") {
+		t.Errorf("objects of which nobody knows where they lie: %q; want it said that rights were not compared", said)
 	}
 	if said := stepsOf(t, d, svc, password, ou); said["groups"] != "" || !strings.Contains(said["user"], "may not create user objects, write department, write title, write userAccountControl") {
 		t.Errorf("account without rights: %q; want what is missing", said)
