@@ -122,31 +122,22 @@ func (s *System) ReadChanges(ctx context.Context, q sdk.Query, text []byte, out 
 	if json.Unmarshal(text, &since) != nil || since.Version != next.Version || since.Query != next.Query {
 		return nil, fmt.Errorf("it is none of ours or belongs to other attributes: %w", sdk.ErrResync)
 	}
-	for _, name := range q.Classes {
-		if _, known := s.settings.Classes[name]; !known {
-			continue
-		}
-		c, err := s.describe(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		if err := c.absent(q.Attributes); len(q.Classes) == 1 && err != nil {
-			return nil, err
-		}
-		had, read := since.Classes[name]
-		p := c.pick(q.Attributes, next.Day)
+	err := s.eachClass(ctx, q, next.Day, func(p selection) error {
+		c := p.class
+		had, read := since.Classes[c.name]
 		switch {
 		case !read || !p.tellsChanges():
-			return nil, fmt.Errorf("changes of %s cannot be told: %w", name, sdk.ErrResync)
+			return fmt.Errorf("changes of %s cannot be told: %w", c.name, sdk.ErrResync)
 		case c.Effective.From != "" && since.Day != next.Day:
-			return nil, fmt.Errorf("a new day, on which other rows are in force: %w", sdk.ErrResync)
+			return fmt.Errorf("a new day, on which other rows are in force: %w", sdk.ErrResync)
 		}
-		if err := s.snapshot(ctx, c, func(conn driver.Conn) (err error) {
-			next.Classes[name], err = s.since(ctx, conn, p, had, out)
+		return s.snapshot(ctx, c, func(conn driver.Conn) (err error) {
+			next.Classes[c.name], err = s.since(ctx, conn, p, had, out)
 			return err
-		}); err != nil {
-			return nil, err
-		}
+		})
+	})
+	if err != nil {
+		return nil, err
 	}
 	return next.encode()
 }

@@ -88,26 +88,37 @@ func where(conditions []string) string {
 // by its fingerprints.
 func (s *System) Read(ctx context.Context, q sdk.Query, out *sdk.Sink) ([]byte, error) {
 	next := s.newCookie(q)
+	err := s.eachClass(ctx, q, next.Day, func(p selection) error {
+		if !p.tellsChanges() {
+			next = nil
+		}
+		return s.snapshot(ctx, p.class, func(conn driver.Conn) error { return s.all(ctx, conn, p, next, out) })
+	})
+	if err != nil {
+		return nil, err
+	}
+	return next.encode()
+}
+
+// eachClass describes the classes that a query asks for and has do read what
+// is wanted of each. Classes of other systems are not asked about.
+func (s *System) eachClass(ctx context.Context, q sdk.Query, today string, do func(p selection) error) error {
 	for _, name := range q.Classes {
 		if _, known := s.settings.Classes[name]; !known {
 			continue
 		}
 		c, err := s.describe(ctx, name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := c.absent(q.Attributes); len(q.Classes) == 1 && err != nil {
-			return nil, err
+			return err
 		}
-		p := c.pick(q.Attributes, s.today())
-		if !p.tellsChanges() {
-			next = nil
-		}
-		if err := s.snapshot(ctx, c, func(conn driver.Conn) error { return s.all(ctx, conn, p, next, out) }); err != nil {
-			return nil, err
+		if err := do(c.pick(q.Attributes, today)); err != nil {
+			return err
 		}
 	}
-	return next.encode()
+	return nil
 }
 
 // today is the day by the zone of the settings.
