@@ -41,17 +41,32 @@ func (s *System) position(ctx context.Context, c *dc.Conn, q sdk.Query) ([]byte,
 	if !c.Root.ActiveDirectory || !c.Root.Supports(dirSync) {
 		return nil, nil
 	}
+	p, err := s.mayFollow(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if p == nil {
+		s.log.WarnContext(ctx, "Service account may not use DirSync; every read is a full one", "server", c.Root.Server.URL)
+		return nil, nil
+	}
+	p.Question = s.question(q)
+	return json.Marshal(p)
+}
+
+// mayFollow returns the present position in what DirSync tells, by the right to
+// replicate or, without it, of what the account may read; nil if it is refused
+// both ways.
+func (s *System) mayFollow(ctx context.Context, c *dc.Conn) (*position, error) {
 	for _, flags := range []int64{incrementalValues, incrementalValues | objectSecurity} {
-		p := position{Flags: flags, Question: s.question(q)}
+		p := position{Flags: flags}
 		err := s.sync(ctx, c, &p, nothing, []string{"objectGUID"}, func(*wire.Entry) error { return nil })
 		if err == nil {
-			return json.Marshal(p)
+			return &p, nil
 		}
 		if refused, ok := errors.AsType[*wire.ResultError](err); !ok || !denies(refused) {
 			return nil, s.Fault(err, fault.About{Server: c.Root.Server, Doing: "ask for changes by DirSync", Object: c.Root.Base})
 		}
 	}
-	s.log.WarnContext(ctx, "Service account may not use DirSync; every read is a full one", "server", c.Root.Server.URL)
 	return nil, nil
 }
 

@@ -2,35 +2,22 @@ package activedirectory
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
-	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
-	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
 
 // Probe tries each controller up to the bind, then what the account may do on
 // one of them.
 func (s *System) Probe(ctx context.Context, classes []string, steps *sdk.Steps) {
-	var c *dc.Conn
-	for _, server := range s.options.Servers {
-		if c != nil {
-			c.Close()
-		}
-		if c = s.Reach(ctx, &s.options, server, steps); c == nil {
-			return
-		}
+	c := s.Reach(ctx, &s.options, s.base, `"List contents" and "Read all properties"`, steps)
+	if c == nil {
+		return
 	}
 	defer c.Close()
 	base := s.base(c.Root)
-	if !steps.Try("read "+base, func() (string, error) {
-		return "", s.ReadBase(ctx, c, base, `"List contents" and "Read all properties"`)
-	}) {
-		return
-	}
 	if c.Root.ActiveDirectory {
 		steps.Try("changes by DirSync", func() (string, error) { return s.probeChanges(ctx, c) })
 		for _, name := range classes {
@@ -44,21 +31,16 @@ func (s *System) probeChanges(ctx context.Context, c *dc.Conn) (string, error) {
 	if !c.Root.Supports(dirSync) {
 		return "the server does not offer it; every read is a full one", nil
 	}
-	for _, flags := range []int64{incrementalValues, incrementalValues | objectSecurity} {
-		p := position{Flags: flags}
-		err := s.sync(ctx, c, &p, nothing, []string{"objectGUID"}, func(*wire.Entry) error { return nil })
-		if refused, ok := errors.AsType[*wire.ResultError](err); ok && denies(refused) {
-			continue
-		}
-		if err != nil {
-			return "", s.Fault(err, fault.About{Server: c.Root.Server, Doing: "ask for changes by DirSync", Object: c.Root.Base})
-		}
-		if flags&objectSecurity != 0 {
-			return `by what the account may read, for it lacks "Replicating Directory Changes"`, nil
-		}
-		return `with "Replicating Directory Changes"`, nil
+	p, err := s.mayFollow(ctx, c)
+	switch {
+	case err != nil:
+		return "", err
+	case p == nil:
+		return `refused; every read is a full one until "Replicating Directory Changes" is granted on ` + c.Root.Base, nil
+	case p.Flags&objectSecurity != 0:
+		return `by what the account may read, for it lacks "Replicating Directory Changes"`, nil
 	}
-	return `refused; every read is a full one until "Replicating Directory Changes" is granted on ` + c.Root.Base, nil
+	return `with "Replicating Directory Changes"`, nil
 }
 
 // probeRights asks the server what the account may do (MS-ADTS 3.1.1.4.5.13).
@@ -71,11 +53,11 @@ func (s *System) probeRights(ctx context.Context, c *dc.Conn, base string, class
 		return "", sdk.NotFound("the base is not in the directory", "Correct \"base\".").On(base)
 	}
 	if len(e.Values("allowedChildClassesEffective")) == 0 {
-		return "the server names nothing that may be created directly below " + base + "; rights on an OU below it are seen when it is used", nil
+		return "the server names nothing that may be created directly below " + base + "; the rights in each container that a mapping names are compared by themselves", nil
 	}
 	may := slices.ContainsFunc(e.Values("allowedChildClassesEffective"), func(name string) bool { return strings.EqualFold(name, class.name) })
 	if may {
 		return "may create them directly below " + base, nil
 	}
-	return "may not create them directly below " + base + "; rights on an OU below it are seen when it is used", nil
+	return "may not create them directly below " + base + "; the rights in each container that a mapping names are compared by themselves", nil
 }

@@ -16,30 +16,23 @@ import (
 // Probe tries each server up to the bind, then what the directory offers and
 // what the account may do.
 func (s *System) Probe(ctx context.Context, classes []string, steps *sdk.Steps) {
-	var c *dc.Conn
-	for _, server := range s.options.Servers {
-		if c != nil {
-			c.Close()
-		}
-		if c = s.Reach(ctx, &s.options, server, steps); c == nil {
-			return
-		}
+	c := s.Reach(ctx, &s.options, s.base, "read access", steps)
+	if c == nil {
+		return
 	}
 	defer c.Close()
-	base := s.base(c.Root)
 	var d *directory
-	ok := steps.Try("read "+base, func() (string, error) { return "", s.ReadBase(ctx, c, base, "read access") }) &&
-		steps.Try("schema", func() (_ string, err error) {
-			if d, err = s.readSchema(ctx, c); err != nil {
-				return "", err
-			}
-			return d.words(), nil
-		}) &&
-		steps.Try("changes", func() (string, error) { return s.probeChanges(ctx, c, d) }) &&
-		steps.Try("passwords", func() (string, error) { return s.probePasswords(c, d), nil })
+	steps.Try("schema", func() (_ string, err error) {
+		if d, err = s.readSchema(ctx, c); err != nil {
+			return "", err
+		}
+		return d.words(), nil
+	})
+	steps.Try("changes", func() (string, error) { return s.probeChanges(ctx, c, d) })
+	steps.Try("passwords", func() (string, error) { return s.probePasswords(c, d), nil })
 	for _, name := range classes {
 		class := s.classOf(name)
-		ok = ok && steps.Try("rights over "+class.name+" objects", func() (string, error) { return s.probeRights(ctx, c, d, class) })
+		steps.Try("rights over "+class.name+" objects", func() (string, error) { return s.probeRights(ctx, c, d, class) })
 	}
 }
 

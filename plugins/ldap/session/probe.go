@@ -14,9 +14,30 @@ import (
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
 
-// Reach takes the steps to a connection with server one by one, and returns it;
-// nil if one failed. It is the caller's to close.
-func (s *Session) Reach(ctx context.Context, o *dc.Options, server dc.Server, steps *sdk.Steps) *dc.Conn {
+// Reach takes the steps to each server of o and looks, on the last, whether the
+// account may see the base. It returns that connection, which is the caller's to
+// close; nil if a step failed.
+func (s *Session) Reach(ctx context.Context, o *dc.Options, base func(*dc.Root) string, right string, steps *sdk.Steps) *dc.Conn {
+	var c *dc.Conn
+	for _, server := range o.Servers {
+		if c != nil {
+			c.Close()
+		}
+		if c = s.reach(ctx, o, server, steps); c == nil {
+			return nil
+		}
+	}
+	top := base(c.Root)
+	if !steps.Try("read "+top, func() (string, error) { return "", s.readBase(ctx, c, top, right) }) {
+		c.Close()
+		return nil
+	}
+	return c
+}
+
+// reach takes the steps to a connection with server one by one, and returns it;
+// nil if one failed.
+func (s *Session) reach(ctx context.Context, o *dc.Options, server dc.Server, steps *sdk.Steps) *dc.Conn {
 	ctx, cancel := context.WithTimeout(ctx, o.Dial)
 	defer cancel()
 	var nc net.Conn
@@ -65,8 +86,8 @@ func (s *Session) Reach(ctx context.Context, o *dc.Options, server dc.Server, st
 	return c
 }
 
-// ReadBase looks whether the account may see base.
-func (s *Session) ReadBase(ctx context.Context, c *dc.Conn, base, right string) error {
+// readBase looks whether the account may see base.
+func (s *Session) readBase(ctx context.Context, c *dc.Conn, base, right string) error {
 	seen := 0
 	result, err := c.Search(ctx, wire.Search{Base: base, Scope: wire.ScopeBase, Filter: Any.Bytes(), Attributes: []string{"1.1"}},
 		func(*wire.Entry) error { seen++; return nil })
