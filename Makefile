@@ -103,6 +103,10 @@ verify-generated: generate ## Check that the generated code is what the contract
 bench: build ## Measure (RUN=name: one of them), side by side with what each compares with
 	@go run ./installer/bench $(if $(RUN),-run $(RUN)) -bin $(BIN) -out $(BUILD)/bench.jsonl
 
+.PHONY: large
+large: rigs ## Run the kit on directories of 1,000,000 people (OpenLDAP, double of AD), which takes some minutes
+	TEST_LARGE=1 go test ./plugins/ldap ./plugins/activedirectory -run TestLarge -count=1 -v -timeout 60m
+
 .PHONY: chaos
 chaos: rigs ## Break everything at random for long (KILLS=1000, SEED=n to play a run again, AD=samba) and count what is lost
 	go test ./installer/chaos -count=1 -v -timeout 6h -chaos.kills $(or $(KILLS),1000) -chaos.people 300 $(if $(SEED),-chaos.seed $(SEED)) $(if $(AD),-chaos.domain $(AD)) -chaos.out $(CURDIR)/$(BUILD)/chaos.jsonl

@@ -167,8 +167,8 @@ type resolver struct {
 	known map[string]string // by dn.Key; empty: nothing is there
 }
 
-// most is how many names a resolver remembers, some 25 MB.
-const most = 100_000
+// most is how many names a resolver remembers, some 10 MB.
+const most = 40_000
 
 func (s *System) resolver(d *directory) *resolver {
 	return &resolver{s: s, d: d, known: map[string]string{}}
