@@ -14,6 +14,8 @@ var benchmarks = []benchmark{
 	{"scim_write", "creates at a SCIM server (scimmy on Node) through the connector against a bare HTTP client with as many connections", scimWrite},
 	{"self_tuning", "changes at the concurrency that the agent found against the best fixed one", selfTuning},
 	{"agents_idle", "10,000 idle agents on one coordinator against bare streams; all back after a cut against bare handshakes", agentsIdle},
+	{"outage", "a day without the coordinator at a site of 50,000 workers, and the catch-up, against the same with it there", outage},
+	{"pg_queue", "changes claimed and answered on PostgreSQL, with all that is kept of them, against jobs of River that do nothing", pgQueue},
 	{"agent_idle", "an agent with nothing to do", agentIdle},
 	{"api_lists", "what each page of the dashboard waits for, with 1,000,000 people and 10,000 agents, against the second that it may take", apiLists},
 	{"dashboards_idle", "200 open dashboards when nothing happens, against 5 % of a core", dashboardsIdle},
