@@ -65,6 +65,9 @@ type file struct {
 
 var loadable = asn1.ObjectIdentifier{2, 23, 133, 10, 1, 3}
 
+// size is that of a coordinate of P-256, in bytes.
+const size = 32
+
 // owner is the hierarchy whose storage key wraps.
 const owner = tpm2.TPMRHOwner
 
@@ -197,8 +200,14 @@ func (k *Key) setPoint() error {
 	if err != nil {
 		return fmt.Errorf("key of a TPM: public part: %w", err)
 	}
-	k.point = &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(point.X.Buffer), Y: new(big.Int).SetBytes(point.Y.Buffer)}
-	if _, err := k.point.ECDH(); err != nil { // is it on the curve?
+	if len(point.X.Buffer) > size || len(point.Y.Buffer) > size {
+		return fmt.Errorf("key of a TPM: public part: coordinates of %d and %d bytes, want %d", len(point.X.Buffer), len(point.Y.Buffer), size)
+	}
+	uncompressed := make([]byte, 1+2*size) // SEC 1, 2.3.3
+	uncompressed[0] = 4
+	copy(uncompressed[1+size-len(point.X.Buffer):], point.X.Buffer)
+	copy(uncompressed[1+2*size-len(point.Y.Buffer):], point.Y.Buffer)
+	if k.point, err = ecdsa.ParseUncompressedPublicKey(elliptic.P256(), uncompressed); err != nil {
 		return fmt.Errorf("key of a TPM: public part: %w", err)
 	}
 	return nil
