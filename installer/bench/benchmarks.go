@@ -7,6 +7,7 @@ var benchmarks = []benchmark{
 	{"ad_write_double", "accounts written to the double through the whole path against bare go-ldap", adWriteDouble},
 	{"ad_write_samba", "accounts written to Samba through the whole path against bare go-ldap", adWriteSamba},
 	{"cycle_first", "100,000 workers from CSV to accounts against a bare program", cycleFirst},
+	{"hr_to_ad", "from a changed row in HR to the changed account in the double, with nothing else to do and during full cycles of 100,000", hrToAD},
 	{"cycle_nochange", "1,000,000 workers, nothing changed, against draining the connector; then 1 % changed", cycleNoChange},
 	{"ldap_read", "100,000 entries of OpenLDAP through connector activedirectory and agent against C ldapsearch", ldapByAD},
 	{"openldap_read", "the same through connector ldap", ldapByLDAP},
