@@ -17,12 +17,13 @@ func join(system string, i int) *linkv1.Job {
 		ChangeMembership: &connectorv1.ChangeMembership{Join: []string{"group-1"}}}})
 }
 
-// together is how many of the results were under way at a time.
-func together(results []*linkv1.Result) (most int) {
+// together is how many of the results were under way at a time, for certain:
+// each took latency at least.
+func together(results []*linkv1.Result, latency time.Duration) (most int) {
 	for _, r := range results {
 		at, n := r.GetBegan().AsTime(), 0
 		for _, other := range results {
-			if !other.GetBegan().AsTime().After(at) && other.GetFinished().AsTime().After(at) {
+			if before := at.Sub(other.GetBegan().AsTime()); before >= 0 && before < latency {
 				n++
 			}
 		}
@@ -32,42 +33,41 @@ func together(results []*linkv1.Result) (most int) {
 }
 
 // Memberships share one slot of a lane that has but one, up to their bound. What
-// waits for the slot is not kept waiting for all of them, and has it alone.
+// waits for the slot is passed by a bounded number of them, and has it alone.
 func TestRunner_membershipsShareASlot(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, host.Options{})
 	r.runner.Concurrency = map[string]int{"dir": 1}
-	const n = 900
+	const n, latency = 900, 100 * time.Millisecond
 	jobs := make([]*linkv1.Job, n)
 	for i := range jobs {
 		jobs[i] = join("dir", i+1)
 	}
-	r.accept(jobs...)
-	r.runner.SetSystems([]*linkv1.System{system("dir", fmt.Sprintf(`"users": %d, "groups": 1, "latency": "100ms"`, n+1))}, true)
-	r.results(1)
-	urgent := modify("dir", n+1)
-	urgent.Priority = 9
-	r.accept(urgent)
+	change := modify("dir", n+1)
+	r.accept(slices.Insert(jobs, 500, change)...)
+	r.runner.SetSystems([]*linkv1.System{system("dir", fmt.Sprintf(`"users": %d, "groups": 1, "latency": %q`, n+1, latency))}, true)
 	results := r.results(n + 1)
-	i := slices.IndexFunc(results, func(r *linkv1.Result) bool { return r.GetJob() == urgent.GetId() })
-	changed := results[i]
+	i := slices.IndexFunc(results, func(r *linkv1.Result) bool { return r.GetJob() == change.GetId() })
+	at := results[i].GetBegan().AsTime()
 	results = slices.Delete(results, i, i+1)
 	late := 0
 	for _, m := range results {
 		if m.GetOutcome() != done {
 			t.Fatalf("a membership = %v; want DONE", m)
 		}
-		if m.GetBegan().AsTime().Before(changed.GetFinished().AsTime().Add(-time.Millisecond)) && m.GetFinished().AsTime().After(changed.GetBegan().AsTime().Add(time.Millisecond)) {
-			t.Errorf("a membership went from %v to %v, the change of the one slot from %v to %v", m.GetBegan().AsTime(), m.GetFinished().AsTime(), changed.GetBegan().AsTime(), changed.GetFinished().AsTime())
+		// An end is noted a little after the slot is free, a beginning never before it is taken.
+		after := m.GetBegan().AsTime().Sub(at)
+		if after > 0 && after < latency {
+			t.Errorf("a membership began %v after the change of the one slot did, which took %v at least", after, latency)
 		}
-		if m.GetBegan().AsTime().After(changed.GetBegan().AsTime()) {
+		if after > 0 {
 			late++
 		}
 	}
-	if most := together(results); most < 8 || most > 256 {
+	if most := together(results, latency); most < 8 || most > 256 {
 		t.Errorf("%d memberships were under way at a time; want many, and at most 256", most)
 	}
-	if late == 0 {
-		t.Error("the change waited for all memberships; want it in between")
+	if late < 400-256 {
+		t.Errorf("%d memberships came after the change, which had 400 behind it; want it passed by 256 at most", late)
 	}
 }
