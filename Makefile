@@ -109,7 +109,7 @@ large: rigs ## Run the kit on directories of 1,000,000 people (OpenLDAP, double 
 
 .PHONY: chaos
 chaos: rigs ## Break everything at random for long (KILLS=1000, SEED=n to play a run again, AD=samba) and count what is lost
-	go test ./installer/chaos -count=1 -v -timeout 6h -chaos.kills $(or $(KILLS),1000) -chaos.people 300 $(if $(SEED),-chaos.seed $(SEED)) $(if $(AD),-chaos.domain $(AD)) -chaos.out $(CURDIR)/$(BUILD)/chaos.jsonl
+	go test ./installer/chaos -count=1 -v -timeout 6h -chaos.kills $(or $(KILLS),1000) -chaos.people 300 -chaos.clocks $(if $(SEED),-chaos.seed $(SEED)) $(if $(AD),-chaos.domain $(AD)) -chaos.out $(CURDIR)/$(BUILD)/chaos.jsonl
 	.ci/fuzz 30s
 
 .PHONY: rigs

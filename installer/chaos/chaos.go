@@ -3,7 +3,8 @@
 // compares the directory with what the HR system says.
 //
 //	model ─► workers.csv ─► csv ─► agent ══ wire ══ relay ══ coordinator
-//	   └─ compare ◄─ domain ══ wire ══ activedirectory ◄─┘
+//	   └─ compare ◄─ domain ══ wire ══ activedirectory ◄─┤
+//	   └─ compare ◄─ app ◄─────────── moody ◄────────────┘
 //
 // A wire cuts and delays bytes; the relay speaks the protocol and plays a
 // hostile coordinator, a hostile agent, and a link that loses and doubles frames.
@@ -29,6 +30,7 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/installer/stage"
+	"github.com/drawbridge-id/drawbridge/plugins/fake"
 )
 
 // Options say how much is to happen.
@@ -41,6 +43,7 @@ type Options struct {
 	Kills  int           // Required. So many kills, and what else happens meanwhile
 	Until  time.Time     // Optional. No round begins after it, whatever the kills
 	People int           // Required. Workers at the start
+	Clocks bool          // the programs below Bin have clocks that can be set: see [Build]
 	Log    func(string)  // Required. Told what happens, a line each
 	Settle time.Duration // Required. Patience for a round to come to rest
 }
@@ -79,6 +82,7 @@ type rig struct {
 	link, directory *wire
 	relay           *relay
 	guarded         guarded
+	clocks          clocks
 	disk            string
 	rnd             *rand.Rand
 	report          Report
@@ -90,7 +94,7 @@ type rig struct {
 // Run plays until the kills are done. The error tells what kept it from its
 // end; what it found is in the report.
 func Run(ctx context.Context, opt Options) (*Report, error) {
-	r := &rig{Options: opt, disk: opt.Disk, rnd: rand.New(rand.NewPCG(opt.Seed, 1)), judged: map[int64]bool{},
+	r := &rig{Options: opt, disk: opt.Disk, clocks: clocks{on: opt.Clocks, dir: filepath.Join(opt.Bin, "clocks")}, rnd: rand.New(rand.NewPCG(opt.Seed, 1)), judged: map[int64]bool{},
 		report: Report{Seed: opt.Seed, Faults: map[string]int{}, Points: map[string]int{}, Weather: map[string]int{}}}
 	began := time.Now()
 	err := r.run(ctx)
@@ -124,7 +128,7 @@ func (r *rig) run(ctx context.Context) error {
 // company's first day pass in peace.
 func (r *rig) set(ctx context.Context) (err error) {
 	var wires []*wire
-	r.stage, err = stage.Start(ctx, stage.Options{Bin: r.Bin, Dir: r.Dir, Domain: r.Domain, Between: func(to string) (string, error) {
+	r.stage, err = stage.Start(ctx, stage.Options{Bin: r.Bin, Dir: r.Dir, Domain: r.Domain, Connectors: map[string]string{"drawbridge-fake": fake.Moody}, Between: func(to string) (string, error) {
 		w, err := newWire(to, r.Seed+uint64(len(wires)))
 		if err != nil {
 			return "", err
@@ -155,7 +159,7 @@ func (r *rig) set(ctx context.Context) (err error) {
 	}
 	// Files are taken as soon as they are there, so that there is always something under way.
 	hr = strings.Replace(hr, "  delimiter: \";\"\n", "  delimiter: \";\"\n  settle: 50ms\n", 1)
-	if err := r.stage.Apply(ctx, "hr.yaml", hr); err != nil {
+	if err := errors.Join(r.stage.Apply(ctx, "hr.yaml", hr), r.installApp(ctx)); err != nil {
 		return err
 	}
 	return r.calm(ctx)
@@ -249,8 +253,9 @@ func (r *rig) point(ctx context.Context) string {
 func (r *rig) calm(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.Settle)
 	defer cancel()
+	r.clocks.passed() // what was stored while a clock was ahead is not older than what comes now
 	since := time.Now()
-	for _, system := range []string{stage.HR, stage.AD} {
+	for _, system := range []string{stage.HR, stage.AD, app} {
 		if err := r.cli(ctx, "run", system); err != nil {
 			return err
 		}
@@ -293,7 +298,13 @@ func (r *rig) rested(ctx context.Context, since time.Time) (bool, error) {
 			return false, nil
 		}
 	}
-	return status.Later == 0, nil
+	if status.Later == 0 {
+		return true, nil
+	}
+	// Who is to be looked at again later may be as they should be already: what a
+	// connector did and did not show is looked at in ten minutes.
+	found, err := r.compare()
+	return len(found) == 0, err
 }
 
 // cli runs the command line again and again until a coordinator that was just
@@ -336,8 +347,18 @@ func (r *rig) judge(ctx context.Context) error {
 	return nil
 }
 
-func (r *rig) check() error {
+// compare looks at both targets.
+func (r *rig) compare() ([]finding, error) {
 	found, err := r.model.compare(r.stage.Domain)
+	if err != nil {
+		return nil, err
+	}
+	inApp, err := r.model.compareApp(r.appState())
+	return append(found, inApp...), err
+}
+
+func (r *rig) check() error {
+	found, err := r.compare()
 	if err != nil {
 		return err
 	}

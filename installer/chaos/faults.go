@@ -42,6 +42,9 @@ var faults = []fault{
 	{"hostile coordinator", 3, false, (*rig).misorder},
 	{"hostile agent", 2, false, (*rig).lie},
 	{"agent killed frozen", 1, true, (*rig).killFrozen},
+	{"hostile connector", 4, false, (*rig).upset},
+	{"agent's clock set", 2, false, func(r *rig) error { return r.setClock("agent", agentSteps) }},
+	{"coordinator's clock set", 1, false, func(r *rig) error { return r.setClock("coordinator", coordinatorSteps) }},
 }
 
 // phases are what a kill waits for: for half a second, then it comes whatever

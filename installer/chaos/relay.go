@@ -60,7 +60,9 @@ type relayed struct {
 	down   grpc.BidiStreamingServer[linkv1.ConnectRequest, linkv1.ConnectResponse]
 	up     grpc.BidiStreamingClient[linkv1.ConnectRequest, linkv1.ConnectResponse]
 	cancel context.CancelFunc
-	broken bool // nothing passes any more: what comes after a loss would be out of order; under the relay's lock
+	// Both under the relay's lock.
+	broken  bool // nothing passes any more: what comes after a loss would be out of order
+	greeted bool // the agent has its Welcome: what is added before would be taken for a Hello
 
 	sendDown, sendUp sync.Mutex
 }
@@ -211,6 +213,11 @@ func (r *relay) carryDown(s *relayed) error {
 				return err
 			}
 		}
+		if f.GetWelcome() != nil {
+			r.mu.Lock()
+			s.greeted = true
+			r.mu.Unlock()
+		}
 	}
 }
 
@@ -248,12 +255,14 @@ func (s *relayed) toCoordinator(f *linkv1.ConnectRequest) error {
 	return s.up.Send(f)
 }
 
-// each calls do for every stream; there is one, or none.
+// each calls do for every stream whose ends have greeted each other; there is one, or none.
 func (r *relay) each(do func(*relayed)) (found bool) {
 	r.mu.Lock()
 	streams := make([]*relayed, 0, 1)
 	for s := range r.streams {
-		streams = append(streams, s)
+		if s.greeted {
+			streams = append(streams, s)
+		}
 	}
 	r.mu.Unlock()
 	for _, s := range streams {

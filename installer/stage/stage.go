@@ -16,10 +16,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -46,6 +46,9 @@ type Options struct {
 	Domain string   // "double" (the default) or "samba"
 	Args   []string // Optional. Further arguments of the domain's program
 	Store  string   // Optional. Address of a PostgreSQL database, for coordinators that share it; else a file
+	// Connectors are Optional: programs below Bin that the agent has besides the
+	// built-in ones, and which they serve.
+	Connectors map[string]string
 	// Between is Optional. It gives the address, on the same host, that is dialled
 	// instead of the one given: what stands between two parts of the stage.
 	Between func(address string) (string, error)
@@ -66,17 +69,18 @@ type Stage struct {
 	Directory   string // URL of the domain that the connector is given
 
 	bin     string
-	store   string    // address of the database, where it is not a file
-	servers []*Server // but the first
+	store   string            // address of the database, where it is not a file
+	servers []*Server         // but the first
+	also    map[string]string // programs and what they serve
 }
 
 // Build builds the programs into a folder, from the source that the caller is
-// part of.
-func Build(ctx context.Context, bin string) error {
+// part of, and what else the arguments of go build name.
+func Build(ctx context.Context, bin string, also ...string) error {
 	_, here, _, _ := runtime.Caller(0)
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin+"/",
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-o", bin + "/",
 		"./agent/cmd/drawbridge-agent", "./coordinator/cmd/drawbridge-coordinator", "./coordinator/cmd/drawbridge",
-		"./plugins/cmd/drawbridge-connectors", "./plugins/activedirectory/double/cmd/ad-double", "./plugins/activedirectory/samba/cmd/ad-samba")
+		"./plugins/cmd/drawbridge-connectors", "./plugins/activedirectory/double/cmd/ad-double", "./plugins/activedirectory/samba/cmd/ad-samba"}, also...)...)
 	cmd.Dir = filepath.Join(filepath.Dir(here), "..", "..")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the programs: %w\n%s", err, out)
@@ -86,7 +90,7 @@ func Build(ctx context.Context, bin string) error {
 
 // Start sets everything up but the systems, which Apply configures.
 func Start(ctx context.Context, opt Options) (_ *Stage, err error) {
-	s := &Stage{Dir: opt.Dir, bin: opt.Bin, store: opt.Store}
+	s := &Stage{Dir: opt.Dir, bin: opt.Bin, store: opt.Store, also: opt.Connectors}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -242,18 +246,21 @@ func (s *Stage) Another(ctx context.Context, name, token string) (*Process, erro
 }
 
 func (s *Stage) enrollAt(ctx context.Context, config, data, token string) error {
-	connectors := filepath.Join(s.bin, "drawbridge-connectors")
-	program, err := os.ReadFile(connectors)
-	if err != nil {
-		return err
+	connectors := map[string]string{"drawbridge-connectors": "activedirectory, csv, ldap, scim, sql"}
+	maps.Copy(connectors, s.also)
+	text := fmt.Sprintf("coordinator: %s\ndata: %s\nfolders: [%s, %s]\nconnectors:\n", s.Link, data, s.path("hr"), s.path("domain"))
+	for program, serves := range connectors {
+		path := filepath.Join(s.bin, program)
+		executable, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		text += fmt.Sprintf("  - path: %s\n    sha256: %x\n    serves: [%s]\n", path, sha256.Sum256(executable), serves)
 	}
-	sum := sha256.Sum256(program)
-	text := fmt.Sprintf("coordinator: %s\ndata: %s\nconnectors:\n  - path: %s\n    sha256: %s\n    serves: [activedirectory, csv, ldap, scim, sql]\nfolders: [%s, %s]\n",
-		s.Link, data, connectors, hex.EncodeToString(sum[:]), s.path("hr"), s.path("domain"))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return err
 	}
-	_, err = s.run(ctx, nil, "drawbridge-agent", "enroll", "--config", config, "--token", token)
+	_, err := s.run(ctx, nil, "drawbridge-agent", "enroll", "--config", config, "--token", token)
 	return err
 }
 
