@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -175,13 +178,85 @@ func (s *scope) gone(accounts []store.Account, ids, people []string) error {
 			return err
 		}
 	}
-	if err := s.tx.RemoveRejectsOf(s.tenant, s.name, ids); err != nil {
+	if err := errors.Join(s.dangling(people), s.tx.RemoveRejectsOf(s.tenant, s.name, ids)); err != nil {
 		return err
 	}
 	if s.system.Source != nil {
 		return s.settle(map[string]*draft{}, people, nil)
 	}
 	return s.mark("their account in "+s.name+" is gone", people)
+}
+
+// dangling makes those due who refer to people whose accounts in the target are
+// no more: they wait from then on, and get the next account of whom they refer to.
+// Nothing keeps who refers to whom, so that hires need not write it.
+func (s *scope) dangling(people []string) error {
+	t := s.system.Target
+	if t == nil || len(people) == 0 || !slices.ContainsFunc(t.Rules, func(r *mapping.Rule) bool { return r.Person }) {
+		return nil
+	}
+	rows, err1 := s.tx.People(s.tenant, people)
+	known, err2 := s.tx.KnownOf(s.tenant, people)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	var keys []string
+	for _, p := range rows {
+		keys = append(keys, p.Key)
+	}
+	for _, k := range known {
+		if k.Path == "" {
+			keys = append(keys, k.Value)
+		}
+	}
+	refer, err := s.naming(keys)
+	if err != nil {
+		return err
+	}
+	return s.mark("the account of whom they refer to in "+s.name+" is gone", refer)
+}
+
+// fewKeys are looked for one by one; for more of them everybody is gone through once.
+const fewKeys = 8
+
+// naming gives the people in whose attributes one of the folded keys stands.
+func (s *scope) naming(keys []string) (people []string, err error) {
+	if len(keys) <= fewKeys {
+		for _, key := range keys {
+			found, err := s.tx.PeopleNaming(s.tenant, key)
+			if err != nil {
+				return nil, err
+			}
+			people = append(people, found...)
+		}
+		slices.Sort(people)
+		return slices.Compact(people), nil
+	}
+	wanted := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		wanted[key] = true
+	}
+	for last, more := "", true; more; {
+		rows, err := s.tx.PeopleAfter(s.tenant, last, atOnce)
+		if err != nil {
+			return nil, err
+		}
+		more = len(rows) == atOnce
+		for _, p := range rows {
+			last = p.ID
+			a, err := directory.ParseAttributes(p.Attributes)
+			if err != nil {
+				continue // who plans them says so
+			}
+			for _, value := range a.All() {
+				if text, ok := value.(string); ok && wanted[directory.Fold(text)] {
+					people = append(people, p.ID)
+					break
+				}
+			}
+		}
+	}
+	return people, nil
 }
 
 // readAs notes by which document the system was read, and makes everybody due who had to wait for that.

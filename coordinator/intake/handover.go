@@ -184,9 +184,11 @@ func (s *scope) regain(was Shift) error {
 		if len(rows) == 0 || rows[0].Person != "" {
 			continue
 		}
-		names, err := s.namesOf(rows[0])
-		if err != nil {
-			return err
+		var names []store.Name
+		if rows[0].Gone == 0 { // else they may be somebody else's by now
+			if names, err = s.namesOf(rows[0]); err != nil {
+				return err
+			}
 		}
 		if err := errors.Join(s.tx.GiveAccounts(s.tenant, r.System, []string{r.ID}, was.Person.ID), s.tx.PutNames(owned(names, was.Person.ID))); err != nil {
 			return err
@@ -216,14 +218,11 @@ func (s *scope) remake(why string, keys []string, people ...string) error {
 	if err := s.Anew(s.tx, s.tenant, people); err != nil {
 		return err
 	}
-	due := people
-	for _, key := range keys {
-		refer, err := s.tx.PeopleNaming(s.tenant, key)
-		if err != nil {
-			return err
-		}
-		due = append(due, refer...)
+	refer, err := s.naming(keys)
+	if err != nil {
+		return err
 	}
+	due := slices.Concat(people, refer)
 	slices.Sort(due)
 	return s.tx.MarkDue(s.tenant, s.tx.Now, why, slices.Compact(due))
 }

@@ -335,3 +335,55 @@ func TestRegroup_refuses(t *testing.T) {
 		t.Errorf("undo of a merge whose person was merged on: %v; want it refused", err)
 	}
 }
+
+// remove takes an account away at the directory, and has that noticed.
+func (c company) remove(name string) {
+	c.t.Helper()
+	for id, o := range c.Objects {
+		if o.GetClass() == "user" && c.Value(o.GetAddress(), "sAMAccountName") == name {
+			delete(c.Objects, id)
+			c.Write(func(tx *store.Tx) error { return c.Intake.Gone(tx, rehearsal.Tenant, "corp-ad", []string{id}) })
+			return
+		}
+	}
+	c.t.Fatalf("no account is called %s", name)
+}
+
+// Who refers to somebody whose account is gone gets the next one, as soon as it is there.
+func TestStep_refersToTheNextAccount(t *testing.T) {
+	t.Parallel()
+	c := twins(t)
+	before := c.Value("CN=Bob Noel,OU=Sales,DC=corp,DC=example", "manager")
+	c.remove("aking")
+	c.Settle()
+	if got := c.Value("CN=Bob Noel,OU=Sales,DC=corp,DC=example", "manager"); got == before || c.Objects[got] == nil {
+		t.Errorf("manager = %q, before %q; want the account made anew", got, before)
+	}
+}
+
+// A name that an account lost while it was nobody's is not taken from who has it now.
+func TestMerge_undoneAfterTheNameIsAnothers(t *testing.T) {
+	t.Parallel()
+	c := twins(t)
+	m, err := c.merge("E2", "E1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Settle()
+	c.remove("aking")
+	c.says("employees", "E4", "given", "Ada", "family", "King", "private_email", "4@home.example", "department", "Board")
+	c.Settle()
+	if err := c.unmerge(m.ID); err != nil {
+		t.Fatal(err)
+	}
+	c.Settle()
+	var names []string
+	for _, line := range c.accounts("sAMAccountName", "employeeID") {
+		fields := strings.Fields(line)
+		names = append(names, strings.Join(fields[len(fields)-2:], " "))
+	}
+	slices.Sort(names)
+	if diff := cmp.Diff([]string{"aking E4", "aking2 E2", "alovelace E1", "bnoel E3"}, names); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+}
