@@ -241,3 +241,29 @@ func TestPain02_oneBadAttributeStopsNothingElse(t *testing.T) {
 		t.Errorf("title = %q after it was tried again", got)
 	}
 }
+
+// Pain 1: an attribute that is blank for a fifth of everybody destroys nothing before somebody has looked.
+func TestPain01_blankedAttributeDestroysNothing(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	w.Read("hr", rehearsal.Workers(40)...)
+	w.Settle()
+	before := w.Addresses()
+	c := w.ReadWhole("hr", rehearsal.Workers(9, "title", "")...)
+	if n := w.Settle(); c.State != store.CycleHeld || n != 0 || !slices.Equal(w.Addresses(), before) {
+		t.Errorf("the read is %s, and %d operations were carried out; want it held, and none", c.State, n)
+	}
+	w.Write(func(tx *store.Tx) error {
+		held, err := tx.HeldJobs(rehearsal.Tenant, store.HeldFilter{}, 99)
+		if len(held) != 0 {
+			t.Errorf("%d operations wait; want not even these", len(held))
+		}
+		return err
+	})
+	if err := w.Intake.Discard(context.Background(), rehearsal.Tenant, c.ID, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.Settle(); n != 0 {
+		t.Errorf("%d operations were carried out after it was rejected; want none", n)
+	}
+}
