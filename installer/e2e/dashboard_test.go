@@ -21,8 +21,10 @@ import (
 const dashboardPeople = 40
 
 // A new admin gets from nothing to accounts in a directory by the dashboard
-// alone, in a real browser. With PICTURES=1 every page is kept as pictures in build/pictures,
-// and held to the rules of axe. The journeys are in coordinator/dashboard/browser.
+// alone, in a real browser, and lives with it for a while: leavers are held and
+// approved, a change is undone, somebody changes an account by hand. With PICTURES=1
+// every page is kept as pictures in build/pictures, light and dark, wide and narrow,
+// and each of these is held to the rules of axe. The journeys are in coordinator/dashboard/browser.
 func TestDashboard_journeys(t *testing.T) {
 	if testing.Short() {
 		t.Skip("end-to-end tests are not quick; `make test` runs them")
@@ -40,39 +42,57 @@ func TestDashboard_journeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	defer cancel()
+	around, o := newOutside(t, s)
 	cmd := exec.CommandContext(ctx, node, "browser/main.mjs")
 	cmd.Dir = "../../coordinator/dashboard"
 	cmd.Env = append(os.Environ(), "PLAY_URL="+s.URL, "PLAY_LINK="+adminLink(t, s), "PLAY_TOKEN="+s.API.Token,
-		"PLAY_STAGE="+plot(t, s), "PLAY_PICTURES="+pictures, "PLAY_CHROMIUM="+chromium)
+		"PLAY_STAGE="+plot(t, s, around), "PLAY_PICTURES="+pictures, "PLAY_CHROMIUM="+chromium)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
 		t.Fatalf("the journeys: %v", err)
 	}
-	w := workers.At(7)
+	w := workers.At(moved)
 	if e := account(t, s, w.EmployeeID); e == nil || e.GetAttributeValue("displayName") != strings.ToUpper(w.LastName)+", "+w.FirstName {
 		t.Errorf("account of %s in the directory = %v; want it as the browser mapped it", w.EmployeeID, e)
+	}
+	for i, want := range map[int]string{moved: workers.At(moved).Title, byHand: workers.At(byHand).Title, byHand + 1: byHandText} {
+		if e := account(t, s, workers.ID(i)); e == nil || e.GetAttributeValue("title") != want {
+			t.Errorf("title of %s in the directory = %v; want %q: undone, put back, left", workers.ID(i), e, want)
+		}
+	}
+	for i := range dashboardPeople {
+		gone := i >= firstGone && i < firstGone+goneFirst
+		if e := account(t, s, workers.ID(i)); e == nil || stage.Enabled(e) == gone {
+			t.Errorf("account of %s in the directory = %v; want it enabled: %v, as was approved", workers.ID(i), e, !gone)
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.posted) == 0 || !strings.Contains(o.posted[0], `"type":"test"`) {
+		t.Errorf("posted to the customer's program: %q; want the test event first", o.posted)
 	}
 }
 
 // plot tells the browser what an admin of the stage knows.
-func plot(t *testing.T, s *stage.Stage) string {
+func plot(t *testing.T, s *stage.Stage, around string) string {
 	t.Helper()
-	w, first := workers.At(7), workers.At(0)
+	w, first := workers.At(moved), workers.At(0)
 	second := filepath.Join(s.Dir, "second.yaml") // of the host that another agent is enrolled on
 	if err := os.WriteFile(second, []byte("coordinator: "+s.Link+"\ndata: "+filepath.Join(s.Dir, "second")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	text, err := json.Marshal(map[string]any{
 		"agent": filepath.Join(bin, "drawbridge-agent"), "config": filepath.Join(s.Dir, "agent.yaml"), "secondAgent": second,
-		"people": dashboardPeople, "cycle": 1,
+		"outside": around, "people": dashboardPeople, "title": w.Title, "movedTitle": movedTitle, "gone": goneFirst, "goneLater": goneLater,
+		"byHand": []string{nameOf(byHand), nameOf(byHand + 1)}, "byHandText": byHandText, "leaver": workers.ID(firstGone),
 		"person": map[string]string{"key": w.EmployeeID, "name": w.FirstName + " " + w.LastName},
 		"shown":  strings.ToUpper(first.LastName) + ", " + first.FirstName,
 		"hr": map[string]any{"path": s.File.Path, "rules": map[string]string{
 			"name.givenName": "trim(first_name)", "name.familyName": "trim(last_name)", "displayName": `join(" ", first_name, last_name)`,
-			"title": "title", "department": "department", "manager": "manager_id", "startDate": "date(hire_date)", "active": `upper(status) != "T"`,
+			"title": "title", "department": "department", "manager": "manager_id", "startDate": "date(hire_date)", "active": `upper(status) == "A"`,
 		}},
 		"ad": map[string]string{"server": s.Directory, "bind": s.Domain.Bind, "base": s.Domain.Base, "ca": s.Domain.CA, "password": s.Domain.Password},
 	})
@@ -81,6 +101,8 @@ func plot(t *testing.T, s *stage.Stage) string {
 	}
 	return string(text)
 }
+
+func nameOf(i int) string { return workers.At(i).FirstName + " " + workers.At(i).LastName }
 
 // adminLink has the coordinator's host make a link that signs in.
 func adminLink(t *testing.T, s *stage.Stage) string {

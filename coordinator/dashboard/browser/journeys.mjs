@@ -140,8 +140,10 @@ export async function explain(page) {
 /** Looks up how it came to an account: the job, with the exact request and answer. */
 export async function lookUp(page) {
   await page.getByRole("link", { name: "History" }).first().click();
-  await page.getByRole("link", { name: /^job \d+/ }).first().click();
+  await page.getByRole("listitem").filter({ hasText: "written" }).getByRole("link", { name: /^job \d+/ }).first().click();
   await page.getByRole("region", { name: /^Request/ }).waitFor();
+  await page.getByRole("region", { name: /^Answer/ }).waitFor();
+  stage.job = new URL(page.url()).searchParams.get("job"); // for the gallery
   await page.getByRole("button", { name: "Close" }).click();
 }
 

@@ -30,7 +30,7 @@ export async function open() {
   mkdirSync(pictures, { recursive: true });
   const browser = await chromium.launch({ executablePath: env("PLAY_CHROMIUM"), args: ["--no-sandbox", "--disable-gpu"] });
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: "light", reducedMotion: "reduce", locale: "en-GB", timezoneId: "Europe/Berlin" });
-  context.setDefaultTimeout(30_000);
+  context.setDefaultTimeout(60_000); // generous: a machine may be slow
   const page = await context.newPage();
   const faults = [];
   page.on("pageerror", (e) => faults.push(`the page threw ${e.message}`));
@@ -58,4 +58,10 @@ export async function play(acts) {
   } finally {
     await browser.close();
   }
+}
+
+/** Has something happen in the world around the dashboard; installer/e2e says what there is. */
+export async function outside(name) {
+  const response = await fetch(`${stage.outside}/${name}`, { method: "POST" });
+  if (!response.ok) throw new Error(`${name}: ${await response.text()}`);
 }

@@ -5,6 +5,7 @@ import {
   Button,
   Card,
   createTheme,
+  Drawer,
   type CSSVariablesResolver,
   Modal,
   type MantineColorsTuple,
@@ -27,6 +28,9 @@ const dark: MantineColorsTuple = [
   "#d6dae1", "#b4bac5", "#949cab", "#6b7484", "#3a414e", "#2a303b", "#1e232c", "#14181f", "#0f1218", "#0a0d12",
 ];
 
+/** The head of a dialog is not that of the page. */
+const noBanner = { header: { role: "presentation" } };
+
 export const theme = createTheme({
   primaryColor: "bridge",
   primaryShade: { light: 7, dark: 6 },
@@ -42,6 +46,7 @@ export const theme = createTheme({
       h3: { fontSize: "0.875rem", lineHeight: "1.4" },
     },
   },
+  spacing: { xs: "0.625rem", sm: "0.875rem", md: "1rem", lg: "1.25rem", xl: "2rem" },
   defaultRadius: "md",
   radius: { xs: "3px", sm: "4px", md: "6px", lg: "10px", xl: "16px" },
   cursorType: "pointer",
@@ -52,7 +57,8 @@ export const theme = createTheme({
     Badge: Badge.extend({ defaultProps: { variant: "default", size: "sm", tt: "none", fw: 500 } }),
     Button: Button.extend({ defaultProps: { size: "xs" } }),
     Card: Card.extend({ defaultProps: { withBorder: true, padding: "md" } }),
-    Modal: Modal.extend({ defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.4 } } }),
+    Drawer: Drawer.extend({ defaultProps: { attributes: noBanner } }),
+    Modal: Modal.extend({ defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.4 }, attributes: noBanner } }),
     SegmentedControl: SegmentedControl.extend({ defaultProps: { size: "xs" } }),
     Select: Select.extend({ defaultProps: { size: "xs" } }),
     Table: Table.extend({ defaultProps: { verticalSpacing: 7, horizontalSpacing: "sm", fz: "sm" } }),

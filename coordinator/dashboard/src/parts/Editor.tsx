@@ -50,7 +50,7 @@ export function Editor({ label, value, onChange, faults }: Props) {
         extensions: [
           EditorView.cspNonce.of(nonce), lineNumbers(), history(), drawSelection(), indentOnInput(), highlightActiveLine(), yaml(), lintGutter(),
           syntaxHighlighting(colours), look, keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
-          EditorView.contentAttributes.of({ "aria-label": label }),
+          EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
           EditorState.readOnly.of(!changed.current),
           EditorView.updateListener.of((u) => u.docChanged && changed.current?.(u.state.doc.toString())),
         ],

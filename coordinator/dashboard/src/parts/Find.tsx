@@ -15,7 +15,8 @@ export const openFind = () => void window.dispatchEvent(new Event(event));
 /** The search for a person, from anywhere: / or Ctrl+K. */
 export function Find() {
   const [opened, setOpened] = useState(false);
-  useHotkeys([["/", openFind], ["mod+K", openFind]]);
+  useHotkeys([["/", openFind]]);
+  useHotkeys([["mod+K", openFind]], []); // from where one types, too
   useEffect(() => {
     const open = () => setOpened(true);
     window.addEventListener(event, open);

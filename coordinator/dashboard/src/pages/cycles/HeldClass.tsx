@@ -42,7 +42,7 @@ export function HeldClass({ held: h }: { held: Held }) {
       }
     >
       <Text px={14} py={10} fz="sm">
-        {sentence(h.reason)}{" "}
+        {sentence(h.reason).replace(/\.?$/, ".")}{" "}
         <Text span c="dimmed" fz="sm">
           Since <Instant at={h.since} />.
         </Text>

@@ -14,25 +14,29 @@ export const whyHeld = (reason: string | undefined) => sentence((reason ?? "").r
 /** A read that lost more than its gate lets pass. */
 export function HeldCycle({ cycle: c }: { cycle: Schema["Cycle"] }) {
   const params = { path: { id: c.id } };
-  const approve = useAction(() => http.POST("/v1/cycles/{id}/approve", { params }), { done: "What was gone is taken as gone." });
+  const lost = c.deleted > 0; // else it is held for what its records hold
+  const approve = useAction(() => http.POST("/v1/cycles/{id}/approve", { params }), { done: lost ? "What was gone is taken as gone." : "What was read is taken as it is." });
   const reject = useAction(() => http.POST("/v1/cycles/{id}/reject", { params }), { done: "The read is forgotten; the system is read again." });
   return (
     <Panel
-      title={`Read of ${c.system}: ${counted(c.deleted, "object is", "objects are")} gone`}
+      title={lost ? `Read of ${c.system}: ${counted(c.deleted, "object is", "objects are")} gone` : `The read of ${c.system} is held`}
       actions={
         <Group gap="xs">
           <Button variant="default" loading={reject.isPending} onClick={() => reject.mutate(undefined)}>
             The source is wrong: reject
           </Button>
           <Confirm
-            title={`Take ${counted(c.deleted, "object")} as gone?`} verb="They are gone" danger onConfirm={() => approve.mutate(undefined)}
+            title={lost ? `Take ${counted(c.deleted, "object")} as gone?` : "Take what was read as it is?"} verb={lost ? "They are gone" : "Take it"} danger onConfirm={() => approve.mutate(undefined)}
             trigger={(open) => (
               <Button loading={approve.isPending} onClick={open}>
-                They are gone: approve …
+                {lost ? "They are gone: approve …" : "It is right: approve …"}
               </Button>
             )}
           >
-            Their people lose what they have by them: accounts are disabled as each target's lifecycle says. What goes beyond a target's threshold waits for you again.
+            {lost
+              ? "Their people lose what they have by them: accounts are disabled as each target's lifecycle says. "
+              : "What differs by it is planned for the people of these records. "}
+            What goes beyond a target's threshold waits for you again.
           </Confirm>
         </Group>
       }

@@ -20,10 +20,10 @@ const states = ["open", "held", "queued", "waiting", "sent", "done", "failed", "
 const kinds = ["create", "modify", "move", "enable", "disable", "membership", "password", "delete", "read", "find", "probe", "schema"];
 
 const columns = (open: (id: number) => void): Column<Schema["Job"]>[] => [
-  { head: "Job", cell: (j) => <Button variant="subtle" size="compact-xs" onClick={() => open(j.id)} aria-label={`Job ${j.id}`}>{j.id}</Button>, width: 80 },
+  { head: "Job", cell: (j) => <Button variant="subtle" size="compact-xs" ml={-8} onClick={() => open(j.id)} aria-label={`Job ${j.id}`}>{j.id}</Button>, width: 80 },
   { head: "Class", cell: (j) => j.class, width: 110 },
   { head: "State", cell: (j) => <State of={j.state} />, width: 110 },
-  { head: "Person", cell: (j) => (j.person ? <Link to={`/people/${encodeURIComponent(j.person)}`}>{j.display || j.person}</Link> : "") },
+  { head: "Person", cell: (j) => (j.person ? <Link to={`/people/${encodeURIComponent(j.person)}`}>{j.display || j.person}</Link> : ""), width: 200 },
   { head: "What it does", cell: (j) => <What job={j} /> },
   { head: "System", cell: (j) => <span style={{ whiteSpace: "nowrap" }}>{j.system}</span>, wide: true, width: 120 },
   { head: "When", cell: (j) => <Instant at={j.ended ?? j.sent ?? j.made} as="time" />, align: "right", width: 130 },
@@ -33,7 +33,7 @@ function What({ job: j }: { job: Schema["Job"] }) {
   return (
     <>
       {sentence(j.text)}
-      {j.fault && <div style={{ color: "var(--mantine-color-dimmed)" }}>{sentence(j.fault.cause)} {j.fault.next_step}</div>}
+      {j.fault && <div style={{ color: "var(--mantine-color-dimmed)" }}>{sentence(j.fault.cause)}</div>}
     </>
   );
 }

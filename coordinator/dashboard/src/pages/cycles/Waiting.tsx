@@ -5,7 +5,7 @@ import { Empty } from "../../parts/Empty";
 import { Loading } from "../../parts/Loading";
 import { Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
-import { PlanPanel } from "../plans/PlanPanel";
+import { changesOf, PlanPanel } from "../plans/PlanPanel";
 import { HeldClass } from "./HeldClass";
 import { HeldCycle } from "./HeldCycle";
 
@@ -17,7 +17,7 @@ export function Waiting() {
   const failed = held.error ?? cycles.error ?? plans.error;
   if (failed) return <Refusal error={failed} />;
   if (!held.data || !cycles.data || !plans.data) return <Loading />;
-  const undecided = plans.data.items.filter((p) => p.state === "open" || p.state === "sealed");
+  const undecided = plans.data.items.filter((p) => p.state === "open" || (p.state === "sealed" && changesOf(p) > 0)); // else all of it was done otherwise
   if (held.data.items.length + cycles.data.items.length + undecided.length === 0) {
     return (
       <Panel>

@@ -38,13 +38,12 @@ function attributeOf(name: string) {
 }
 
 const columns: Column<Row>[] = [
-  { head: "Person", cell: (d) => <Link to={`/people/${encodeURIComponent(d.person)}`}>{d.display || d.person}</Link>, width: 190 },
-  { head: "System", cell: (d) => d.system, width: 120 },
-  { head: "What", cell: (d) => attributeOf(d.attribute) },
-  { head: "The rules want", cell: (d) => d.refused?.join(", ") || "nothing" },
-  { head: "It is", cell: (d) => d.found?.join(", ") || "nothing" },
-  { head: "State", cell: (d) => <State of={d.kind} tone={kinds.find((k) => k.value === d.kind)?.tone}>{kinds.find((k) => k.value === d.kind)?.label ?? d.kind}</State>, width: 170 },
-  { head: "Since", cell: (d) => <><Instant at={d.at} />{d.by && <Text fz="xs" c="dimmed">{d.by}</Text>}</>, width: 120, align: "right" },
+  { head: "Person", cell: (d) => <Link to={`/people/${encodeURIComponent(d.person)}`}>{d.display || d.person}</Link>, width: 170 },
+  { head: "What", cell: (d) => <>{attributeOf(d.attribute)}<Text fz="xs" c="dimmed">{d.system}</Text></>, width: 140 },
+  { head: "The rules want", cell: (d) => d.refused?.join(", ") || "nothing", width: 190 },
+  { head: "It is", cell: (d) => d.found?.join(", ") || "nothing", width: 190 },
+  { head: "State", cell: (d) => <State of={d.kind} tone={kinds.find((k) => k.value === d.kind)?.tone}>{kinds.find((k) => k.value === d.kind)?.label ?? d.kind}</State>, width: 165 },
+  { head: "Since", cell: (d) => <><Instant at={d.at} />{d.by && <Text fz="xs" c="dimmed">{d.by}</Text>}</>, width: 105, align: "right" },
 ];
 
 /** Where accounts are other than the rules want, because somebody changed them or a change was undone; and what becomes of that. */
@@ -57,7 +56,7 @@ export function Drift() {
   const list = data?.items ?? [];
   const taken = list.filter((d) => chosen.has(keyOf(d)));
   const pick: Column<Row> = {
-    head: "Choose", width: 80,
+    head: "Choose", width: 75,
     cell: (d) => <Checkbox size="xs" aria-label={`Choose ${d.display} ${d.system} ${d.attribute}`} checked={chosen.has(keyOf(d))} onChange={(e) => setChosen(withOr(chosen, keyOf(d), e.currentTarget.checked))} />,
   };
   return (
@@ -96,9 +95,9 @@ function withOr(set: ReadonlySet<string>, key: string, member: boolean) {
 
 /** Decides about all that are chosen, one after the other; the first that is refused ends it. */
 function Decide({ of, done }: { of: Row[]; done: () => void }) {
-  const say = (verb: string) => () => `${counted(of.length, "difference")} ${verb}.`;
-  const adopt = useAction(() => each(of, (body) => http.POST("/v1/drift/adopt", { body })), { done: say("stand, until the rules want something else"), onDone: done });
-  const revert = useAction(() => each(of, (body) => http.POST("/v1/drift/revert", { body })), { done: say("are put back now"), onDone: done });
+  const say = (what: string) => () => `${what}: ${counted(of.length, "difference")}.`;
+  const adopt = useAction(() => each(of, (body) => http.POST("/v1/drift/adopt", { body })), { done: say("Let be, until the rules want something else"), onDone: done });
+  const revert = useAction(() => each(of, (body) => http.POST("/v1/drift/revert", { body })), { done: say("Put back"), onDone: done });
   return (
     <>
       <Button variant="default" disabled={of.length === 0} loading={adopt.isPending} onClick={() => adopt.mutate(undefined)}>

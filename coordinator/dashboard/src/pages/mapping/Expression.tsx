@@ -57,7 +57,7 @@ export function Expression({ label, value, onChange, names }: Props) {
         extensions: [
           EditorView.cspNonce.of(nonce), history(), drawSelection(), oneLine, look, EditorView.lineWrapping, tooltips({ position: "fixed" }),
           autocompletion({ override: [complete], icons: false }), keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap]),
-          EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false" }),
+          EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", tabindex: "0" }),
           EditorView.updateListener.of((u) => u.docChanged && changed.current(u.state.doc.toString())),
         ],
       }),

@@ -31,10 +31,12 @@ export function ForecastPanel({ forecast: f }: { forecast: ReturnType<typeof use
   const d = f.data;
   return (
     <Panel title="What would change for everybody" flush>
-      <Stack gap="md" p="md">
-        <Text fz="sm">
-          {counted(d.people, "person", "people")} looked at; something changes for <strong>{count(d.changed)}</strong>.
-        </Text>
+      <Stack gap="sm" p="sm">
+        {d.people > 0 && (
+          <Text fz="sm">
+            {counted(d.people, "person", "people")} looked at; something changes for <strong>{count(d.changed)}</strong>.
+          </Text>
+        )}
         <List size="sm">
           {d.summary.map((s) => (
             <List.Item key={s}>{sentence(s)}</List.Item>

@@ -21,6 +21,7 @@ const options = [
   { name: "apply", label: "Write", standard: "always, when it differs", choices: { create: "only when the account is made", if_empty: "only where there is no value" } },
   { name: "keep", label: "Other values there", standard: "go", choices: { old: "stay", alias: "stay; a primary address becomes an alias" } },
   { name: "empty", label: "Where it gives nothing", standard: "the attribute is cleared", choices: { keep: "the attribute is left alone" } },
+  { name: "drift", label: "What others write there", standard: "is put back", choices: { adopt: "stands until the rule wants something else", leave: "stays until somebody decides" } },
 ];
 
 /** Changes a rule, with what it gives, what it looks at, and what its functions do. */

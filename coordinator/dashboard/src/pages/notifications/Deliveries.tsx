@@ -37,7 +37,7 @@ export function Deliveries({ hook }: { hook: string }) {
         <Rows
           label="Deliveries" rows={sent.list} rowKey={(x) => x.id}
           columns={[
-            { head: "Event", cell: (x) => <Button variant="subtle" size="compact-xs" onClick={() => setShown(x.id)} aria-label={`Request and answer of ${x.kind}`}>{x.kind}</Button> },
+            { head: "Event", cell: (x) => <Button variant="subtle" size="compact-xs" ml={-8} onClick={() => setShown(x.id)} aria-label={`Request and answer of ${x.kind}`}>{x.kind}</Button> },
             { head: "State", cell: (x) => <State of={x.state} tone={tones[x.state]} /> },
             { head: "Answer", cell: (x) => (x.status ? `HTTP ${x.status}` : x.tries ? "none" : "") },
             { head: "Tries", cell: (x) => x.tries, align: "right" },

@@ -12,6 +12,7 @@ import { More } from "../../parts/More";
 import { usePages } from "../../parts/pages";
 import { Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
+import { UndoLink } from "../plans/UndoButton";
 import classes from "./TimeLine.module.css";
 
 type Step = Schema["Step"];
@@ -62,6 +63,7 @@ function Line({ step: s }: { step: Step }) {
           {s.server && <> · {s.server}</>}
           {s.agent && <> · agent {s.agent}</>}
           {isInstant(s.began) && isInstant(s.finished) && <> · took {span(Date.parse(s.finished) - Date.parse(s.began))}</>}
+          {s.kind === "written" && s.job ? <> · <UndoLink job={s.job} text={s.text} /></> : null}
           {s.since_hr ? <> · {span(s.since_hr * 1000)} after HR</> : null}
         </Text>
       </div>
