@@ -40,8 +40,8 @@ function Detail({ id }: { id: number }) {
         <Rows
           label="Why" rows={j.reasons ?? []} rowKey={(r) => r.attribute}
           columns={[
-            { head: "Attribute", cell: (r) => r.attribute },
-            { head: "Before", cell: (r) => r.before?.join(", ") || "nothing" },
+            { head: "Attribute", cell: (r) => r.attribute, width: 150 },
+            { head: "Before", cell: (r) => r.before?.join(", ") || "nothing", width: 110 },
             { head: "After", cell: (r) => r.after?.join(", ") || "nothing" },
             { head: "Rule", cell: (r) => (r.rule ? <span className="mono">{r.rule.text}</span> : "") },
           ]}
