@@ -10,7 +10,7 @@ const atOnce = 2; // pages of the browser that are photographed side by side
 
 /** Name, path, and what is there once the page is whole; then what is done on it first. */
 const pages = () => [
-  ["home", "/", (p) => p.getByRole("list").filter({ hasText: "written" })],
+  ["home", "/", (p) => p.getByRole("heading", { name: "What happened last" })],
   ["people", "/people", (p) => p.getByRole("table", { name: "People" })],
   ["people-none", "/people?q=nosuchname", (p) => p.getByText("Nobody is called")],
   ["person", `/people/${stage.person.key}`, (p) => p.getByRole("button", { name: /^displayName/ })],

@@ -70,7 +70,7 @@ function Search({ close }: { close: () => void }) {
       <ul id="found" role="listbox" aria-label="People found" className={classes.list}>
         {found.map((p, i) => (
           <li key={p.key} id={`found-${i}`} role="option" aria-selected={i === at}>
-            <UnstyledButton tabIndex={-1} className={classes.row} data-at={i === at || undefined} onMouseEnter={() => setAt(i)} onClick={() => open(p.key)}>
+            <UnstyledButton component="div" className={classes.row} data-at={i === at || undefined} onMouseEnter={() => setAt(i)} onClick={() => open(p.key)}>
               <Text span fz="sm" fw={550} flex={1} truncate>
                 {p.display}
               </Text>
