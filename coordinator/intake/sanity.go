@@ -222,7 +222,7 @@ func most(shapes map[string]int) (shape string, n int) {
 func shapeOf(value string) string {
 	value = strings.TrimSpace(value)
 	switch strings.ToLower(value) {
-	case "true", "false", "yes", "no", "y", "n", "t", "f":
+	case "true", "false", "yes", "no": // a letter may be any code: A is active, T has left
 		return "yes or no"
 	}
 	if strings.Trim(value, "0123456789") == "" {

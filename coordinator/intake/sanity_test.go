@@ -145,6 +145,7 @@ func TestGate_letsPassWhatFeedsDo(t *testing.T) {
 		"within":         crew(0, 8, "department", ""),
 		"ignored":        crew(0, 40, "nick", ""),
 		"promotion":      crew(0, 40, "title", "Chef"), // all were the same before
+		"letters":        crew(0, 40, "title", "T"),
 		"reorganisation": append(crew(0, 8, "department", "Department I"), crew(8, 40, "title", "Chef")...),
 		"marriage":       crew(0, 1, "family", "Other", "hired", "2026-01-01"),
 		"order of names": crew(0, 1, "given", "Family0", "family", "Given0", "hired", "2026-01-01"),

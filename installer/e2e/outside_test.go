@@ -76,7 +76,7 @@ func (o *outside) move() error {
 func (o *outside) leave(from, n int) error {
 	for i := from; i < from+n; i++ {
 		w := workers.At(i)
-		w.Status = "terminated"
+		w.Status = "T"
 		o.s.File.Put(w)
 	}
 	if from != firstGone {
