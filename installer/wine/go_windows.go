@@ -7,6 +7,9 @@ import (
 	"os"
 )
 
+// addressVariable tells where the one outside listens; see .ci/wine.
+const addressVariable = "DRAWBRIDGE_GO"
+
 func main() {
 	conn, err := net.Dial("tcp", os.Getenv(addressVariable))
 	if err != nil {

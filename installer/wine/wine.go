@@ -16,6 +16,3 @@ type receipt struct {
 	Stdout, Stderr []byte
 	Code           int
 }
-
-// addressVariable tells the one inside where the one outside listens.
-const addressVariable = "DRAWBRIDGE_GO"
