@@ -25,14 +25,11 @@ func noContainer(r *wire.Result) bool {
 	return false
 }
 
-// addAgain adds once more after making the container, if that may be made.
+// addAgain adds once more, after making the container if it is missing and may
+// be made. It may be there by now: of several who miss it one is the quickest.
 func (s *System) addAgain(ctx context.Context, n *creation, result *wire.Result, c *dc.Conn) (*wire.Result, *dc.Conn, error) {
-	missing, err := s.container(ctx, n.create.GetContainer(), n.create.GetMakeContainers())
-	if err != nil {
+	if err := s.container(ctx, n.create.GetContainer(), n.create.GetMakeContainers()); err != nil {
 		return result, c, err
-	}
-	if !missing { // it was something else
-		return result, c, nil
 	}
 	again, on, err := s.Write(ctx, n.add)
 	if err != nil {
@@ -41,35 +38,34 @@ func (s *System) addAgain(ctx context.Context, n *creation, result *wire.Result,
 	return again, on, nil
 }
 
-// container makes sure that name is there, and tells whether it was missing.
-// Only organizational units are made.
-func (s *System) container(ctx context.Context, name string, make bool) (missing bool, err error) {
+// container makes sure that name is there. Only organizational units are made.
+func (s *System) container(ctx context.Context, name string, make bool) error {
 	e, _, err := s.ReadOne(ctx, name, []string{"1.1"})
 	if err != nil || e != nil {
-		return false, err
+		return err
 	}
 	attribute, value, parent, _ := dn.Split(name)
 	switch {
 	case !make:
-		return true, sdk.Invalid(fmt.Sprintf("the container %s does not exist", name),
+		return sdk.Invalid(fmt.Sprintf("the container %s does not exist", name),
 			"Make it, correct container in the mapping, or let the mapping make missing containers (make_containers).").On(name)
 	case !strings.EqualFold(attribute, "OU") || parent == "":
-		return true, sdk.Invalid(fmt.Sprintf("the container %s does not exist, and only organizational units (OU=) are made", name),
+		return sdk.Invalid(fmt.Sprintf("the container %s does not exist, and only organizational units (OU=) are made", name),
 			"Make it, or correct container in the mapping.").On(name)
 	}
-	if _, err := s.container(ctx, parent, true); err != nil {
-		return true, err
+	if err := s.container(ctx, parent, true); err != nil {
+		return err
 	}
 	result, c, err := s.Write(ctx, wire.Add{DN: name, Attributes: []wire.Attribute{
 		{Name: "objectClass", Values: classOf("organizationalUnit").objectClass}, {Name: "ou", Values: []string{value}},
 	}})
 	if err != nil {
-		return true, err
+		return err
 	}
 	if result.Code != wire.Success && result.Code != wire.EntryAlreadyExists { // somebody else may have been quicker
-		return true, s.Fault(result.Err(), fault.About{
+		return s.Fault(result.Err(), fault.About{
 			Server: c.Root.Server, Doing: "make the container", Object: name, Right: `"Create organizationalUnit objects"`,
 		})
 	}
-	return true, nil
+	return nil
 }

@@ -58,7 +58,7 @@ func (s *System) Move(ctx context.Context, t sdk.Target, move *connectorv1.Move)
 		case result.Code == wire.Success:
 			return s.after(ctx, t, target, r), nil
 		case noContainer(result) && !retried:
-			if _, err := s.container(ctx, move.GetContainer(), move.GetMakeContainers()); err != nil {
+			if err := s.container(ctx, move.GetContainer(), move.GetMakeContainers()); err != nil {
 				return r, err
 			}
 			continue // the container is there now, or the object has gone elsewhere

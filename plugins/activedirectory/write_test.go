@@ -147,6 +147,22 @@ func createContainers(t *testing.T, d domain) {
 	if got := c.object(c.done(m)); value(got, "container") != other {
 		t.Errorf("moved to %s; want %s", value(got, "container"), other)
 	}
+
+	// Of several who miss a container one makes it, and all have it.
+	for round := range 5 {
+		var all sync.WaitGroup
+		for i := range 6 {
+			name := fmt.Sprintf("many%d%d.new", round, i)
+			op := create(fmt.Sprintf("OU=New%d,%s", round, ou), name, name)
+			op.GetCreate().MakeContainers = true
+			all.Go(func() {
+				if r := c.apply(op); r.GetOutcome() != done {
+					t.Errorf("create of %s beside others = %v; want DONE", name, r)
+				}
+			})
+		}
+		all.Wait()
+	}
 }
 
 func createCheckedAgainstTheSchema(t *testing.T, d domain) {

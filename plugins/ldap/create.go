@@ -48,8 +48,8 @@ func (s *System) Create(ctx context.Context, t sdk.Target, create *connectorv1.C
 	ctx = context.WithoutCancel(ctx)
 	result, c, err := s.Write(ctx, n.add)
 	if err == nil && result.Code == wire.NoSuchObject {
-		var missing bool
-		if missing, err = s.container(ctx, create.GetContainer(), create.GetMakeContainers()); err == nil && missing {
+		// The container may be there by now: of several who miss it one is the quickest.
+		if err = s.container(ctx, create.GetContainer(), create.GetMakeContainers()); err == nil {
 			result, c, err = s.Write(ctx, n.add)
 		}
 	}

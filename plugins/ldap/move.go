@@ -54,7 +54,7 @@ func (s *System) Move(ctx context.Context, t sdk.Target, move *connectorv1.Move)
 			}
 			return s.after(ctx, t, want, r), nil
 		case result.Code == wire.NoSuchObject && !retried:
-			if _, err := s.container(ctx, move.GetContainer(), move.GetMakeContainers()); err != nil {
+			if err := s.container(ctx, move.GetContainer(), move.GetMakeContainers()); err != nil {
 				return r, err
 			}
 			continue // the container is there now, or the object has gone elsewhere

@@ -76,37 +76,36 @@ func (s *System) place(ctx context.Context, c *dc.Conn, class class, name, conta
 	return dn.Join(class.naming, name, container), nil
 }
 
-// container makes sure that name is there, and tells whether it was missing.
-// Only organizational units are made.
-func (s *System) container(ctx context.Context, name string, make bool) (missing bool, err error) {
+// container makes sure that name is there. Only organizational units are made.
+func (s *System) container(ctx context.Context, name string, make bool) error {
 	e, _, err := s.ReadOne(ctx, name, []string{"1.1"})
 	if err != nil || e != nil {
-		return false, err
+		return err
 	}
 	attribute, value, parent, _ := dn.Split(name)
 	switch {
 	case !make:
-		return true, sdk.Invalid(fmt.Sprintf("the container %s does not exist", name),
+		return sdk.Invalid(fmt.Sprintf("the container %s does not exist", name),
 			"Make it, correct container in the mapping, or let the mapping make missing containers (make_containers).").On(name)
 	case !strings.EqualFold(attribute, "ou") || parent == "":
-		return true, sdk.Invalid(fmt.Sprintf("the container %s does not exist, and only organizational units (ou=) are made", name),
+		return sdk.Invalid(fmt.Sprintf("the container %s does not exist, and only organizational units (ou=) are made", name),
 			"Make it, or correct container in the mapping.").On(name)
 	}
-	if _, err := s.container(ctx, parent, true); err != nil {
-		return true, err
+	if err := s.container(ctx, parent, true); err != nil {
+		return err
 	}
 	result, c, err := s.Write(ctx, wire.Add{DN: name, Attributes: []wire.Attribute{
 		{Name: "objectClass", Values: []string{"top", "organizationalUnit"}}, {Name: "ou", Values: []string{value}},
 	}})
 	if err != nil {
-		return true, err
+		return err
 	}
 	if result.Code != wire.Success && result.Code != wire.EntryAlreadyExists { // somebody else may have been quicker
-		return true, s.Fault(result.Err(), fault.About{
+		return s.Fault(result.Err(), fault.About{
 			Server: c.Root.Server, Doing: "make the container", Object: name, Right: `write access to the children of ` + parent,
 		})
 	}
-	return true, nil
+	return nil
 }
 
 // after adds to r the object as it is now, if any of it was asked for. That it
