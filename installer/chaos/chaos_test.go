@@ -51,7 +51,7 @@ func TestChaos(t *testing.T) {
 	}
 	t.Logf("seed %d: play it again with -chaos.seed %d -chaos.kills %d", opt.Seed, opt.Seed, opt.Kills)
 	if !opt.Clocks {
-		t.Log("LEFT OUT: clocks that are set: -chaos.clocks has them, and builds everything anew for that")
+		t.Log("clocks are not set in this run: -chaos.clocks, which `make chaos` gives, builds everything anew for that")
 	}
 	if err := chaos.Build(t.Context(), opt.Bin, opt.Clocks); err != nil {
 		t.Fatal(err)
