@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -349,22 +350,7 @@ func gone(t *testing.T, pid int) {
 // asked, is heard in words that everybody upstream understands.
 func TestProcess_Apply_hostileAnswers(t *testing.T) {
 	t.Parallel()
-	state := filepath.Join(t.TempDir(), "state")
-	exe := executable(t)
-	exe.Serves = []string{fakeconnector.Moody}
-	p, err := newHost(t, host.Options{}, exe).Start(t.Context(), fakeconnector.Moody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Kill)
-	if fault, err := p.Open(t.Context(), fmt.Sprintf(`{"users": 50, "state": %q}`, state), nil); fault != nil || err != nil {
-		t.Fatalf("Open = %v, %v", fault, err)
-	}
-	mood := func(m string) {
-		if err := os.WriteFile(fakeconnector.MoodFile(state), []byte(m), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	p, mood := startMoody(t)
 	mood(fakeconnector.Lies)
 	r, err := p.Apply(t.Context(), rename(1, "New 1"))
 	if err != nil || r.GetOutcome() != connectorv1.Outcome_OUTCOME_UNKNOWN || !strings.Contains(r.GetFault().GetCause(), "outcome 99") || r.GetFault().GetNextStep() == "" {
@@ -380,5 +366,55 @@ func TestProcess_Apply_hostileAnswers(t *testing.T) {
 	mood(fakeconnector.Bloats)
 	if _, err := p.Apply(t.Context(), rename(20, "New 20")); !errors.Is(err, host.ErrLost) {
 		t.Errorf("Apply() of 24 MiB = %v; want ErrLost", err)
+	}
+}
+
+// What it says of objects that are none, or of more than fits, ends the read; what it says often is heard often.
+func TestProcess_Read_hostileAnswers(t *testing.T) {
+	t.Parallel()
+	p, mood := startMoody(t)
+	read := func(m string) (ids []string, err error) {
+		mood(m)
+		_, err = p.Read(t.Context(), &connectorv1.ReadRequest{Classes: []string{"user"}, Attributes: []string{"login"}}, func(r *connectorv1.ReadResponse) error {
+			for _, record := range r.GetRecords() {
+				ids = append(ids, record.GetId())
+			}
+			return nil
+		})
+		return ids, err
+	}
+	if ids, err := read(fakeconnector.Floods); err != nil || len(ids) != 50*50 {
+		t.Errorf("Read while it floods = %d records, %v; want each of 50 users 50 times", len(ids), err)
+	}
+	if ids, err := read(fakeconnector.Lies); err != nil || !slices.Contains(ids, "") {
+		t.Errorf("Read while it lies = %q, %v; want a record of nothing among them", ids, err)
+	}
+	if _, err := read(fakeconnector.Garbles); err == nil || !strings.Contains(err.Error(), "UTF-8") {
+		t.Errorf("Read of garbage = %v; want it refused", err)
+	}
+	p, mood = startMoody(t) // the last one may have been lost by that
+	if _, err := read(fakeconnector.Bloats); err == nil || !strings.Contains(err.Error(), "larger than max") {
+		t.Errorf("Read of 24 MiB = %v; want it refused", err)
+	}
+}
+
+// startMoody starts a moody connector with 50 users, and gives what sets its mood.
+func startMoody(t *testing.T) (*host.Process, func(mood string)) {
+	t.Helper()
+	state := filepath.Join(t.TempDir(), "state")
+	exe := executable(t)
+	exe.Serves = []string{fakeconnector.Moody}
+	p, err := newHost(t, host.Options{}, exe).Start(t.Context(), fakeconnector.Moody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	if fault, err := p.Open(t.Context(), fmt.Sprintf(`{"users": 50, "state": %q}`, state), nil); fault != nil || err != nil {
+		t.Fatalf("Open = %v, %v", fault, err)
+	}
+	return p, func(mood string) {
+		if err := os.WriteFile(fakeconnector.MoodFile(state), []byte(mood), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -11,9 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/go-plugin"
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
@@ -48,14 +45,7 @@ func ServeMoody(args []string) bool {
 		return false
 	}
 	service := sdk.NewService(connector(Moody, ""), slog.New(slog.NewTextHandler(os.Stderr, nil)))
-	plugin.Serve(&plugin.ServeConfig{
-		HandshakeConfig: sdk.Handshake(),
-		Plugins:         plugin.PluginSet{sdk.PluginName: &sdk.Plugin{Service: &moody{Service: service}}},
-		Logger:          hclog.NewNullLogger(),
-		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(options, sdk.ServerOptions()...)...)
-		},
-	})
+	serve(&moody{Service: service})
 	return true
 }
 
@@ -92,7 +82,7 @@ func (m *moody) Open(ctx context.Context, q *connectorv1.OpenRequest) (*connecto
 // Read implements connectorv1.ConnectorServiceServer.
 func (m *moody) Read(q *connectorv1.ReadRequest, stream connectorv1.ConnectorService_ReadServer) error {
 	m.suffer()
-	return m.Service.Read(q, &moodyRead{stream, m})
+	return m.Service.Read(q, asMessages{&moodyRead{stream, m}})
 }
 
 type moodyRead struct {

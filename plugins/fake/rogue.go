@@ -14,9 +14,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/go-plugin"
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
@@ -37,14 +34,7 @@ func ServeRogue(args []string) bool {
 	}
 	breaks := strings.ReplaceAll(strings.TrimPrefix(args[1], RoguePrefix), "-", " ")
 	service := sdk.NewService(connector(args[1], breaks), slog.New(slog.NewTextHandler(os.Stderr, nil)))
-	plugin.Serve(&plugin.ServeConfig{
-		HandshakeConfig: sdk.Handshake(),
-		Plugins:         plugin.PluginSet{sdk.PluginName: &sdk.Plugin{Service: &rogue{Service: service, breaks: breaks, stderr: os.Stderr}}},
-		Logger:          hclog.NewNullLogger(),
-		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(options, sdk.ServerOptions()...)...)
-		},
-	})
+	serve(&rogue{Service: service, breaks: breaks, stderr: os.Stderr})
 	return true
 }
 
@@ -139,7 +129,7 @@ func (r *rogue) Read(q *connectorv1.ReadRequest, stream connectorv1.ConnectorSer
 			s.drop = r.size.Swap(info.Size()) != info.Size()
 		}
 	}
-	return r.Service.Read(q, s)
+	return r.Service.Read(q, asMessages{s})
 }
 
 // A rogueRead spoils the responses of one read.
@@ -150,21 +140,6 @@ type rogueRead struct {
 	changes bool
 	drop    bool
 	all     connectorv1.ReadResponse
-}
-
-// SendMsg takes what the SDK sends as it goes over the wire.
-func (s *rogueRead) SendMsg(m any) error {
-	f, ok := m.(interface {
-		Response() (*connectorv1.ReadResponse, error)
-	})
-	if !ok {
-		return s.ConnectorService_ReadServer.SendMsg(m)
-	}
-	b, err := f.Response()
-	if err != nil {
-		return err
-	}
-	return s.Send(b)
 }
 
 func (s *rogueRead) Send(b *connectorv1.ReadResponse) error {
