@@ -118,13 +118,9 @@ func (in *Intake) Take(tx *store.Tx, b Batch) error {
 		}
 		latest[r.GetId()] = r
 	}
-	rows, err := tx.Accounts(b.Tenant, b.System, ids)
+	known, err := s.byID(ids)
 	if err != nil {
 		return err
-	}
-	known := make(map[string]*store.Account, len(rows))
-	for i := range rows {
-		known[rows[i].ID] = &rows[i]
 	}
 	stages, err := s.stages()
 	if err != nil {

@@ -27,8 +27,8 @@ import (
 //
 //	reused     the record is another person's than it was
 //
-// Records are gone through twice: to count, and, where anything broke the gate,
-// to hold those that have part in it. What is remembered is bounded by columns,
+// Records are gone through twice: to count, and, where anything broke the gate or
+// was held before, to hold those that have part in it. What is remembered is bounded by columns,
 // not by records.
 
 // An oddity is one of these.
@@ -64,6 +64,7 @@ type suspicion struct {
 	columns []*column
 	reused  map[string]bool // ids
 	rows    int
+	held    bool                // some of it was held before
 	places  map[string][]string // some of the records concerned, by column; "" for the reused
 	first   bool                // the first read under its document
 }
@@ -90,6 +91,7 @@ func (s *scope) suspect(cycle int64) (*suspicion, error) {
 	seed := maphash.MakeSeed()
 	v.rows, err = s.pairs(cycle, func(p *pair) error {
 		differ := 0
+		v.held = v.held || p.Held != ""
 		for _, c := range v.columns {
 			if c.add(p, seed) {
 				differ++
@@ -135,29 +137,50 @@ func (s *scope) pairs(cycle int64, visit func(*pair) error) (n int, err error) {
 	return n, nil
 }
 
-// add counts a record, and tells whether the column changed.
-func (c *column) add(p *pair, seed maphash.Seed) bool {
+// A difference is what a read did to one column of a record.
+type difference int
+
+const (
+	asBefore difference = iota
+	valueLost
+	columnCame // with a value
+	valueChanged
+)
+
+// of tells how a record differs in the column; there says whether it has it now.
+func (c *column) of(p *pair) (d difference, was, is []string, there bool) {
 	was, had := p.was.Get(c.name)
-	is, has := p.now.Get(c.name)
+	is, there = p.now.Get(c.name)
 	switch full := filledIn(is); {
 	case filledIn(was) && !full:
+		d = valueLost
+	case !had && full:
+		d = columnCame
+	case filledIn(was) && !slices.Equal(was, is):
+		d = valueChanged
+	}
+	return d, was, is, there
+}
+
+// add counts a record, and tells whether the column changed.
+func (c *column) add(p *pair, seed maphash.Seed) bool {
+	d, was, is, there := c.of(p)
+	switch d {
+	case valueLost:
 		c.lost++
-		if !has {
+		if !there {
 			c.absent++
 		}
-		return true
-	case !had && has && full:
+	case columnCame:
 		c.came++
-		return true
-	case !filledIn(was) || slices.Equal(was, is):
-		return false
+	case valueChanged:
+		c.changed++
+		remember(c.was, was, seed)
+		remember(c.is, is, seed)
+		tell(c.wasA, was)
+		tell(c.isA, is)
 	}
-	c.changed++
-	remember(c.was, was, seed)
-	remember(c.is, is, seed)
-	tell(c.wasA, was)
-	tell(c.isA, is)
-	return true
+	return d != asBefore
 }
 
 func remember(set map[uint64]struct{}, values []string, seed maphash.Seed) {
@@ -262,6 +285,9 @@ func (s *scope) another(p *pair) bool {
 // hold marks what waits for a person, and tells whether any of it came with this cycle.
 func (s *scope) hold(cycle int64, v *suspicion) (fresh bool, err error) {
 	odd := slices.DeleteFunc(slices.Clone(v.columns), func(c *column) bool { return c.odd == sane })
+	if len(odd)+len(v.reused) == 0 && !v.held {
+		return false, nil
+	}
 	held := map[string][]string{} // why to ids
 	_, err = s.pairs(cycle, func(p *pair) error {
 		var why []string
@@ -302,15 +328,14 @@ func (v *suspicion) place(column, place string) {
 
 // has tells whether a record has part in what is odd about the column.
 func (c *column) has(p *pair) bool {
-	was, had := p.was.Get(c.name)
-	is, _ := p.now.Get(c.name)
+	d, _, _, _ := c.of(p)
 	switch c.odd {
 	case emptied, vanished:
-		return filledIn(was) && !filledIn(is)
+		return d == valueLost
 	case alike, rewritten:
-		return filledIn(was) && filledIn(is) && !slices.Equal(was, is)
+		return d == valueChanged
 	case appeared:
-		return !had && filledIn(is)
+		return d == columnCame
 	}
 	return false
 }
