@@ -41,7 +41,7 @@ func (tx *Tx) HistoryOf(tenant, person string, before int64, limit int) ([]Histo
 	if err != nil {
 		return nil, err
 	}
-	return query[History](tx, "SELECT seq, "+historyColumns+` FROM history WHERE tenant = ? AND person <> '' AND person IN (SELECT value FROM json_each(?))
+	return query[History](tx, "SELECT seq, "+historyColumns+" FROM history WHERE tenant = ? AND "+ofPerson+`
 		AND (CAST(? AS BIGINT) = 0 OR seq < ?) ORDER BY seq DESC LIMIT ?`, tenant, ids, before, before, limit)
 }
 

@@ -56,6 +56,20 @@ func (tx *Tx) underIDs(tenant, person string) (any, error) {
 	return list(append(ids, person)), err
 }
 
+// ofPerson is the condition that a row is of somebody, by [Tx.underIDs].
+const ofPerson = "person <> '' AND person IN (SELECT value FROM json_each(?))"
+
+// andPerson wants rows of somebody; "" wants all.
+func (tx *Tx) andPerson(w *filter, tenant, person string) error {
+	if person == "" {
+		return nil
+	}
+	ids, err := tx.underIDs(tenant, person)
+	w.text += " AND " + ofPerson
+	w.args = append(w.args, ids)
+	return err
+}
+
 // AddFormers notes that people were merged into a person; whoever had been merged into one of them is among them.
 func (tx *Tx) AddFormers(tenant, person string, former []string) error {
 	for _, f := range former {

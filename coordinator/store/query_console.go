@@ -139,7 +139,7 @@ func (tx *Tx) HistoryOfJob(tenant, person string, job int64, limit int) ([]Histo
 	if err != nil {
 		return nil, err
 	}
-	return query[History](tx, "SELECT seq, "+historyColumns+` FROM history WHERE tenant = ? AND person <> '' AND person IN (SELECT value FROM json_each(?))
+	return query[History](tx, "SELECT seq, "+historyColumns+" FROM history WHERE tenant = ? AND "+ofPerson+`
 		AND job = ? ORDER BY seq LIMIT ?`, tenant, ids, job, limit)
 }
 

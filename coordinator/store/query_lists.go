@@ -72,13 +72,8 @@ func (tx *Tx) ListJobs(tenant string, f JobFilter, limit int) ([]Job, error) {
 		w.and("state = ?", f.State)
 	}
 	w.and("class = ?", f.Class)
-	if f.Person != "" {
-		ids, err := tx.underIDs(tenant, f.Person)
-		if err != nil {
-			return nil, err
-		}
-		w.text += " AND person <> '' AND person IN (SELECT value FROM json_each(?))"
-		w.args = append(w.args, ids)
+	if err := tx.andPerson(&w, tenant, f.Person); err != nil {
+		return nil, err
 	}
 	if f.Cycle > 0 {
 		w.text += " AND cycle = ? AND id >= cycle" // what is planned out of a cycle is younger than its read
@@ -135,13 +130,8 @@ func (tx *Tx) ListHistory(tenant string, f LogFilter, limit int) ([]History, err
 	if f.Kind != "" && !slices.Contains(frequent, f.Kind) { // else the latest ones are found soon from the end
 		w.text += " AND kind NOT IN ('" + strings.Join(frequent, "','") + "')"
 	}
-	if f.Person != "" {
-		ids, err := tx.underIDs(tenant, f.Person)
-		if err != nil {
-			return nil, err
-		}
-		w.text += " AND person <> '' AND person IN (SELECT value FROM json_each(?))"
-		w.args = append(w.args, ids)
+	if err := tx.andPerson(&w, tenant, f.Person); err != nil {
+		return nil, err
 	}
 	if f.Text != "" {
 		w.and("instr(lower(text), lower(?)) > 0", f.Text)
@@ -247,7 +237,7 @@ func (tx *Tx) WrittenServers(tenant, person string) (map[int64]string, error) {
 		return nil, err
 	}
 	entries, err := queryAny(tx, func(scan scan, e *entry) error { return scan(&e.job, &e.body) },
-		"SELECT job, body FROM history WHERE tenant = ? AND person <> '' AND person IN (SELECT value FROM json_each(?)) AND job <> 0 AND body IS NOT NULL ORDER BY seq", tenant, ids)
+		"SELECT job, body FROM history WHERE tenant = ? AND "+ofPerson+" AND job <> 0 AND body IS NOT NULL ORDER BY seq", tenant, ids)
 	out := map[int64]string{}
 	for _, e := range entries {
 		var told struct{ Server string }

@@ -61,7 +61,7 @@ func (tx *Tx) Retire(tenant, kind string, before Instant, behind int64, limit in
 		n, err = tx.retireDeliveries(tenant, before, limit)
 		return n, int64(n / limit), err
 	}
-	rows, err := query[aged](tx, tx.ages(kind), tenant, behind, limit)
+	rows, err := query[aged](tx, tx.joined(ages[kind]), tenant, behind, limit)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -92,11 +92,12 @@ func (tx *Tx) Retire(tenant, kind string, before Instant, behind int64, limit in
 	return len(ids), next, err
 }
 
-func (tx *Tx) ages(kind string) string {
-	if tx.Shared() {
-		return strings.Replace(ages[kind], "ON j.id = a.id", "ON j.tenant = a.tenant AND j.id = a.id", 1)
+// joined has answers joined to jobs as the store keeps them: a shared one by tenant, too.
+func (tx *Tx) joined(statement string) string {
+	if !tx.Shared() {
+		return statement
 	}
-	return ages[kind]
+	return strings.Replace(statement, "ON j.id = a.id", "ON j.tenant = a.tenant AND j.id = a.id", 1)
 }
 
 func (tx *Tx) remove(statement, tenant string, ids []int64) error {
@@ -153,8 +154,5 @@ func (tx *Tx) Oldest(tenant, kind string) (Instant, error) {
 	if !ok {
 		return 0, fmt.Errorf("nothing is known of the age of %s", kind)
 	}
-	if tx.Shared() {
-		statement = strings.Replace(statement, "ON j.id = a.id", "ON j.tenant = a.tenant AND j.id = a.id", 1)
-	}
-	return value[Instant](tx, statement, tenant)
+	return value[Instant](tx, tx.joined(statement), tenant)
 }
