@@ -88,14 +88,11 @@ func heldRecords(tx *store.Tx, c store.Cycle) ([]client.HeldRecord, error) {
 	for i, a := range accounts {
 		ids[i] = a.Person
 	}
-	people, err4 := tx.People(c.Tenant, ids)
-	keys := map[string]string{}
-	for _, p := range people {
-		keys[p.ID] = p.Shown()
-	}
+	people, err4 := peopleByID(tx, c.Tenant, ids)
 	out := make([]client.HeldRecord, 0, len(accounts))
 	for _, a := range accounts {
-		out = append(out, client.HeldRecord{Record: cmp.Or(a.Address, a.Class+" "+a.ID), Person: keys[a.Person], Why: cmp.Or(why[a.ID], "is gone")})
+		p := people[a.Person] // nobody's: the key is empty
+		out = append(out, client.HeldRecord{Record: cmp.Or(a.Address, a.Class+" "+a.ID), Person: p.Shown(), Why: cmp.Or(why[a.ID], "is gone")})
 	}
 	slices.SortFunc(out, func(a, b client.HeldRecord) int {
 		return cmp.Or(strings.Compare(a.Person, b.Person), strings.Compare(a.Record, b.Record))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -24,12 +23,7 @@ func agentList(s *session) *cobra.Command {
 		Short: "List agents",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			q := url.Values{}
-			for name, value := range map[string]string{"site": site, "state": state, "ring": ring, "q": text} {
-				if value != "" {
-					q.Set(name, value)
-				}
-			}
+			q := values("site", site, "state", state, "ring", ring, "q", text)
 			var list []client.Agent
 			if err := s.api.Items(cmd.Context(), "/v1/agents", q, &list); err != nil {
 				return err
