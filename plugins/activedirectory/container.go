@@ -2,15 +2,12 @@ package activedirectory
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
-	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
-	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/session"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
-	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
 
 // noContainer tells whether an add or a rename may have failed because the
@@ -38,34 +35,6 @@ func (s *System) addAgain(ctx context.Context, n *creation, result *wire.Result,
 	return again, on, nil
 }
 
-// container makes sure that name is there. Only organizational units are made.
 func (s *System) container(ctx context.Context, name string, make bool) error {
-	e, _, err := s.ReadOne(ctx, name, []string{"1.1"})
-	if err != nil || e != nil {
-		return err
-	}
-	attribute, value, parent, _ := dn.Split(name)
-	switch {
-	case !make:
-		return sdk.Invalid(fmt.Sprintf("the container %s does not exist", name),
-			"Make it, correct container in the mapping, or let the mapping make missing containers (make_containers).").On(name)
-	case !strings.EqualFold(attribute, "OU") || parent == "":
-		return sdk.Invalid(fmt.Sprintf("the container %s does not exist, and only organizational units (OU=) are made", name),
-			"Make it, or correct container in the mapping.").On(name)
-	}
-	if err := s.container(ctx, parent, true); err != nil {
-		return err
-	}
-	result, c, err := s.Write(ctx, wire.Add{DN: name, Attributes: []wire.Attribute{
-		{Name: "objectClass", Values: classOf("organizationalUnit").objectClass}, {Name: "ou", Values: []string{value}},
-	}})
-	if err != nil {
-		return err
-	}
-	if result.Code != wire.Success && result.Code != wire.EntryAlreadyExists { // somebody else may have been quicker
-		return s.Fault(result.Err(), fault.About{
-			Server: c.Root.Server, Doing: "make the container", Object: name, Right: `"Create organizationalUnit objects"`,
-		})
-	}
-	return nil
+	return s.Container(ctx, name, make, session.Unit{Naming: "OU", Right: func(string) string { return `"Create organizationalUnit objects"` }})
 }

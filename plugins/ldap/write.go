@@ -3,14 +3,13 @@ package ldap
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/change"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dn"
-	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/filter"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/schema"
+	"github.com/drawbridge-id/drawbridge/plugins/ldap/session"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/wire"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 )
@@ -76,36 +75,8 @@ func (s *System) place(ctx context.Context, c *dc.Conn, class class, name, conta
 	return dn.Join(class.naming, name, container), nil
 }
 
-// container makes sure that name is there. Only organizational units are made.
 func (s *System) container(ctx context.Context, name string, make bool) error {
-	e, _, err := s.ReadOne(ctx, name, []string{"1.1"})
-	if err != nil || e != nil {
-		return err
-	}
-	attribute, value, parent, _ := dn.Split(name)
-	switch {
-	case !make:
-		return sdk.Invalid(fmt.Sprintf("the container %s does not exist", name),
-			"Make it, correct container in the mapping, or let the mapping make missing containers (make_containers).").On(name)
-	case !strings.EqualFold(attribute, "ou") || parent == "":
-		return sdk.Invalid(fmt.Sprintf("the container %s does not exist, and only organizational units (ou=) are made", name),
-			"Make it, or correct container in the mapping.").On(name)
-	}
-	if err := s.container(ctx, parent, true); err != nil {
-		return err
-	}
-	result, c, err := s.Write(ctx, wire.Add{DN: name, Attributes: []wire.Attribute{
-		{Name: "objectClass", Values: []string{"top", "organizationalUnit"}}, {Name: "ou", Values: []string{value}},
-	}})
-	if err != nil {
-		return err
-	}
-	if result.Code != wire.Success && result.Code != wire.EntryAlreadyExists { // somebody else may have been quicker
-		return s.Fault(result.Err(), fault.About{
-			Server: c.Root.Server, Doing: "make the container", Object: name, Right: `write access to the children of ` + parent,
-		})
-	}
-	return nil
+	return s.Container(ctx, name, make, session.Unit{Naming: "ou", Right: func(parent string) string { return "write access to the children of " + parent }})
 }
 
 // after adds to r the object as it is now, if any of it was asked for. That it

@@ -7,6 +7,7 @@
 //	LookUp, ReadOne  few entries, once more on another connection if one breaks
 //	Lookups          look-ups of single values that come together are one search
 //	Members          changes of a group that come together are one request
+//	Container        the organizational units above an object, made where they are missing
 //
 // It says nothing of what a result means for a person; that is package fault
 // and the tables of the connectors.
