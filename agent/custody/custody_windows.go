@@ -104,21 +104,35 @@ func Trusted(path string) error {
 // PipeList is the access list of a named pipe, in SDDL: for the account that
 // asks, the system and administrators.
 func PipeList() (string, error) {
-	self, admin, err := whoAsks()
-	if err != nil || admin {
-		return "D:P(A;;GA;;;SY)(A;;GA;;;BA)", err
-	}
-	return "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;" + self.String() + ")", nil
+	self, err := ordinary()
+	return accessList("", "GA", self), err
 }
 
-// privateSDDL lets the system, administrators and the SIDs in, and nobody else;
-// nothing is inherited from above, and everything below inherits it.
-func privateSDDL(sids []*windows.SID) string {
-	text := "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
+// accessList is one in SDDL that lets the system, administrators and the
+// SIDs in with a right, and nobody else; nothing is inherited from above. The
+// flags say what inherits it.
+func accessList(flags, right string, sids []*windows.SID) string {
+	text := "D:P"
+	for _, who := range []string{"SY", "BA"} {
+		text += "(A;" + flags + ";" + right + ";;;" + who + ")"
+	}
 	for _, sid := range sids {
-		text += "(A;OICI;FA;;;" + sid.String() + ")"
+		text += "(A;" + flags + ";" + right + ";;;" + sid.String() + ")"
 	}
 	return text
+}
+
+// privateSDDL is that of a private folder, which everything below inherits.
+func privateSDDL(sids []*windows.SID) string { return accessList("OICI", "FA", sids) }
+
+// ordinary is the account that asks, where it is no administrator: else a list
+// would let in what the same person runs without the elevated rights.
+func ordinary() ([]*windows.SID, error) {
+	self, admin, err := whoAsks()
+	if err != nil || admin {
+		return nil, err
+	}
+	return []*windows.SID{self}, nil
 }
 
 func lookUp(accounts []string) (sids []*windows.SID, err error) {
@@ -136,14 +150,11 @@ func lookUp(accounts []string) (sids []*windows.SID, err error) {
 }
 
 func privateList(named []*windows.SID) (*windows.SECURITY_DESCRIPTOR, error) {
-	self, admin, err := whoAsks()
+	self, err := ordinary()
 	if err != nil {
 		return nil, err
 	}
-	if !admin { // else the list would let in what the same person runs without the elevated rights
-		named = append(named, self)
-	}
-	return windows.SecurityDescriptorFromString(privateSDDL(named))
+	return windows.SecurityDescriptorFromString(privateSDDL(append(named, self...)))
 }
 
 // whoAsks returns the account this runs as, and whether it has the rights of an administrator now.

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -133,10 +132,6 @@ func (i *Identity) storeAsked(key crypto.Signer, why string) error {
 		return err
 	}
 	if why != "" {
-		block.Headers = maps.Clone(block.Headers)
-		if block.Headers == nil {
-			block.Headers = map[string]string{}
-		}
 		block.Headers[whyHeader] = strings.ReplaceAll(why, "\n", " ")
 	}
 	return durable.ReplaceFile(filepath.Join(i.dir, askedFile), pem.EncodeToMemory(block))

@@ -53,7 +53,7 @@ func encodeKey(key crypto.Signer) (*pem.Block, error) {
 		return &pem.Block{Type: tpm.PEMType, Headers: map[string]string{deviceHeader: k.Device()}, Bytes: der}, err
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(key)
-	return &pem.Block{Type: keyType, Bytes: der}, err
+	return &pem.Block{Type: keyType, Headers: map[string]string{}, Bytes: der}, err
 }
 
 // decodeKey reads a block of encodeKey; of one of another type it returns nil.
