@@ -30,22 +30,13 @@ const (
 // workers. The goals are a median of 1 s and a 99th percentile of 5 s.
 func hrToAD(ctx context.Context, b *bench) ([]Figure, error) {
 	count := b.count(100_000)
-	m, err := mariadb.Start(ctx)
+	m, db, err := workersInMariaDB(ctx, count,
+		"ALTER TABLE workers ADD COLUMN changed timestamp(6) NOT NULL DEFAULT current_timestamp(6) ON UPDATE current_timestamp(6), ADD INDEX (changed)")
 	if err != nil {
 		return nil, err
 	}
 	defer m.Remove()
-	db, err := sql.Open("mysql", fmt.Sprintf("%s:%s@tcp(%s)/%s?tls=skip-verify", m.User, m.Password, m.Address, m.Database))
-	if err != nil {
-		return nil, err
-	}
 	defer db.Close()
-	for _, statement := range []string{sqlTable, fmt.Sprintf(sqlRows, count),
-		"ALTER TABLE workers ADD COLUMN changed timestamp(6) NOT NULL DEFAULT current_timestamp(6) ON UPDATE current_timestamp(6), ADD INDEX (changed)"} {
-		if _, err := db.ExecContext(ctx, statement); err != nil {
-			return nil, err
-		}
-	}
 	s, err := stage.Start(ctx, stage.Options{Bin: b.bin, Dir: b.dir + "/product"})
 	if err != nil {
 		return nil, err

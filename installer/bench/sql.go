@@ -49,27 +49,37 @@ const sqlTable = `CREATE TABLE workers (id varchar(12) PRIMARY KEY, given varcha
 const sqlRows = `INSERT INTO workers SELECT CONCAT('E', 100000 + seq), CONCAT('Given', seq), CONCAT('Family', seq), CONCAT('Given', seq, ' Family', seq), 'Analyst',
 	ELT(1 + seq %% 4, 'Sales', 'Legal', 'Finance', 'Engineering'), 'Berlin', CONCAT('+49 30 ', seq), CONCAT('w', seq, '@home.example'), '2020-01-01', 12.50 FROM seq_1_to_%d`
 
+// workersInMariaDB starts a server with a table of count workers, after which it
+// runs more statements. The caller closes both.
+func workersInMariaDB(ctx context.Context, count int, more ...string) (_ *mariadb.Server, _ *sql.DB, err error) {
+	m, err := mariadb.Start(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := sql.Open("mysql", fmt.Sprintf("%s:%s@tcp(%s)/%s?tls=skip-verify", m.User, m.Password, m.Address, m.Database))
+	if err != nil {
+		return nil, nil, errors.Join(err, m.Remove())
+	}
+	for _, statement := range append([]string{sqlTable, fmt.Sprintf(sqlRows, count)}, more...) {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return nil, nil, errors.Join(err, db.Close(), m.Remove())
+		}
+	}
+	return m, db, nil
+}
+
 // sqlRead reads 300,000 rows of MariaDB through connector and agent; nothing
 // has changed since they were imported, so that it is the read alone. The other
 // side is the bare driver, scanning the same query over the same kind of
 // connection into bytes that it owns. They take turns; the best of each counts.
 func sqlRead(ctx context.Context, b *bench) ([]Figure, error) {
 	count := b.count(300_000)
-	m, err := mariadb.Start(ctx)
+	m, db, err := workersInMariaDB(ctx, count)
 	if err != nil {
 		return nil, err
 	}
 	defer m.Remove()
-	db, err := sql.Open("mysql", fmt.Sprintf("%s:%s@tcp(%s)/%s?tls=skip-verify", m.User, m.Password, m.Address, m.Database))
-	if err != nil {
-		return nil, err
-	}
 	defer db.Close()
-	for _, statement := range []string{sqlTable, fmt.Sprintf(sqlRows, count)} {
-		if _, err := db.ExecContext(ctx, statement); err != nil {
-			return nil, err
-		}
-	}
 	s, err := stage.Start(ctx, stage.Options{Bin: b.bin, Dir: b.dir + "/product"})
 	if err != nil {
 		return nil, err

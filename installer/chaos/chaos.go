@@ -111,7 +111,6 @@ func (r *rig) run(ctx context.Context) error {
 	defer r.link.close()
 	defer r.directory.close()
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	var keeper sync.WaitGroup
 	defer keeper.Wait()
 	defer cancel(nil)

@@ -3,6 +3,8 @@ package stage
 import (
 	"os"
 	"path/filepath"
+
+	"github.com/drawbridge-id/drawbridge/plugins/connkit/rig"
 )
 
 // A Server is one more coordinator on the stage's database. It is stopped by [Stage.Close].
@@ -40,17 +42,17 @@ func (s *Stage) AnotherCoordinator(name, program string) (*Server, error) {
 }
 
 func (s *Stage) server(name, program string) (*Server, error) {
-	link, err := freeAddress()
+	link, err := rig.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
-	api, err := freeAddress()
+	api, err := rig.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
 	argv := []string{program, "run", "--data", s.path(name), "--link", link, "--api", api}
 	if s.store != "" {
-		file := s.path("store")
+		file := s.StoreFile()
 		if err := os.WriteFile(file, []byte(s.store), 0o600); err != nil {
 			return nil, err
 		}

@@ -17,10 +17,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -345,13 +343,4 @@ func (s *Stage) config() string { return s.path("agent.yaml") }
 
 func (s *Stage) path(parts ...string) string {
 	return filepath.Join(append([]string{s.Dir}, parts...)...)
-}
-
-// freeAddress finds a port that is free now; the coordinator keeps it through restarts.
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), errors.Join(listener.Close())
 }
