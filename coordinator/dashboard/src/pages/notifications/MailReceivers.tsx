@@ -3,6 +3,7 @@ import { IconMail } from "@tabler/icons-react";
 import { useState } from "react";
 import { api, http } from "../../api/client";
 import { useAction } from "../../parts/action";
+import { AddForm } from "../../parts/AddForm";
 import { Empty } from "../../parts/Empty";
 import { Instant } from "../../parts/Instant";
 import { May } from "../../parts/May";
@@ -65,20 +66,9 @@ function Add() {
     done: `${address.trim()} is told by e-mail.`, onDone: () => setAddress(""), quiet: true,
   });
   return (
-    <form
-      onSubmit={(e) => {
-        e.preventDefault();
-        add.mutate(undefined);
-      }}
-    >
-      <Refusal error={add.error} />
-      <Group p="sm" gap="xs" align="flex-end">
-        <TextInput label="Address" type="email" placeholder="iam@corp.example" value={address} onChange={(e) => setAddress(e.currentTarget.value)} w={240} maw="100%" />
-        <MultiSelect label="Told of" placeholder={chosen.length === 0 ? "everything" : undefined} data={[...kinds]} value={chosen} onChange={(v) => setChosen(v as Kind[])} clearable w={320} maw="100%" size="xs" />
-        <Button type="submit" variant="default" loading={add.isPending} disabled={!address.trim()}>
-          Add
-        </Button>
-      </Group>
-    </form>
+    <AddForm action={add} ready={address.trim() !== ""}>
+      <TextInput label="Address" type="email" placeholder="iam@corp.example" value={address} onChange={(e) => setAddress(e.currentTarget.value)} w={240} maw="100%" />
+      <MultiSelect label="Told of" placeholder={chosen.length === 0 ? "everything" : undefined} data={[...kinds]} value={chosen} onChange={(v) => setChosen(v as Kind[])} clearable w={320} maw="100%" size="xs" />
+    </AddForm>
   );
 }

@@ -1,7 +1,8 @@
-import { Button, Group, TextInput } from "@mantine/core";
+import { Button, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { api, http } from "../../api/client";
 import { useAction } from "../../parts/action";
+import { AddForm } from "../../parts/AddForm";
 import { Empty } from "../../parts/Empty";
 import { Instant } from "../../parts/Instant";
 import { May } from "../../parts/May";
@@ -56,20 +57,9 @@ function Add() {
     quiet: true,
   });
   return (
-    <form
-      onSubmit={(e) => {
-        e.preventDefault();
-        add.mutate(undefined);
-      }}
-    >
-      <Refusal error={add.error} />
-      <Group p="sm" gap="xs" align="flex-end">
-        <TextInput label="Name" value={name} onChange={(e) => setName(e.currentTarget.value)} w={180} />
-        <TextInput label="Public key (age1…)" value={key} onChange={(e) => setKey(e.currentTarget.value)} w={360} maw="100%" spellCheck={false} />
-        <Button type="submit" variant="default" loading={add.isPending} disabled={!name.trim() || !key.trim()}>
-          Add
-        </Button>
-      </Group>
-    </form>
+    <AddForm action={add} ready={name.trim() !== "" && key.trim() !== ""}>
+      <TextInput label="Name" value={name} onChange={(e) => setName(e.currentTarget.value)} w={180} />
+      <TextInput label="Public key (age1…)" value={key} onChange={(e) => setKey(e.currentTarget.value)} w={360} maw="100%" spellCheck={false} />
+    </AddForm>
   );
 }
