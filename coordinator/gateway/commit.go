@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -42,9 +44,32 @@ func (g *Gateway) commitAll(ctx context.Context) error {
 			return context.Cause(ctx)
 		case first := <-g.parcels:
 			parcels := g.gather([]parcel{first}, last)
-			last = g.commit(ctx, parcels, func(p []parcel) []parcel { return g.gather(p, 0) })
+			if g.Store.Shared() {
+				last = g.commitTenants(ctx, parcels)
+				continue
+			}
+			last = g.commit(ctx, g.Store.Write, parcels, func(p []parcel) []parcel { return g.gather(p, 0) })
 		}
 	}
+}
+
+// commitTenants commits parcels in a transaction of each tenant's own, which
+// waits for no other's nor for agents that claim, all at the same time.
+func (g *Gateway) commitTenants(ctx context.Context, parcels []parcel) int {
+	of := map[string][]parcel{}
+	for _, p := range parcels {
+		of[p.stream.agent.Tenant] = append(of[p.stream.agent.Tenant], p)
+	}
+	var committed atomic.Int64
+	var all sync.WaitGroup
+	for tenant, parcels := range of {
+		all.Go(func() {
+			take := func(ctx context.Context, do func(*store.Tx) error) error { return g.Store.Take(ctx, tenant, do) }
+			committed.Add(int64(g.commit(ctx, take, parcels, alone)))
+		})
+	}
+	all.Wait()
+	return int(committed.Load())
 }
 
 // gather adds what else has come in already, and lingers until it has want
@@ -86,18 +111,18 @@ func size(parcels []parcel) (results, records int) {
 	return results, records
 }
 
-// commit stores parcels in one transaction, with those that more adds once it
-// has begun, and has their agents told. If that fails each is tried alone, so
-// that only the stream it came by is cut. It returns how much it took.
-func (g *Gateway) commit(ctx context.Context, parcels []parcel, more func([]parcel) []parcel) int {
-	err := g.Store.Write(ctx, func(tx *store.Tx) error {
+// commit stores parcels in one transaction, which write runs, with those that
+// more adds once it has begun, and has their agents told. If that fails each is
+// tried alone, so that only the stream it came by is cut. It returns how much it took.
+func (g *Gateway) commit(ctx context.Context, write func(context.Context, func(*store.Tx) error) error, parcels []parcel, more func([]parcel) []parcel) int {
+	err := write(ctx, func(tx *store.Tx) error {
 		parcels = more(parcels)
 		return g.store(tx, parcels)
 	})
 	if err != nil && len(parcels) > 1 && ctx.Err() == nil {
 		g.Log.ErrorContext(ctx, "Group not committed; each part is tried alone", "parts", len(parcels), "err", err)
 		for _, p := range parcels {
-			g.commit(ctx, []parcel{p}, alone)
+			g.commit(ctx, write, []parcel{p}, alone)
 		}
 		return 0
 	}

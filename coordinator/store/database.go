@@ -9,7 +9,8 @@ const (
 	snapshot lock = iota // nothing: it reads
 	whole                // every other that writes
 	tenant               // every other that writes for the tenant
-	claims               // every other that writes for the tenant, save those that claim
+	claims               // every other that writes for the tenant, save those that claim and those of what came back
+	results              // every other that writes for the tenant, save those that claim
 )
 
 // A database is where a store keeps its rows.

@@ -222,7 +222,9 @@ func (tx *Tx) DropAfter(ids []int64) ([]int64, error) {
 	if err != nil || len(follow) == 0 {
 		return nil, err
 	}
-	return follow, tx.EndJobs(follow, JobDropped, "", "")
+	_, err = tx.exec(`UPDATE job SET state = ?, ended = ? WHERE id IN (SELECT value FROM json_each(?)) AND ended = 0
+		AND state IN ('waiting','held','queued')`, JobDropped, tx.Now, list(follow)) // one may have been claimed meanwhile
+	return follow, err
 }
 
 // OpenJobsOf returns the jobs of people that have not ended, without work and reasons, in the order of ids.

@@ -93,8 +93,9 @@ type pgSession struct {
 // anything, and each statement sees what was committed before it (READ
 // COMMITTED): so a tenant has one writer at a time, as a file has.
 const (
-	lockStore  = 0x64726277 // "drbw"
-	lockTenant = 0x64726274 // "drbt"
+	lockStore   = 0x64726277 // "drbw"
+	lockTenant  = 0x64726274 // "drbt"
+	lockResults = 0x64726272 // "drbr": those that hold the tenant's together, one of what came back and those that claim
 )
 
 func (c *pgSession) begin(ctx context.Context, l lock, of string) error {
@@ -106,14 +107,17 @@ func (c *pgSession) begin(ctx context.Context, l lock, of string) error {
 	case whole:
 		batch.Queue("BEGIN")
 		batch.Queue("SELECT pg_advisory_xact_lock($1, 0)", lockStore)
-	case tenant, claims:
+	case tenant:
 		batch.Queue("BEGIN")
 		batch.Queue("SELECT pg_advisory_xact_lock_shared($1, 0)", lockStore)
-		take := "SELECT pg_advisory_xact_lock($1, $2)"
-		if l == claims {
-			take = "SELECT pg_advisory_xact_lock_shared($1, $2)"
+		batch.Queue("SELECT pg_advisory_xact_lock($1, $2)", lockTenant, tenantNumber(of))
+	case claims, results:
+		batch.Queue("BEGIN")
+		batch.Queue("SELECT pg_advisory_xact_lock_shared($1, 0)", lockStore)
+		batch.Queue("SELECT pg_advisory_xact_lock_shared($1, $2)", lockTenant, tenantNumber(of))
+		if l == results {
+			batch.Queue("SELECT pg_advisory_xact_lock($1, $2)", lockResults, tenantNumber(of))
 		}
-		batch.Queue(take, lockTenant, tenantNumber(of))
 	}
 	return c.conn.SendBatch(ctx, batch).Close()
 }

@@ -106,6 +106,52 @@ func TestWriteTenant_oneAtATime(t *testing.T) {
 	}
 }
 
+// What agents send is stored one after the other, and beside those that claim;
+// who decides by what is queued has the tenant for himself.
+func TestTake_besideClaims(t *testing.T) {
+	t.Parallel()
+	stores := two(t)
+	ctx := context.Background()
+	nothing := func(*store.Tx) error { return nil }
+	soon := func(do func() error) error {
+		ended := make(chan error, 1)
+		go func() { ended <- do() }()
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(20 * time.Second):
+			return errors.New("it waits")
+		}
+	}
+	if err := stores[0].Take(ctx, tenant, func(*store.Tx) error {
+		return errors.Join(soon(func() error { return stores[1].Claim(ctx, tenant, nothing) }),
+			soon(func() error { return stores[1].Take(ctx, tenant+"2", nothing) }))
+	}); err != nil {
+		t.Error("a claim, or another tenant's results, beside results:", err)
+	}
+	for name, other := range map[string]func() error{
+		"results": func() error { return stores[1].Take(ctx, tenant, nothing) },
+		"planner": func() error { return stores[1].WriteTenant(ctx, tenant, nothing) },
+	} {
+		ended := make(chan error, 1)
+		if err := stores[0].Take(ctx, tenant, func(*store.Tx) error {
+			go func() { ended <- other() }()
+			select {
+			case <-ended:
+				return errors.New("it did not wait")
+			case <-time.After(200 * time.Millisecond):
+				return nil
+			}
+		}); err != nil {
+			t.Errorf("%s beside results: %v", name, err)
+			continue
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("%s after results: %v", name, err)
+		}
+	}
+}
+
 // What one coordinator commits wakes the other.
 func TestSignal_ofAnotherCoordinator(t *testing.T) {
 	t.Parallel()

@@ -8,12 +8,15 @@
 //	Write        alone: no other transaction writes meanwhile, in whatever coordinator
 //	WriteTenant  no other writes for the tenant
 //	Claim        as WriteTenant, but beside others that claim (FOR UPDATE SKIP LOCKED)
+//	Take         as WriteTenant, but beside those that claim: what agents send
 //	Read         on the snapshot of when it began, never in a writer's way
 //
-// A file has one writer, so the first three are the same there; in PostgreSQL
+// A file has one writer, so the first four are the same there; in PostgreSQL
 // they are advisory locks, taken before anything is looked at. What a
 // transaction has read of its tenant therefore stays true until its commit, on
 // both: names, open jobs, due people, thresholds and cycles need no other guard.
+// Only who claims and who takes what agents send may not rely on which jobs are
+// queued: they change these beside one another.
 //
 // What [Store.Write] returned nil for is there after a power cut, and a process
 // killed inside it leaves nothing of it. The file is in WAL mode with pages of
@@ -122,6 +125,11 @@ func (s *Store) WriteTenant(ctx context.Context, of string, do func(*Tx) error) 
 // Claim is WriteTenant for what takes rows that nobody else has yet, and decides nothing by others.
 func (s *Store) Claim(ctx context.Context, of string, do func(*Tx) error) error {
 	return s.run(ctx, claims, of, do)
+}
+
+// Take is WriteTenant for what agents have sent, which decides nothing by what is queued.
+func (s *Store) Take(ctx context.Context, of string, do func(*Tx) error) error {
+	return s.run(ctx, results, of, do)
 }
 
 // Read runs do on a snapshot; its Tx cannot write.

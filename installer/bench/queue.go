@@ -173,7 +173,7 @@ func workQueue(ctx context.Context, database string, n int, log func(string, ...
 					more = false
 				}
 			}
-			if err := st.Write(ctx, func(tx *store.Tx) error {
+			if err := st.Take(ctx, filledTenant, func(tx *store.Tx) error {
 				return queue.Finish(tx, filledTenant, jobs.Results{Site: "hq", Agent: agent, Results: results})
 			}); err != nil {
 				return err
