@@ -94,6 +94,7 @@ type Gateway struct {
 
 	parcels    chan parcel     // to the committer
 	admissions chan *admission // to who lets in
+	hearings   chan *hearing   // to who notes which agents are here
 	admitted   chan struct{}   // closed when nobody is let in any more
 	turnedAway atomic.Int64    // since all were let in last
 	cloneWait  time.Duration
@@ -107,7 +108,7 @@ type Gateway struct {
 // New makes a gateway.
 func New(parts Parts) *Gateway {
 	return &Gateway{
-		Parts: parts, parcels: make(chan parcel, 64), admissions: make(chan *admission, cmp.Or(parts.Crowd, crowd)), admitted: make(chan struct{}),
+		Parts: parts, parcels: make(chan parcel, 64), admissions: make(chan *admission, cmp.Or(parts.Crowd, crowd)), hearings: make(chan *hearing), admitted: make(chan struct{}),
 		cloneWait: cmp.Or(parts.CloneWait, cloneWait), streams: map[identity.Agent]*stream{}, closing: make(chan struct{}),
 	}
 }
@@ -120,6 +121,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	group.Go(func() error { return g.admitAll(ctx) })
 	group.Go(func() error { return g.cutShut(ctx) })
 	group.Go(func() error { return g.relieveAll(ctx) })
+	group.Go(func() error { return g.hearAll(ctx) })
 	return group.Wait()
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -26,6 +27,18 @@ import (
 // jobs are another's 12 s after the last beat. What it had begun names the values
 // that it expects, and finds them changed. When it is back it is told which jobs
 // are its own still (Assigned) before its lease goes on.
+//
+// Where several coordinators share a store, one of them may die together with an
+// agent of its own. So a beat is sent only once the store knows that the agent was
+// heard just before; who has not been heard for two leases and the margin has none
+// any more, and a coordinator that finds so of an agent of its own, because it could
+// not write, cuts the stream and sends no beat.
+//
+//	heard, beat ──► ✗ both die                half a lease  lease  margin
+//	  └──── may begin jobs until then at most ─────┴──────────┴──────┤ clocks differ ├► its jobs are the others'
+//
+// Their jobs are another's 24 s after the last beat, as long as the clocks of
+// coordinators differ by less than half a lease.
 //
 // An agent that is alone needs no leave: it works on as long as the coordinator
 // is away. Whether it has heard that it is alone no more says leased in its row;
@@ -98,11 +111,89 @@ func (s *stream) beat(ctx context.Context) (time.Duration, error) {
 	case gone < every:
 		return every - gone, nil
 	}
+	if heard, err := s.heard(ctx); err != nil || !heard {
+		return every / 4, err
+	}
 	s.beats.number++
 	s.beats.sent = time.Now()
 	return every, s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Beat{Beat: &linkv1.Beat{
 		Number: s.beats.number, Since: durationpb.New(s.beats.sent.Sub(s.welcomed)),
 	}}})
+}
+
+// A hearing notes in the store that an agent is here.
+type hearing struct {
+	stream *stream
+	err    error
+	done   chan struct{} // closed once err holds
+}
+
+// errUnheard ends a stream whose agent may have lost its jobs without knowing.
+var errUnheard = status.Error(codes.Unavailable, "the coordinator could not note that the agent is here, and its jobs may be another's: come back and see")
+
+// silence is after how long an agent that nobody hears has no lease any more.
+func (g *Gateway) silence() time.Duration { return 2*g.lease() + g.margin() }
+
+// heard notes in a store that is shared that the agent is here, and tells whether
+// it is known there so soon that it may be sent a beat.
+func (s *stream) heard(ctx context.Context) (bool, error) {
+	if !s.Store.Shared() {
+		return true, nil
+	}
+	began, h := time.Now(), &hearing{stream: s, done: make(chan struct{})}
+	select {
+	case s.hearings <- h:
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+	select {
+	case <-h.done:
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+	return time.Since(began) < s.lease()/2, h.err
+}
+
+// hearAll notes which agents are here until ctx ends, all that wait of a tenant in a transaction.
+func (g *Gateway) hearAll(ctx context.Context) error {
+	for {
+		of := map[string][]*hearing{}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case h := <-g.hearings:
+			of[h.stream.agent.Tenant] = append(of[h.stream.agent.Tenant], h)
+		}
+		for more := true; more; {
+			select {
+			case h := <-g.hearings:
+				of[h.stream.agent.Tenant] = append(of[h.stream.agent.Tenant], h)
+			default:
+				more = false
+			}
+		}
+		for tenant, group := range of {
+			g.hear(ctx, tenant, group)
+		}
+	}
+}
+
+func (g *Gateway) hear(ctx context.Context, tenant string, group []*hearing) {
+	since := make(map[string]store.Instant, len(group))
+	for _, h := range group {
+		since[h.stream.agent.ID] = h.stream.since
+	}
+	var lost []string
+	err := g.Store.Take(ctx, tenant, func(tx *store.Tx) (err error) {
+		lost, err = tx.HearAgents(tenant, since, g.silence())
+		return err
+	})
+	for _, h := range group {
+		if h.err = err; err == nil && slices.Contains(lost, h.stream.agent.ID) {
+			h.err = errUnheard
+		}
+		close(h.done)
+	}
 }
 
 // answered notes an answer. The first one says that the agent knows of its lease.
@@ -132,14 +223,14 @@ func (g *Gateway) relieveAll(ctx context.Context) error {
 	for {
 		var away []store.Agent
 		err := g.Store.Read(ctx, func(tx *store.Tx) (err error) {
-			away, err = tx.AgentsToRelieve()
+			away, err = tx.AgentsToRelieve(g.silence())
 			return err
 		})
 		for _, a := range away {
 			n := 0
 			if err == nil {
 				err = g.Store.Write(ctx, func(tx *store.Tx) (err error) {
-					n, err = tx.RelieveAgent(a.Tenant, a.ID)
+					n, err = tx.RelieveAgent(a.Tenant, a.ID, g.silence())
 					return err
 				})
 			}

@@ -6,17 +6,52 @@ import "time"
 // several has a lease, and its jobs go to the others some time after it has
 // ended: takeover says from when on.
 
-// silentLeased is after how long without a sign of life an agent that has a
-// lease is not here any more: its coordinator has ended without a word.
+// silentLeased is after how long an agent that has a lease is not here any more
+// whose coordinator does not hear it: one of an earlier release, whose streams are
+// noted each minute.
 const silentLeased = 2 * time.Minute
 
 // heardSince is since when an agent must have given a sign of life to be here;
 // who has the store alone knows who is.
-func (tx *Tx) heardSince() Instant {
+func (tx *Tx) heardSince(silence time.Duration) Instant {
 	if !tx.Shared() {
 		return 0
 	}
-	return tx.Now.Add(-silentLeased)
+	return tx.Now.Add(-silence)
+}
+
+// isSilent finds agents whose coordinator has ended without a word: it has heard them
+// on their present connection, and not since; or it does not hear them, and has not noted them since.
+const isSilent = `connected <> 0 AND (heard >= connected AND heard < ? OR heard < connected AND seen < ?)`
+
+// HearAgents notes that agents of a tenant, given by the instants of their
+// connections, are here now. It returns those that are not the coordinator's any
+// more: they have connected elsewhere, or were not heard for so long that their
+// jobs may be another's.
+func (tx *Tx) HearAgents(tenant string, since map[string]Instant, silence time.Duration) (lost []string, err error) {
+	type state struct {
+		id               string
+		connected, heard Instant
+	}
+	ids := make([]string, 0, len(since))
+	for id := range since {
+		ids = append(ids, id)
+	}
+	rows, err := queryAny(tx, func(scan scan, s *state) error { return scan(&s.id, &s.connected, &s.heard) },
+		"SELECT id, connected, heard FROM agent WHERE tenant = ? AND id IN (SELECT value FROM json_each(?))", tenant, list(ids))
+	if err != nil {
+		return nil, err
+	}
+	var here []string
+	for _, s := range rows {
+		if s.connected != since[s.id] || s.heard >= s.connected && s.heard < tx.Now.Add(-silence) {
+			lost = append(lost, s.id)
+		} else {
+			here = append(here, s.id)
+		}
+	}
+	_, err = tx.exec("UPDATE agent SET heard = ?, seen = ? WHERE tenant = ? AND id IN (SELECT value FROM json_each(?))", tx.Now, tx.Now, tenant, list(here))
+	return lost, err
 }
 
 // AgentsOfSite counts the agents of a site that are not revoked.
@@ -48,24 +83,28 @@ func (tx *Tx) SetTakeover(tenant, id string, at Instant) error {
 }
 
 // AgentsToRelieve returns the agents that are away, whose leases have ended, and
-// whose jobs an agent of the same site that is here may have.
-func (tx *Tx) AgentsToRelieve() ([]Agent, error) {
+// whose jobs an agent of the same site that is here may have. Silence is after
+// how long an agent that nobody hears has no lease any more.
+func (tx *Tx) AgentsToRelieve(silence time.Duration) ([]Agent, error) {
 	return query[Agent](tx, "SELECT "+agentColumns+` FROM agent a WHERE leased = 1 AND revoked = 0
-		AND (connected = 0 AND takeover <> 0 AND takeover <= ? OR connected <> 0 AND seen < ?)
+		AND (connected = 0 AND takeover <> 0 AND takeover <= ? OR `+isSilent+`)
 		AND EXISTS (SELECT 1 FROM agent b WHERE b.tenant = a.tenant AND b.site = a.site AND b.id <> a.id AND b.connected <> 0 AND b.revoked = 0 AND b.seen >= ?)
 		AND EXISTS (SELECT 1 FROM job j WHERE j.tenant = a.tenant AND j.agent = a.id AND j.state = 'sent' AND j.ended = 0)`,
-		tx.Now, tx.heardSince(), tx.heardSince())
+		tx.Now, tx.heardSince(silence), tx.heardSince(silentLeased), tx.heardSince(silentLeased))
 }
 
 // RelieveAgent makes what was sent to an agent queued again, if it still is to
-// be relieved, and returns how much that was.
-func (tx *Tx) RelieveAgent(tenant, id string) (int, error) {
+// be relieved, and returns how much that was. One that was silent is away then.
+func (tx *Tx) RelieveAgent(tenant, id string, silence time.Duration) (int, error) {
 	away, err := value[int](tx, `SELECT count(*) FROM agent WHERE tenant = ? AND id = ? AND leased = 1
-		AND (connected = 0 AND takeover <> 0 AND takeover <= ? OR connected <> 0 AND seen < ?)`, tenant, id, tx.Now, tx.heardSince())
+		AND (connected = 0 AND takeover <> 0 AND takeover <= ? OR `+isSilent+`)`, tenant, id, tx.Now, tx.heardSince(silence), tx.heardSince(silentLeased))
 	if err != nil || away == 0 {
 		return 0, err
 	}
 	tx.raise(&tx.store.Jobs)
+	if _, err := tx.exec("UPDATE agent SET connected = 0 WHERE tenant = ? AND id = ? AND connected <> 0", tenant, id); err != nil {
+		return 0, err
+	}
 	return tx.exec("UPDATE job SET state = 'queued', agent = '', sent = 0 WHERE tenant = ? AND agent = ? AND state = 'sent' AND ended = 0", tenant, id)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -150,6 +151,77 @@ func TestTake_besideClaims(t *testing.T) {
 			t.Errorf("%s after results: %v", name, err)
 		}
 	}
+}
+
+// An agent that dies together with its coordinator is relieved after the silence,
+// not before; one whose coordinator does not hear it, because it is of the release
+// before, after two minutes. A coordinator that could not write that long is told
+// that the agent is not its own any more.
+func TestHearAgents_relieved(t *testing.T) {
+	t.Parallel()
+	const silence = time.Second
+	stores := two(t)
+	since := map[string]store.Instant{}
+	write(t, stores[0], func(tx *store.Tx) error {
+		for _, id := range []string{"dead", "old", "here"} {
+			since[id] = tx.Now
+			err := errors.Join(tx.AddAgent(store.Agent{Tenant: tenant, ID: id, Site: "hq"}), tx.ConnectAgent(store.Agent{Tenant: tenant, ID: id, Connectors: "[]"}),
+				tx.SetLeased(tenant, id, true), tx.AddJobs([]store.Job{{Tenant: tenant, Site: "hq", State: store.JobSent, Agent: id}}))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	hear := func(s *store.Store, ids ...string) (lost []string) {
+		t.Helper()
+		of := map[string]store.Instant{}
+		for _, id := range ids {
+			of[id] = since[id]
+		}
+		if err := s.Take(context.Background(), tenant, func(tx *store.Tx) (err error) {
+			lost, err = tx.HearAgents(tenant, of, silence)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return lost
+	}
+	toRelieve := func(silence time.Duration) (ids []string) {
+		t.Helper()
+		read(t, stores[1], func(tx *store.Tx) error {
+			rows, err := tx.AgentsToRelieve(silence)
+			for _, r := range rows {
+				ids = append(ids, r.ID)
+			}
+			return err
+		})
+		return ids
+	}
+	if lost := hear(stores[0], "dead", "here"); lost != nil {
+		t.Fatalf("agents not ours just after they connected = %v; want none", lost)
+	}
+	if ids := toRelieve(time.Hour); ids != nil {
+		t.Errorf("to relieve before the silence = %v; want none", ids)
+	}
+	time.Sleep(silence + 100*time.Millisecond)
+	write(t, stores[1], func(tx *store.Tx) error { // it goes on to be heard
+		since["here"] = tx.Now
+		return tx.ConnectAgent(store.Agent{Tenant: tenant, ID: "here", Connectors: "[]"})
+	})
+	if ids := toRelieve(silence); !slices.Equal(ids, []string{"dead"}) {
+		t.Errorf("to relieve after the silence = %v; want the one that was heard and is not any more", ids)
+	}
+	if lost := hear(stores[0], "dead"); !slices.Equal(lost, []string{"dead"}) {
+		t.Errorf("agents not ours after the silence = %v; want the one that nobody heard", lost)
+	}
+	write(t, stores[1], func(tx *store.Tx) error {
+		n, err := tx.RelieveAgent(tenant, "dead", silence)
+		if err == nil && n != 1 {
+			t.Errorf("%d jobs of it are another's; want 1", n)
+		}
+		return err
+	})
 }
 
 // What one coordinator commits wakes the other.

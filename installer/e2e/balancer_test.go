@@ -16,6 +16,7 @@ type balancer struct {
 
 	mu      sync.Mutex
 	targets []string
+	open    map[string]int // connections by target
 }
 
 // balance starts a balancer for the length of the test.
@@ -26,7 +27,7 @@ func balance(t *testing.T, ready func(target string) bool, targets ...string) *b
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	b := &balancer{listener: listener, ready: ready, targets: targets}
+	b := &balancer{listener: listener, ready: ready, targets: targets, open: map[string]int{}}
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -46,6 +47,26 @@ func (b *balancer) add(target string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.targets = slices.Insert(b.targets, 0, target)
+}
+
+// only lets these targets take part, and no other.
+func (b *balancer) only(targets ...string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.targets = targets
+}
+
+// connections counts those that are open to a target.
+func (b *balancer) connections(target string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.open[target]
+}
+
+func (b *balancer) count(target string, by int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open[target] += by
 }
 
 // turn returns the targets in the order to be tried, another at each call.
@@ -68,6 +89,8 @@ func (b *balancer) carry(down net.Conn) {
 			continue
 		}
 		defer up.Close()
+		b.count(target, 1)
+		defer b.count(target, -1)
 		ended := make(chan struct{}, 2)
 		for _, pair := range [][2]net.Conn{{up, down}, {down, up}} {
 			go func() {

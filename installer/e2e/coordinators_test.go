@@ -95,12 +95,14 @@ func TestSeveralCoordinators(t *testing.T) {
 func severalCoordinators(t *testing.T) (s *stage.Stage, links *balancer, first, second *stage.Server) {
 	t.Helper()
 	database := postgres.StartTest(t)
+	link := ""
 	s, err := stage.Start(t.Context(), stage.Options{
 		Bin: bin, Dir: filepath.Join(t.TempDir(), "stage"), Args: []string{"--control", "127.0.0.1:0"}, Store: database.URL("postgres"),
 		Between: func(address string) (string, error) {
 			if links != nil { // the domain's is left as it is
 				return address, nil
 			}
+			link = address
 			links = balance(t, nil, address)
 			return links.address(), nil
 		},
@@ -117,7 +119,7 @@ func severalCoordinators(t *testing.T) (s *stage.Stage, links *balancer, first, 
 	}
 	awaitServing(t, second)
 	links.add(second.Link)
-	first = &stage.Server{Process: s.Coordinator, API: strings.TrimPrefix(s.URL, "http://")}
+	first = &stage.Server{Process: s.Coordinator, Link: link, API: strings.TrimPrefix(s.URL, "http://")}
 	s.URL = "http://" + balance(t, isReady, second.API, first.API).address()
 	s.API.URL = s.URL
 	if err := s.Furnish(); err != nil {
