@@ -136,8 +136,9 @@ func (in *intake) run(ctx context.Context, p *host.Process, known *snapshot.Snap
 		return nil, onDisk(err)
 	}
 	opt := snapshot.Options{Full: full, Resend: r.GetResend(), Told: told.Has}
-	if !full && in.severalAgents() {
-		opt.Told = func(string) bool { return true } // what the others have told of is not known here
+	// What the others have told of is not known here: all that a delta names is sent, and where there are no deltas, all that they may have written.
+	if in.severalAgents() && (!full || len(in.system.GetWrites()) > 0 && len(known.Cookie(set)) == 0) {
+		opt.Told = func(string) bool { return true }
 	}
 	compare, err := known.Begin(set, opt)
 	if err != nil {

@@ -75,3 +75,31 @@ func TestRunner_readPutBack(t *testing.T) {
 	byHand(`{"object":{"class":"user","id":"user-11","address":"staff/User 11","attributes":{"login":["u11"],"displayName":["User 11"],"enabled":["true"]}}}`)
 	sends("delta, what another agent may have written", &linkv1.Read{}, 2)
 }
+
+// Of a system that gives no changes one agent of several sends everything that is
+// read, where it is written to: another may have written a value that was put
+// back since, to just what this one read last. What is only read from is sent once.
+func TestRunner_readPutBackWithoutChanges(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, host.Options{})
+	target := system("dir", `"plain": true, "users": 20`)
+	target.Writes = []*connectorv1.Access{{Class: "user"}}
+	r.runner.SetSystems([]*linkv1.System{target, system("hr", `"plain": true, "users": 20`)}, true)
+	sends := func(what, system string, want uint64) {
+		t.Helper()
+		job := read(system, &linkv1.Read{})
+		r.accept(job)
+		result := r.result(job)
+		if got := result.GetRead(); result.GetOutcome() != done || got.GetChanged()+got.GetDeleted() != want {
+			t.Errorf("%s: read of %s = %v; want %d sent", what, system, result, want)
+		}
+	}
+	for _, name := range []string{"dir", "hr"} {
+		sends("first", name, 20)
+		sends("alone", name, 0)
+	}
+	r.runner.SetLease(time.Hour)
+	r.runner.Beat(time.Now())
+	sends("one of several", "dir", 20)
+	sends("one of several", "hr", 0)
+}

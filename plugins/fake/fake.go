@@ -50,6 +50,7 @@ type Settings struct {
 	Users    int           `json:"users" default:"0" doc:"users that an empty directory starts with: user-1 and so on, login u1"`
 	Groups   int           `json:"groups" default:"0" doc:"groups that an empty directory starts with: group-1 and so on, login g1"`
 	Crowd    int           `json:"crowd" default:"0" doc:"users more that a read gives and nobody keeps: crowd-1 and so on, login c1"`
+	Plain    bool          `json:"plain" default:"false" doc:"gives no changes: every read reads everything"`
 	Latency  time.Duration `json:"latency" default:"0s" doc:"time that every write takes"`
 	Server   string        `json:"server" default:"fake.invalid" anchor:"true" doc:"where the password would be sent"`
 	Expect   string        `json:"expect" doc:"password that Probe takes; any other is DENIED"`

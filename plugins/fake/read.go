@@ -61,6 +61,9 @@ func (s *System) read(_ context.Context, kind string, q sdk.Query, since int, ou
 			return nil, err
 		}
 	}
+	if s.settings.Plain {
+		return nil, e.after()
+	}
 	return fmt.Appendf(nil, "%s%d", cookiePrefix, line), e.after()
 }
 
