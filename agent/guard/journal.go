@@ -7,16 +7,20 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/drawbridge-id/drawbridge/agent/intact"
 )
 
 const (
-	schema    = "1"
+	schema    = "2"
+	unsummed  = "1" // the one before it
 	fileName  = "guard.db"
 	hour, day = 60, 24 * 60 // minutes
 )
@@ -30,10 +34,13 @@ var (
 	digestKey      = []byte("digest")
 )
 
-// A journal is what the guard must not forget. What is done counts on disk
-// before it is done: a little more than needed is reserved at a time, so that
-// a budget of thousands does not cost a sync for each, and after a crash what
-// was reserved counts as done.
+// A journal is what the guard must not forget. A file that is damaged is not begun
+// anew, because budgets would be unused again: the agent does not start, and says
+// what to do. What is found damaged later makes the guard deny.
+//
+// What is done counts on disk before it is done: a little more than needed is
+// reserved at a time, so that a budget of thousands does not cost a sync for
+// each, and after a crash what was reserved counts as done.
 type journal struct {
 	db *bbolt.DB
 
@@ -47,37 +54,79 @@ type journal struct {
 // openJournal opens or makes guard.db.
 func openJournal(dir string, now time.Time) (*journal, error) {
 	path := filepath.Join(dir, fileName)
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
+	db, err := intact.Open(path, time.Second)
+	j := &journal{db: db, tallies: make(map[string]*tally), seen: make(map[string]*seen), dirty: make(map[string]bool)}
+	if err == nil {
+		if err = j.begin(minuteOf(now)); err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fmt.Errorf("open %s: held by another process", path)
+	case errors.Is(err, errNewer):
+		return nil, fmt.Errorf("open %s: %w", path, err)
 	case err != nil:
 		return nil, fmt.Errorf("open %s: %w; it holds what counts against the guardrail's budgets: restore it, or move it away to begin with unused budgets", path, err)
-	}
-	j := &journal{db: db, tallies: make(map[string]*tally), seen: make(map[string]*seen), dirty: make(map[string]bool)}
-	if err := db.Update(func(tx *bbolt.Tx) error { return j.load(tx, minuteOf(now)) }); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
 	return j, os.Chmod(path, 0o600)
 }
 
-func (j *journal) load(tx *bbolt.Tx, now int64) error {
-	for _, name := range [][]byte{metaBucket, countsBucket, approvedBucket, seenBucket} {
+func (j *journal) begin(now int64) (err error) {
+	defer intact.Recovered(&err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	return j.db.Update(func(tx *bbolt.Tx) error { return j.load(tx, now) })
+}
+
+var errNewer = errors.New("it was written by a newer release")
+
+// buckets makes those that are missing, and checksums where the file has none yet.
+func buckets(tx *bbolt.Tx) error {
+	all := [][]byte{countsBucket, approvedBucket, seenBucket}
+	for _, name := range append(all, metaBucket) {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
 	}
 	meta := tx.Bucket(metaBucket)
-	if got := meta.Get(schemaKey); got != nil && string(got) != schema {
-		return fmt.Errorf("it was written by a newer release (schema %q, this one knows %q): install that again", got, schema)
+	got := string(meta.Get(schemaKey))
+	switch got {
+	case schema:
+		return nil
+	case "":
+	case unsummed:
+		for _, name := range all {
+			if _, err := intact.AddSums(tx.Bucket(name)); err != nil {
+				return err
+			}
+		}
+		if digest := meta.Get(digestKey); digest != nil {
+			if err := intact.Put(meta, digestKey, append([]byte(nil), digest...)); err != nil {
+				return err
+			}
+		}
+	default:
+		return fmt.Errorf("%w (schema %q, this one knows %q): install that again", errNewer, got, schema)
 	}
-	if err := meta.Put(schemaKey, []byte(schema)); err != nil {
+	return meta.Put(schemaKey, []byte(schema))
+}
+
+func (j *journal) load(tx *bbolt.Tx, now int64) error {
+	if err := buckets(tx); err != nil {
 		return err
 	}
-	j.digest = string(meta.Get(digestKey))
+	digest, err := intact.Get(tx.Bucket(metaBucket), digestKey)
+	if err != nil {
+		return err
+	}
+	j.digest = string(digest)
 	counts := tx.Bucket(countsBucket)
 	var old [][]byte
-	err := counts.ForEach(func(k, v []byte) error {
+	err = counts.ForEach(func(k, v []byte) error {
+		v, err := intact.WithoutSum(k, v)
+		if err != nil {
+			return err
+		}
 		if len(k) < 9 || len(v) != 8 {
 			return fmt.Errorf("a count cannot be read: %x = %x", k, v)
 		}
@@ -100,6 +149,10 @@ func (j *journal) load(tx *bbolt.Tx, now int64) error {
 	}
 	return tx.Bucket(seenBucket).ForEach(func(k, v []byte) error {
 		s := newSeen()
+		v, err := intact.WithoutSum(k, v)
+		if err != nil {
+			return err
+		}
 		if err := json.Unmarshal(v, s); err != nil {
 			return fmt.Errorf("what was seen of %s cannot be read: %w", k, err)
 		}
@@ -159,7 +212,7 @@ func (j *journal) charge(system, verb string, weight int, limits map[string]int,
 
 func putCount(tx *bbolt.Tx, key string, minute, n int64) error {
 	k := binary.BigEndian.AppendUint64(append([]byte(key), 0), uint64(minute))
-	return tx.Bucket(countsBucket).Put(k, binary.BigEndian.AppendUint64(nil, uint64(n)))
+	return intact.Put(tx.Bucket(countsBucket), k, binary.BigEndian.AppendUint64(nil, uint64(n)))
 }
 
 // flush writes what is only in memory: counts that no budget is for, what was
@@ -188,7 +241,7 @@ func (j *journal) write(now int64, last bool) error {
 	}
 	err := j.db.Update(func(tx *bbolt.Tx) error {
 		for system, text := range texts {
-			if err := tx.Bucket(seenBucket).Put([]byte(system), text); err != nil {
+			if err := intact.Put(tx.Bucket(seenBucket), []byte(system), text); err != nil {
 				return err
 			}
 		}
@@ -244,7 +297,7 @@ func (j *journal) setDigest(digest string) error {
 	if j.digest == digest {
 		return nil
 	}
-	err := j.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(digestKey, []byte(digest)) })
+	err := j.db.Update(func(tx *bbolt.Tx) error { return intact.Put(tx.Bucket(metaBucket), digestKey, []byte(digest)) })
 	if err == nil {
 		j.digest = digest
 	}
@@ -256,15 +309,16 @@ func (k heldKey) bytes() []byte {
 }
 
 func (j *journal) approve(key heldKey, sum [32]byte) error {
-	return j.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(approvedBucket).Put(key.bytes(), sum[:]) })
+	return j.db.Update(func(tx *bbolt.Tx) error { return intact.Put(tx.Bucket(approvedBucket), key.bytes(), sum[:]) })
 }
 
 // takeApproval says whether the job was approved as it is, and uses it up.
 func (j *journal) takeApproval(key heldKey, sum [32]byte) (bool, error) {
 	approved := false
 	err := j.db.View(func(tx *bbolt.Tx) error {
-		approved = string(tx.Bucket(approvedBucket).Get(key.bytes())) == string(sum[:])
-		return nil
+		stored, err := intact.Get(tx.Bucket(approvedBucket), key.bytes())
+		approved = string(stored) == string(sum[:])
+		return err
 	})
 	if err != nil || !approved {
 		return false, err

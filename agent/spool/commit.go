@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/drawbridge-id/drawbridge/agent/intact"
 	berrors "go.etcd.io/bbolt/errors"
 )
 
@@ -179,7 +181,7 @@ func (s *Spool) transact(group []*request) (err error) {
 		return err
 	}
 	defer s.suspect(&err)
-	defer recovered(&err)
+	defer intact.Recovered(&err)
 
 	t := &txn{systems: map[string]*bbolt.Bucket{}, arrived: map[string]bool{}}
 	s.mu.Lock()
@@ -227,7 +229,7 @@ func (s *Spool) publish(t *txn) {
 
 // put writes a value with its checksum; a failure voids the transaction.
 func (t *txn) put(b *bbolt.Bucket, key, value []byte) error {
-	if err := b.Put(key, withSum(key, value)); err != nil {
+	if err := b.Put(key, intact.WithSum(key, value)); err != nil {
 		t.failed = err
 		return err
 	}
@@ -274,7 +276,7 @@ func (c *counts) load(tx *bbolt.Tx, summed bool) error {
 	*c = counts{jobs: map[string]uint64{}}
 	return tx.Bucket(countsBucket).ForEach(func(k, v []byte) (err error) {
 		if summed {
-			if v, err = withoutSum(k, v); err != nil {
+			if v, err = intact.WithoutSum(k, v); err != nil {
 				return err
 			}
 		}
@@ -302,7 +304,7 @@ func (c *counts) load(tx *bbolt.Tx, summed bool) error {
 func (c *counts) store(tx *bbolt.Tx) error {
 	b := tx.Bucket(countsBucket)
 	put := func(key string, n uint64) error {
-		return b.Put([]byte(key), withSum([]byte(key), binary.BigEndian.AppendUint64(nil, n)))
+		return b.Put([]byte(key), intact.WithSum([]byte(key), binary.BigEndian.AppendUint64(nil, n)))
 	}
 	err := errors.Join(put(seqCount, c.seq), put(resultsCount, c.results), put(bytesCount, c.recordBytes))
 	for system, n := range c.jobs {

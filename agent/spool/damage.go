@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/drawbridge-id/drawbridge/agent/intact"
 )
 
 // Damage says that a spool file could not be read and what became of it. The
@@ -36,28 +37,6 @@ func setAside(path string) (string, error) {
 		return "", err
 	}
 	return kept, nil
-}
-
-// checkSize notices a file that lost its end. Reading there would end the process.
-func checkSize(db *bbolt.DB) error {
-	info, err := os.Stat(db.Path())
-	if err != nil {
-		return err
-	}
-	return db.View(func(tx *bbolt.Tx) error {
-		if info.Size() < tx.Size() {
-			return fmt.Errorf("%w: the file has %d bytes, it had %d", ErrDamaged, info.Size(), tx.Size())
-		}
-		return nil
-	})
-}
-
-// recovered turns a panic, of bbolt on a page that makes no sense or of the
-// runtime on one that cannot be read, into [ErrDamaged].
-func recovered(err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("%w: %v", ErrDamaged, p)
-	}
 }
 
 // suspect stops the spool after damage was met, and leaves a note so that the
@@ -106,29 +85,6 @@ func checkSuspect(path string) error {
 }
 
 func closeDamaged(db *bbolt.DB) (err error) {
-	defer recovered(&err)
+	defer intact.Recovered(&err)
 	return db.Close()
-}
-
-// checkFile checks the pages of a file that no process writes to meanwhile. What
-// bbolt itself has to say of a file is left to it.
-func checkFile(path string, wait time.Duration) (err error) {
-	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
-		return nil
-	}
-	defer recovered(&err)
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: wait, ReadOnly: true})
-	if errors.Is(err, berrors.ErrTimeout) {
-		return ErrInUse
-	}
-	if err != nil {
-		return nil
-	}
-	defer db.Close()
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	return checkPages(file)
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/drawbridge-id/drawbridge/agent/intact"
 	berrors "go.etcd.io/bbolt/errors"
 )
 
@@ -26,7 +28,7 @@ func Inspect(path string) (s Summary, err error) {
 			err = fmt.Errorf("inspect spool %s: %w", path, err)
 		}
 	}()
-	defer recovered(&err)
+	defer intact.Recovered(&err)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 100 * time.Millisecond, ReadOnly: true})
 	if errors.Is(err, berrors.ErrTimeout) {
@@ -36,7 +38,7 @@ func Inspect(path string) (s Summary, err error) {
 		return Summary{}, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	defer db.Close()
-	if err := checkSize(db); err != nil {
+	if err := intact.CheckSize(db); err != nil {
 		return Summary{}, err
 	}
 	err = db.View(func(tx *bbolt.Tx) error {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/drawbridge-id/drawbridge/agent/intact"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 	"go.etcd.io/bbolt"
 	"google.golang.org/protobuf/proto"
@@ -192,7 +193,7 @@ func (s *Spool) walk(system string, after Key, fn func(Key, window, []byte) (boo
 			k, v = c.Next()
 		}
 		for ; k != nil; k, v = c.Next() {
-			v, err := withoutSum(k, v)
+			v, err := intact.WithoutSum(k, v)
 			if err != nil {
 				return err
 			}
@@ -303,7 +304,7 @@ func fence(fences *bbolt.Bucket, key []byte) (uint64, error) {
 
 // number gives the number that is stored under a key.
 func number(key, stored []byte) (uint64, error) {
-	value, err := withoutSum(key, stored)
+	value, err := intact.WithoutSum(key, stored)
 	if err == nil && len(value) != 8 {
 		err = fmt.Errorf("%w: number of %d bytes", ErrDamaged, len(value))
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/drawbridge-id/drawbridge/agent/intact"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 	"go.etcd.io/bbolt"
 	"google.golang.org/protobuf/proto"
@@ -66,7 +67,7 @@ func (s *Spool) PutRecords(ctx context.Context, records *linkv1.Records) error {
 		if err := t.put(b, binary.BigEndian.AppendUint64(nil, t.counts.seq), value); err != nil {
 			return err
 		}
-		t.counts.recordBytes += uint64(len(value) + sumSize)
+		t.counts.recordBytes += uint64(len(value) + intact.SumSize)
 		t.outgoing = true
 		return nil
 	})
@@ -153,7 +154,7 @@ func newItem(kind Kind, key, stored []byte) (Item, error) {
 	if len(key) != 8 {
 		return Item{}, fmt.Errorf("%w: result or records with a key of %d bytes", ErrDamaged, len(key))
 	}
-	value, err := withoutSum(key, stored)
+	value, err := intact.WithoutSum(key, stored)
 	return Item{Seq: binary.BigEndian.Uint64(key), Kind: kind, Value: value}, err
 }
 
@@ -176,7 +177,7 @@ func (t *txn) forgetResults(jobs []uint64) error {
 	results, done := t.tx.Bucket(resultsBucket), t.tx.Bucket(doneBucket)
 	for _, job := range jobs {
 		id := binary.BigEndian.AppendUint64(nil, job)
-		seq, err := get(done, id)
+		seq, err := intact.Get(done, id)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/drawbridge-id/drawbridge/agent/intact"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 	"go.etcd.io/bbolt"
@@ -40,7 +41,7 @@ func (t *txn) passInstant(job *linkv1.Job) error {
 	highest, object := uint64(0), []byte(job.GetObject())
 	queue := t.tx.Bucket(jobsBucket).Bucket([]byte(job.GetSystem()))
 	err := queue.ForEach(func(k, v []byte) error {
-		v, err := withoutSum(k, v)
+		v, err := intact.WithoutSum(k, v)
 		if err != nil {
 			return err
 		}

@@ -45,11 +45,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"runtime/debug"
 	"sync"
 	"time"
 
+	"github.com/drawbridge-id/drawbridge/agent/intact"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -58,9 +58,9 @@ import (
 
 const (
 	schema   = "2"
-	unsummed = "1"     // the one before it
-	pageSize = 4 << 10 // of a new file: small transactions write fewer bytes by small pages
-	newPages = 4       // bbolt begins a file with these
+	unsummed = "1" // the one before it
+	pageSize = intact.PageSize
+	newPages = 4 // bbolt begins a file with these
 )
 
 var (
@@ -85,7 +85,7 @@ var (
 	ErrSchema  = errors.New("spool written by another agent release")
 	ErrInvalid = errors.New("job cannot be stored")
 	ErrNotHeld = errors.New("job not held")
-	ErrDamaged = errors.New("spool damaged")
+	ErrDamaged = intact.ErrDamaged
 	ErrClosed  = errors.New("spool closed")
 )
 
@@ -182,7 +182,7 @@ func (s *Spool) openFile() (err error) {
 
 // prepare marks a new file with the schema and an id, and reads an old one's.
 func (s *Spool) prepare() (err error) {
-	defer recovered(&err)
+	defer intact.Recovered(&err)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	var id string
 	current := false // it is laid out as this release does
@@ -229,7 +229,7 @@ func (s *Spool) prepare() (err error) {
 			}
 		}
 		meta := tx.Bucket(metaBucket)
-		if err := meta.Put(idKey, withSum(idKey, []byte(s.id))); err != nil {
+		if err := meta.Put(idKey, intact.WithSum(idKey, []byte(s.id))); err != nil {
 			return err
 		}
 		return meta.Put(schemaKey, []byte(schema))
@@ -241,45 +241,19 @@ func idOf(meta *bbolt.Bucket, summed bool) (string, error) {
 	if !summed {
 		return string(meta.Get(idKey)), nil
 	}
-	id, err := get(meta, idKey)
+	id, err := intact.Get(meta, idKey)
 	return string(id), err
 }
 
-func openDB(path string, wait time.Duration) (db *bbolt.DB, err error) {
-	var file *os.File
-	defer func() {
-		if err != nil && file != nil {
-			file.Close() // bbolt leaves it open when it panics, and Windows renames no open file
-		}
-	}()
-	defer recovered(&err)
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+func openDB(path string, wait time.Duration) (*bbolt.DB, error) {
 	if err := checkSuspect(path); err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(path); err == nil && info.Size() != 0 && info.Size() < newPages*pageSize {
-		return nil, fmt.Errorf("%w: the file has only %d bytes", ErrDamaged, info.Size())
+	db, err := intact.Open(path, wait)
+	if errors.Is(err, berrors.ErrTimeout) {
+		err = ErrInUse
 	}
-	if err := checkFile(path, wait); err != nil {
-		return nil, err
-	}
-	open := func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
-		file, err = os.OpenFile(name, flag, mode)
-		return file, err
-	}
-	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: wait, FreelistType: bbolt.FreelistMapType, PageSize: pageSize, OpenFile: open})
-	switch {
-	case errors.Is(err, berrors.ErrTimeout):
-		return nil, ErrInUse
-	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
-	case err != nil:
-		return nil, err
-	}
-	if err := checkSize(db); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
+	return db, err
 }
 
 // closeWait is how long Close waits for a file whose pages make no sense.
@@ -317,7 +291,7 @@ func (s *Spool) Damage() *Damage { return s.damage }
 func (s *Spool) Systems() (*linkv1.Systems, error) {
 	systems := new(linkv1.Systems)
 	err := s.view(func(tx *bbolt.Tx) error {
-		value, err := get(tx.Bucket(metaBucket), systemsKey)
+		value, err := intact.Get(tx.Bucket(metaBucket), systemsKey)
 		if err != nil {
 			return err
 		}
@@ -349,7 +323,7 @@ func (s *Spool) view(fn func(*bbolt.Tx) error) (err error) {
 		return err
 	}
 	defer s.suspect(&err)
-	defer recovered(&err)
+	defer intact.Recovered(&err)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	err = s.db.View(fn)
 	if errors.Is(err, berrors.ErrDatabaseNotOpen) {

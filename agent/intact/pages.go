@@ -1,4 +1,4 @@
-package spool
+package intact
 
 import (
 	"bytes"
@@ -61,14 +61,14 @@ func checkPages(file io.ReaderAt) error {
 
 // readMeta returns the younger of the two beginnings that are whole, nil where neither is.
 func readMeta(file io.ReaderAt) (meta []byte) {
-	for at := int64(0); at <= pageSize; at += pageSize {
+	for at := int64(0); at <= PageSize; at += PageSize {
 		m := make([]byte, metaSize)
 		if _, err := file.ReadAt(m, at+pageHead); err != nil {
 			continue
 		}
 		sum := fnv.New64a()
 		sum.Write(m[:metaSize-8])
-		whole := order.Uint32(m) == bboltMagic && order.Uint32(m[4:]) == bboltVersion && order.Uint32(m[8:]) == pageSize && order.Uint64(m[56:]) == sum.Sum64()
+		whole := order.Uint32(m) == bboltMagic && order.Uint32(m[4:]) == bboltVersion && order.Uint32(m[8:]) == PageSize && order.Uint64(m[56:]) == sum.Sum64()
 		if whole && (meta == nil || order.Uint64(m[48:]) > order.Uint64(meta[48:])) {
 			meta = m
 		}
