@@ -34,7 +34,8 @@ func probeFault(t testing.TB, settings map[string]any, secrets map[string]string
 	return last, last.GetFault().GetCause() + " " + last.GetFault().GetNextStep()
 }
 
-// A certificate that does not serve is told by what is wrong with it.
+// A certificate that does not serve is told by what is wrong with it, and makes
+// the server one that is away: no job is refused for it.
 func TestProbe_certificates(t *testing.T) {
 	t.Parallel()
 	ca, caKey := newCA(t)
@@ -69,6 +70,9 @@ func TestProbe_certificates(t *testing.T) {
 				trusted = writePEM(t, ca.Raw)
 			}
 			step, text := probeFault(t, map[string]any{"servers": []string{"ldaps://" + address}, "ca": trusted, "bind": "x"}, map[string]string{"password": "x"})
+			if step.GetOutcome() != connectorv1.Outcome_OUTCOME_UNAVAILABLE {
+				t.Errorf("step %q = %v; want UNAVAILABLE", step.GetName(), step.GetOutcome())
+			}
 			for _, word := range tt.words {
 				if !strings.Contains(text, word) {
 					t.Errorf("step %q says %q; want it to name %q", step.GetName(), text, word)

@@ -37,6 +37,8 @@ func (w *Words) step(all error, step *dc.StepError) *sdk.Error {
 	return sdk.Unavailable("no session with "+at+": "+step.Err.Error(), "It is tried again; the server's own words are in raw.").From(all)
 }
 
+// tls says what is wrong with a certificate, or with the clock. It is nothing of
+// the job's: what is to be done waits until the server can be trusted again.
 func (w *Words) tls(step *dc.StepError) *sdk.Error {
 	at, err := step.Server.URL, step.Err
 	trusted := "the certificates that the host trusts"
@@ -51,21 +53,21 @@ func (w *Words) tls(step *dc.StepError) *sdk.Error {
 		if issuer == "unknown" && unknown.Cert != nil {
 			issuer = unknown.Cert.Issuer.String()
 		}
-		return sdk.Denied(fmt.Sprintf("the certificate of %s was issued by %s, which is not trusted; trusted is %s", at, issuer, trusted),
+		return sdk.Unavailable(fmt.Sprintf("the certificate of %s was issued by %s, which is not trusted; trusted is %s", at, issuer, trusted),
 			"Put the certificate of the issuing CA into \"ca\"; if that issuer is none of yours, something intercepts the connection.")
 	}
 	if name, ok := errors.AsType[x509.HostnameError](err); ok {
-		return sdk.Denied(fmt.Sprintf("the certificate of %s is for %s", at, strings.Join(namesOf(name.Certificate), ", ")),
+		return sdk.Unavailable(fmt.Sprintf("the certificate of %s is for %s", at, strings.Join(namesOf(name.Certificate), ", ")),
 			"Use one of these names in \"servers\", or issue the certificate for the name that is there.")
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
 		c := invalid.Cert
-		return sdk.Denied(fmt.Sprintf("the certificate of %s is valid from %s to %s, and the agent's clock says %s", at,
+		return sdk.Unavailable(fmt.Sprintf("the certificate of %s is valid from %s to %s, and the agent's clock says %s", at,
 			c.NotBefore.UTC().Format(time.RFC3339), c.NotAfter.UTC().Format(time.RFC3339), time.Now().UTC().Format(time.RFC3339)),
 			"Renew the certificate; if the clock is wrong, set it.")
 	}
 	if strings.Contains(err.Error(), "negative serial number") { // crypto/x509 has no type for it
-		return sdk.Denied("the certificate of "+at+" has a negative serial number, which RFC 5280 forbids and this agent refuses",
+		return sdk.Unavailable("the certificate of "+at+" has a negative serial number, which RFC 5280 forbids and this agent refuses",
 			"Issue the server's certificate anew; Samba makes another when tls/*.pem are removed, or takes one by \"tls certfile\".")
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, io.EOF) && !step.Server.StartTLS {
