@@ -48,6 +48,26 @@ func (a Attributes) Get(path string) (value any, known bool) {
 	return a.list[i].value, true
 }
 
+// A Cursor finds one attribute after the other, of paths asked for in ascending order.
+type Cursor struct{ left []attribute }
+
+// Cursor begins before the first attribute.
+func (a Attributes) Cursor() Cursor { return Cursor{a.list} }
+
+// Get is [Attributes.Get] for a path that is not before the one asked for last.
+func (c *Cursor) Get(path string) (value any, known bool) {
+	for len(c.left) > 0 {
+		switch first := &c.left[0]; {
+		case first.path == path:
+			return first.value, true
+		case first.path > path:
+			return nil, false
+		}
+		c.left = c.left[1:]
+	}
+	return nil, false
+}
+
 // Text gives the text at path; "" where there is none.
 func (a Attributes) Text(path string) string {
 	v, _ := a.Get(path)

@@ -113,6 +113,12 @@ func (e *machine) eval(x *expression) (value any, known bool, err error) {
 	case x.program == nil:
 		return x.constant, true, nil
 	}
+	if x.direct != nil {
+		if s := x.direct(e); s != "" {
+			return s, true, nil
+		}
+		return nil, e.known(x), nil
+	}
 	value, err = e.vm.Run(x.program, e.vars)
 	if err != nil {
 		return nil, false, plain(err)
@@ -128,11 +134,12 @@ func (e *machine) eval(x *expression) (value any, known bool, err error) {
 	if present(value) {
 		return value, true, nil
 	}
-	if x.silent {
-		return nil, false, nil
-	}
-	known = len(x.reads) == 0 || slices.ContainsFunc(x.reads, func(v *variable) bool { return e.state[v.slot].known })
-	return nil, known, nil
+	return nil, e.known(x), nil
+}
+
+// known tells of an expression that gives nothing whether it may clear what it feeds.
+func (e *machine) known(x *expression) bool {
+	return !x.silent && (len(x.reads) == 0 || slices.ContainsFunc(x.reads, func(v *variable) bool { return e.state[v.slot].known }))
 }
 
 // midnight notes the next day for an expression that reads the time itself:

@@ -27,6 +27,7 @@ type expression struct {
 	line, column int // of its first character in the document
 
 	program  *vm.Program
+	direct   textOf    // nil, or gives what the program gives
 	copies   *variable // program is nil
 	constant any       // program and copies are nil
 	result   reflect.Type
@@ -54,8 +55,9 @@ type variable struct {
 	kind directory.Kind
 	all  bool // every value of a column, not the first alone
 	slot int
-	// machine: an expression reads it; else it is only copied.
+	// machine: the virtual machine reads it.
 	machine bool
+	account bool // it is what the account itself has
 }
 
 // A scope is what the expressions of one side of a document may name.
@@ -74,6 +76,7 @@ type scope struct {
 	notes         []place // of the last expression compiled: what is odd but allowed
 
 	variables []*variable
+	ascending []*variable // the same by path
 }
 
 func (s *scope) variable(path string, all bool) *variable {
@@ -93,8 +96,10 @@ func (s *scope) variable(path string, all bool) *variable {
 	if kind == 0 {
 		return nil
 	}
-	v := &variable{path: path, name: name, kind: kind, all: all, slot: len(s.variables)}
+	v := &variable{path: path, name: name, kind: kind, all: all, slot: len(s.variables), account: strings.HasPrefix(path, accountPrefix)}
 	s.variables = append(s.variables, v)
+	at, _ := slices.BinarySearchFunc(s.ascending, path, func(v *variable, p string) int { return strings.Compare(v.path, p) })
+	s.ascending = slices.Insert(s.ascending, at, v)
 	return v
 }
 
@@ -169,11 +174,15 @@ func (s *scope) compile(text string, want directory.Kind) (*expression, []place)
 		e.constant = b.Value
 		return e, nil
 	}
+	inGo := direct(tree.Node, r.reads) // before the optimizer takes it apart
 	if err := optimizer.Optimize(&tree.Node, config); err != nil {
 		return nil, []place{placeOf(err, text)}
 	}
 	if e.program, err = compiler.Compile(tree, config); err != nil {
 		return nil, []place{placeOf(err, text)}
+	}
+	if e.direct = inGo; e.direct != nil {
+		return e, nil
 	}
 	for _, v := range e.reads {
 		v.machine = true

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 
@@ -214,12 +215,13 @@ type View struct {
 func (t *Target) View(p directory.Person, now time.Time) View {
 	m := t.machines.get(t.scope)
 	m.start(now)
-	for _, v := range t.scope.variables {
-		if strings.HasPrefix(v.path, accountPrefix) {
+	attributes := p.Attributes.Cursor()
+	for _, v := range t.scope.ascending {
+		if v.account {
 			m.set(v, nil, false)
 			continue
 		}
-		value, known := p.Attributes.Get(v.path)
+		value, known := attributes.Get(v.path)
 		if value != nil && kindOf(value) != v.kind {
 			value, known = nil, false // declared otherwise when it was stored
 		}
@@ -286,6 +288,12 @@ func (v Value) All() []string {
 
 // Eval gives what a rule wants. The error is a *RecordError.
 func (v View) Eval(r *Rule) (Value, error) {
+	if r.direct != nil { // not by way of an interface, which costs an allocation
+		if s := r.direct(v.machine); s != "" {
+			return text(s), nil
+		}
+		return Value{Known: v.machine.known(r.expression)}, nil
+	}
 	x, known, err := v.machine.eval(r.expression)
 	if err != nil {
 		return Value{}, recordError(r.Attribute, r.expression, err)
@@ -294,15 +302,19 @@ func (v View) Eval(r *Rule) (Value, error) {
 	case nil:
 		return Value{Known: known}, nil
 	case string:
-		if strings.TrimSpace(x) == "" {
-			x = "" // no system holds blanks alone, and some refuse them
-		}
-		return Value{one: x, Known: true}, nil
+		return text(x), nil
 	case []string:
 		return Value{list: x, Known: true}, nil
 	default:
 		return Value{one: Text(x), Known: true}, nil
 	}
+}
+
+func text(s string) Value {
+	if letter := s != "" && s[0] > ' ' && s[0] < utf8.RuneSelf; !letter && strings.TrimSpace(s) == "" {
+		s = "" // no system holds blanks alone, and some refuse them
+	}
+	return Value{one: s, Known: true}
 }
 
 // InScope tells whether the target is for the person at all.
