@@ -16,6 +16,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
+	"github.com/drawbridge-id/drawbridge/coordinator/intake"
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
 	"github.com/drawbridge-id/drawbridge/coordinator/plan"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
@@ -136,6 +137,11 @@ func (s *Server) applyOne(tx *store.Tx, who caller, system *mapping.System, in *
 	row := store.System{Tenant: who.tenant, Name: system.Name, Site: system.Site, Connector: system.Connector, Document: system.Document, NextRead: tx.Now, Who: who.name, Note: note}
 	if done.Revision, err = tx.ApplySystem(row); err != nil {
 		return done, nil, err
+	}
+	if before, err := s.systems.Get(old); known && err == nil {
+		if err := intake.Carry(tx, old, before, system, done.Revision); err != nil {
+			return done, nil, err
+		}
 	}
 	if err := tx.SetNextRead(who.tenant, system.Name, tx.Now); err != nil {
 		return done, nil, err

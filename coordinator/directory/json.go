@@ -135,6 +135,44 @@ func ParseAttributes(text string) (Attributes, error) {
 	}
 }
 
+// Stored gives the stored form of one attribute's value out of the stored form
+// of attributes; "" where they do not have it. It reads nothing else.
+func Stored(text, path string) string {
+	for at := 0; ; {
+		i := strings.Index(text[at:], path)
+		if i < 0 {
+			return ""
+		}
+		// A key stands behind the first brace or a comma; within a text its quotes would be escaped.
+		from, to := at+i-1, at+i+len(path)
+		if from > 0 && text[from] == '"' && (from == 1 || text[from-1] == ',') && strings.HasPrefix(text[to:], `":`) {
+			return text[to+2 : to+2+extent(text[to+2:])]
+		}
+		at = to
+	}
+}
+
+// extent gives the length of the value that a text begins with.
+func extent(text string) int {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			depth++
+		case depth == 0 && (c == ',' || c == '}'):
+			return i
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return len(text)
+}
+
 // interned holds each standard path once, so that attributes do not keep the
 // text alive for their paths' sake.
 var interned = func() map[string]string {

@@ -259,19 +259,13 @@ func (s *scope) naming(keys []string) (people []string, err error) {
 	return people, nil
 }
 
-// readAs notes by which document the system was read, and makes everybody due who had to wait for that.
+// readAs notes by which document the system was read: now those are planned by it whom it touches, see [Intake.Touch].
 func (s *scope) readAs(cycle store.Cycle) error {
 	row, err := s.tx.System(s.tenant, s.name)
 	if err != nil || row.ReadAs == row.Revision || cycle.Began < row.Applied {
 		return err
 	}
-	if err := s.tx.SetReadAs(s.tenant, s.name, row.Revision); err != nil {
-		return err
-	}
-	if s.system.Target == nil {
-		return nil
-	}
-	return s.tx.MarkAllDue(s.tenant, s.name+" was read under its new document", cycle.ID)
+	return s.tx.SetReadAs(s.tenant, s.name, row.Revision)
 }
 
 // Believe takes what a held cycle found as it is: what is gone as gone, and what

@@ -246,14 +246,17 @@ func (s *scope) rejects(rejects []*connectorv1.Reject) error {
 // atOnce is how many accounts are evaluated anew in one transaction.
 const atOnce = 500
 
+// walked is how many rows are looked at in one transaction.
+const walked = 5000
+
 // Run evaluates what is stored of a system anew whenever another document is
-// applied, and takes what reads have staged once it may pass, until ctx ends,
+// applied, as far as it touches it (see edit.go), and takes what reads have staged once it may pass, until ctx ends,
 // and returns its cause. It goes on after a restart.
 func (in *Intake) Run(ctx context.Context) error {
 	for {
 		applied := in.Store.Systems.Next() // before looking: nothing in between is missed
 		wait := time.Minute
-		if err := errors.Join(in.Release(ctx), in.Evaluate(ctx)); err != nil && ctx.Err() == nil {
+		if err := errors.Join(in.Release(ctx), in.Evaluate(ctx), in.Touch(ctx)); err != nil && ctx.Err() == nil {
 			in.Log.ErrorContext(ctx, "Evaluation stopped", "err", err)
 			wait = 5 * time.Second
 		}
@@ -267,41 +270,6 @@ func (in *Intake) Run(ctx context.Context) error {
 		}
 		timer.Stop()
 	}
-}
-
-// Evaluate evaluates what is stored of the systems that have another document since the last time.
-func (in *Intake) Evaluate(ctx context.Context) error {
-	var rows []store.System
-	err := in.Store.Read(ctx, func(tx *store.Tx) (err error) {
-		rows, err = tx.SystemsToEvaluate()
-		return err
-	})
-	for _, row := range rows {
-		if err == nil {
-			err = in.evaluate(ctx, row)
-		}
-	}
-	return err
-}
-
-// again takes what is stored anew.
-func (s *scope) again(accounts []store.Account) error {
-	var changes []*change
-	for i := range accounts {
-		a := &accounts[i]
-		if a.Gone != 0 {
-			continue
-		}
-		c, err := s.change(a.ID, a.Object, a)
-		if err != nil {
-			return err
-		}
-		if c != nil {
-			c.account.Missing = a.Missing
-			changes = append(changes, c)
-		}
-	}
-	return s.apply(changes)
 }
 
 // Anew makes people anew of their records as they are: of which employment
@@ -321,41 +289,4 @@ func (in *Intake) Anew(tx *store.Tx, tenant string, people []string) error {
 		drafts[row.ID] = &draft{row: row}
 	}
 	return s.settle(drafts, nil, nil)
-}
-
-func (in *Intake) evaluate(ctx context.Context, row store.System) error {
-	for last, more := "", true; more; {
-		err := in.Store.Write(ctx, func(tx *store.Tx) error {
-			s, err := in.scope(tx, row.Tenant, row.Name)
-			if errors.Is(err, store.ErrNone) {
-				more = false
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			if last == "" {
-				if err := s.keepNames(); err != nil {
-					return err
-				}
-			}
-			accounts, err := tx.AccountsAfter(row.Tenant, row.Name, last, atOnce)
-			if err != nil {
-				return err
-			}
-			if more = len(accounts) == atOnce; !more {
-				if err := tx.SetEvaluated(row.Tenant, row.Name, row.Revision); err != nil {
-					return err
-				}
-			}
-			for _, a := range accounts {
-				last = a.ID
-			}
-			return s.again(accounts)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

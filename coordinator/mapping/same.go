@@ -49,14 +49,9 @@ func (s *System) targetForm() string {
 		return ""
 	}
 	f := form{}
-	f.add("target", t.Class, t.WriteBack, t.Match, t.MakeContainers, t.EnabledAttribute, t.MemberOf, t.Window)
+	f.add(t.frame(), t.MakeContainers, t.Window)
 	if t.Password != nil {
 		f.add("password", *t.Password)
-	}
-	l := t.Lifecycle
-	f.add(l.Create, l.Enable, l.HoldRehire, l.IgnoreOutOfScope, l.HoldOutOfScope, l.Leave.At, l.Leave.Disable, l.Leave.Groups)
-	if l.Leave.Delete != nil {
-		f.add("delete", *l.Leave.Delete)
 	}
 	for i, r := range slices.Concat([]*Rule{t.Scope, t.MatchRule, t.Container, t.Name, t.LeaversContainer}, t.Groups, []*Rule{nil}, t.Rules, []*Rule{nil}, t.LeaverRules) {
 		if r == nil {
@@ -70,6 +65,18 @@ func (s *System) targetForm() string {
 		f.add(class, t.thresholds[class])
 	}
 	return f.String() + s.environment
+}
+
+// frame gives the form of what a target wants of every account, whatever its rules say.
+func (t *Target) frame() string {
+	f := form{}
+	f.add("target", t.Class, t.WriteBack, t.Match, t.EnabledAttribute, t.MemberOf)
+	l := t.Lifecycle
+	f.add(l.Create, l.Enable, l.HoldRehire, l.IgnoreOutOfScope, l.HoldOutOfScope, l.Leave.At, l.Leave.Disable, l.Leave.Groups)
+	if l.Leave.Delete != nil {
+		f.add("delete", *l.Leave.Delete)
+	}
+	return f.String()
 }
 
 // A form is put together of what an outcome depends on.

@@ -8,6 +8,7 @@ package rehearsal
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -138,6 +139,46 @@ func (w *World) Apply(documents string) {
 		}
 		return nil
 	})
+}
+
+// Edit stores other documents for systems that are there, as somebody who applies
+// them, and has those found whom they touch. Where they need more of a system
+// than was read, that waits for the next read.
+func (w *World) Edit(documents string) {
+	w.t.Helper()
+	systems, err := mapping.ParseFile("test.yaml", []byte(documents))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Write(func(tx *store.Tx) error {
+		for _, s := range systems {
+			old, err := tx.System(Tenant, s.Name)
+			if err != nil {
+				return err
+			}
+			before, err := w.Intake.Systems.Get(old)
+			if err != nil {
+				return err
+			}
+			revision, err := tx.ApplySystem(store.System{Tenant: Tenant, Name: s.Name, Site: s.Site, Connector: s.Connector, Document: s.Document})
+			if err != nil {
+				return err
+			}
+			if err := intake.Carry(tx, old, before, s, revision); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	w.Touch()
+}
+
+// Touch has what is stored evaluated by the documents in force, and those made due whom these touch.
+func (w *World) Touch() {
+	w.t.Helper()
+	if err := errors.Join(w.Intake.Evaluate(context.Background()), w.Intake.Touch(context.Background())); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // Read takes objects of a system, as if it had been read.

@@ -110,7 +110,7 @@ func Start(tx *store.Tx, row store.System, system *mapping.System, cause string,
 	// Another document may want attributes that were never sent, of objects that
 	// have not changed; and what somebody did not believe to be gone is told
 	// again only when everything is.
-	resend := last.ID == 0 || last.Began < row.Applied || last.State == store.CycleRejected
+	resend := last.ID == 0 || last.Began < row.Applied && row.ReadAs != row.Revision || last.State == store.CycleRejected
 	full = full || resend
 	work, err := proto.Marshal(&linkv1.Job{System: row.Name, Work: &linkv1.Job_Read{Read: &linkv1.Read{
 		Classes: Classes(system), Attributes: system.Attributes(), Full: full, Resend: resend,

@@ -39,6 +39,36 @@ func (tx *Tx) PeopleAfter(tenant, id string, limit int) ([]Person, error) {
 	return query[Person](tx, "SELECT "+personColumns+" FROM person WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?", tenant, id, limit)
 }
 
+// A Said is what is said of a person, for those who look at very many.
+type Said struct {
+	ID         string
+	Attributes string // JSON of directory.Attributes
+}
+
+func (s *Said) fields() []any { return []any{&s.ID, &s.Attributes} }
+
+// SaidAfter returns what is said of up to limit people in the order of their
+// ids: those after the given id, up to and with the last, "" meaning no end.
+func (tx *Tx) SaidAfter(tenant, id, last string, limit int) ([]Said, error) {
+	if last == "" {
+		return query[Said](tx, "SELECT id, attributes FROM person WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?", tenant, id, limit)
+	}
+	return query[Said](tx, "SELECT id, attributes FROM person WHERE tenant = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?", tenant, id, last, limit)
+}
+
+// DividePeople returns ids that divide a tenant's people into so many parts of about the same size: one less than these.
+func (tx *Tx) DividePeople(tenant string, parts int) ([]string, error) {
+	n, err := tx.CountPeople(tenant)
+	var ids []string
+	for i := 1; i < parts && err == nil && n >= parts; i++ {
+		var id string
+		if id, err = value[string](tx, "SELECT id FROM person WHERE tenant = ? ORDER BY id LIMIT 1 OFFSET ?", tenant, n*i/parts); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids, err
+}
+
 // PutPeople stores people, new or changed; key and Made of one that is there stay.
 func (tx *Tx) PutPeople(rows []Person) error {
 	for _, p := range rows {

@@ -16,6 +16,7 @@ type System struct {
 	Evaluated int64 // revision by which its stored accounts were evaluated
 	ReadAs    int64 // revision that was in force when the last believed read began: a target is planned only when it is the present one
 	Asked     int64 // what somebody has asked for of the next read: [AskedNothing] …
+	Planned   int64 // revision by which everybody was last planned, or found not to be touched by the edits since
 
 	// Who and Note are said to ApplySystem alone: who applies the document, and why.
 	Who, Note string
@@ -28,11 +29,11 @@ const (
 	AskedEverything
 )
 
-const systemColumns = "tenant, name, site, connector, revision, document, applied, schema, schema_at, health, next_read, evaluated, read_as, asked"
+const systemColumns = "tenant, name, site, connector, revision, document, applied, schema, schema_at, health, next_read, evaluated, read_as, asked, planned"
 
 func (s *System) fields() []any {
 	return []any{&s.Tenant, &s.Name, &s.Site, &s.Connector, &s.Revision, &s.Document, &s.Applied, &s.Schema, &s.SchemaAt, &s.Health, &s.NextRead,
-		&s.Evaluated, &s.ReadAs, &s.Asked}
+		&s.Evaluated, &s.ReadAs, &s.Asked, &s.Planned}
 }
 
 // ApplySystem stores a system's document with the next revision, which it
@@ -106,6 +107,7 @@ func (tx *Tx) ReadSooner(tenant, name string, at Instant) error {
 
 // SetEvaluated notes the revision by which a system's stored accounts were evaluated.
 func (tx *Tx) SetEvaluated(tenant, name string, revision int64) error {
+	tx.raise(&tx.store.Systems)
 	_, err := tx.exec("UPDATE system SET evaluated = ? WHERE tenant = ? AND name = ? AND evaluated < ?", revision, tenant, name, revision)
 	return err
 }
@@ -115,8 +117,29 @@ func (tx *Tx) SystemsToEvaluate() ([]System, error) {
 	return query[System](tx, "SELECT "+systemColumns+" FROM system WHERE evaluated < revision ORDER BY tenant, name")
 }
 
+// SetPlanned notes the revision by which everybody was planned, or found not to be touched.
+func (tx *Tx) SetPlanned(tenant, name string, revision int64) error {
+	_, err := tx.exec("UPDATE system SET planned = ? WHERE tenant = ? AND name = ? AND planned < ?", revision, tenant, name, revision)
+	return err
+}
+
+// SystemsToTouch returns the systems that were read and evaluated by the
+// present revision, and that not everybody was planned by.
+func (tx *Tx) SystemsToTouch() ([]System, error) {
+	return query[System](tx, "SELECT "+systemColumns+" FROM system WHERE planned < revision AND read_as = revision AND evaluated = revision ORDER BY tenant, name")
+}
+
+// Unsettled returns, each once, the people who have a job that has not ended, a problem or a deviation in a system, or wait for somebody there.
+func (tx *Tx) Unsettled(tenant, system string) ([]string, error) {
+	return column[string](tx, `SELECT person FROM job WHERE tenant = ? AND system = ? AND ended = 0 AND person <> ''
+		UNION SELECT person FROM problem WHERE tenant = ? AND system = ? AND person <> ''
+		UNION SELECT person FROM deviation WHERE tenant = ? AND system = ?
+		UNION SELECT person FROM waiting WHERE tenant = ? AND system = ?`, tenant, system, tenant, system, tenant, system, tenant, system)
+}
+
 // SetReadAs notes the revision that was in force when a believed read began.
 func (tx *Tx) SetReadAs(tenant, name string, revision int64) error {
+	tx.raise(&tx.store.Systems)
 	_, err := tx.exec("UPDATE system SET read_as = ? WHERE tenant = ? AND name = ?", revision, tenant, name)
 	return err
 }

@@ -17,6 +17,8 @@ var benchmarks = []benchmark{
 	{"agents_idle", "10,000 idle agents on one coordinator against bare streams; all back after a cut against bare handshakes", agentsIdle},
 	{"outage", "a day without the coordinator at a site of 50,000 workers, and the catch-up, against the same with it there", outage},
 	{"pg_queue", "changes claimed and answered on PostgreSQL, with all that is kept of them, against jobs of River that do nothing", pgQueue},
+	{"eval_memory", "25 attributes of 1,000,000 people in memory against 150,000 people/s, and the same by hand", evalMemory},
+	{"eval_store", "whom an edited document touches, of 1,000,000 people in the store, where every rule must be evaluated and where hardly any", evalStore},
 	{"agent_idle", "an agent with nothing to do", agentIdle},
 	{"api_lists", "what each page of the dashboard waits for, with 1,000,000 people and 10,000 agents, against the second that it may take", apiLists},
 	{"dashboards_idle", "200 open dashboards when nothing happens, against 5 % of a core", dashboardsIdle},
