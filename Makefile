@@ -25,8 +25,9 @@ build: dashboard ## Build every program into build/bin, with the dashboard in th
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ $(PROGRAMS)
 
 .PHONY: dashboard
-dashboard: ## Build the dashboard, which the coordinator embeds (npm; brought where it is missing and may be)
+dashboard: ## Build the pages that the coordinator embeds (npm; brought where it is missing and may be)
 	@.ci/dashboard $(BUILD)
+	@.ci/pickup $(BUILD)
 
 .PHONY: windows
 windows: ## Build the programs of the agent's side for Windows into build/windows

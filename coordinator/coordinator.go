@@ -36,6 +36,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
 	"github.com/drawbridge-id/drawbridge/coordinator/metrics"
 	"github.com/drawbridge-id/drawbridge/coordinator/notify"
+	"github.com/drawbridge-id/drawbridge/coordinator/pickup"
 	"github.com/drawbridge-id/drawbridge/coordinator/plan"
 	"github.com/drawbridge-id/drawbridge/coordinator/retention"
 	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
@@ -179,6 +180,9 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 	served.Handle("/v1/", answers)
 	served.Handle("/", dashboard.New(answers))
 	served.Handle(scim.Base+"/", people.Handler())
+	pages := (&pickup.Server{Store: c.store, Log: log, Address: c.gate.Address}).Handler()
+	served.Handle(pickup.Path, pages)
+	served.Handle(pickup.Path+"/", pages)
 	c.health.Handle(served)
 	entrance := c.gate.Handler(served)
 	if c.scraped != nil {

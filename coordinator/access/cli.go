@@ -107,7 +107,7 @@ func (g *Gate) tokenForCLI(w http.ResponseWriter, r *http.Request) {
 		err = g.store.WriteTenant(r.Context(), row.Tenant, func(tx *store.Tx) error {
 			text, token, err := NewToken(tx, store.APIToken{Tenant: row.Tenant, Name: allowed.Name, Roles: allowed.Roles, Expires: allowed.Expires, Maker: allowed.Name, Owner: allowed.Subject})
 			out = client.SignedIn{Token: text, Name: allowed.Name, Expires: allowed.Expires.Time()}
-			line := lineOf(Principal{Tenant: row.Tenant, Subject: allowed.Subject, Name: allowed.Name, Means: Token, ID: token.ID, Address: g.address(r), Browser: r.UserAgent()}, "sign-in")
+			line := lineOf(Principal{Tenant: row.Tenant, Subject: allowed.Subject, Name: allowed.Name, Means: Token, ID: token.ID, Address: g.Address(r), Browser: r.UserAgent()}, "sign-in")
 			line.Object, line.Outcome, line.Detail = "command line", Done, "as "+allowed.Roles
 			return errors.Join(err, tx.RemoveEndedAPITokens(row.Tenant), tx.AddAudit(line))
 		})

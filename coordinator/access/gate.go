@@ -24,7 +24,7 @@ func (g *Gate) Authenticate(next http.Handler) http.Handler {
 			tooMany(w, wait)
 			return
 		}
-		who.Address, who.Browser, who.base = g.address(r), r.UserAgent(), g.base(r)
+		who.Address, who.Browser, who.base = g.Address(r), r.UserAgent(), g.base(r)
 		ctx, leave := g.live.enter(with(r.Context(), who), who)
 		defer leave()
 		next.ServeHTTP(w, r.WithContext(ctx))

@@ -26,7 +26,7 @@ func (g *Gate) Handler(next http.Handler) http.Handler {
 	mux.Handle("/", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.protect(w.Header(), r)
-		if wait := g.everything.take(client6(g.address(r))); wait > 0 {
+		if wait := g.everything.take(client6(g.Address(r))); wait > 0 {
 			tooMany(w, wait)
 			return
 		}

@@ -168,7 +168,7 @@ func (p *provider) answered(r *http.Request, t ticket) (claims, error) {
 
 // refusedSignIn writes it to the audit, and to the log.
 func (g *Gate) refusedSignIn(r *http.Request, p *provider, who Principal, why string) {
-	who.Tenant, who.Address, who.Browser = p.Tenant, g.address(r), r.UserAgent()
+	who.Tenant, who.Address, who.Browser = p.Tenant, g.Address(r), r.UserAgent()
 	line := lineOf(who, "sign-in")
 	line.Object, line.Outcome, line.Detail = p.Name, Refused, cut(why, 1000)
 	g.log.WarnContext(r.Context(), "Sign-in refused", "provider", p.Name, "address", who.Address, "why", why)

@@ -23,9 +23,12 @@ func (g *Gate) base(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-// address gives from where a request comes: the last address of
+// Base is the address under which whoever asks reaches the coordinator, without a slash at its end.
+func (p Principal) Base() string { return p.base }
+
+// Address gives from where a request comes: the last address of
 // X-Forwarded-For that is no trusted proxy's, where a trusted one sent it.
-func (g *Gate) address(r *http.Request) string {
+func (g *Gate) Address(r *http.Request) string {
 	at := remote(r)
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && g.trusts(at); i-- {

@@ -70,7 +70,7 @@ func (g *Gate) own(next http.HandlerFunc) http.HandlerFunc {
 // attempt lets through what may sign somebody in, if it is not too often, and nobody listens.
 func (g *Gate) attempt(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if wait := g.attempts.take(client6(g.address(r))); wait > 0 {
+		if wait := g.attempts.take(client6(g.Address(r))); wait > 0 {
 			tooMany(w, wait)
 			return
 		}
@@ -101,7 +101,7 @@ func (g *Gate) signIn(w http.ResponseWriter, r *http.Request) {
 func (g *Gate) signOut(w http.ResponseWriter, r *http.Request) {
 	who, err := g.identify(w, r)
 	if err == nil && who.Means == Session {
-		who.Address, who.Browser = g.address(r), r.UserAgent()
+		who.Address, who.Browser = g.Address(r), r.UserAgent()
 		if err := g.end(r.Context(), who); err != nil {
 			g.trouble(w, r, err)
 			return
@@ -147,6 +147,6 @@ func returnTo(asked string) string {
 // whoIs gives who is signed in at the browser, the zero Principal where nobody is.
 func (g *Gate) whoIs(ctx context.Context, r *http.Request) (Principal, bool) {
 	who, err := g.session(ctx, g.cookieOf(r))
-	who.Address, who.Browser, who.base = g.address(r), r.UserAgent(), g.base(r)
+	who.Address, who.Browser, who.base = g.Address(r), r.UserAgent(), g.base(r)
 	return who, err == nil
 }

@@ -13,7 +13,7 @@ import (
 // begin signs somebody in: it stores a session, and gives the browser its cookie.
 func (g *Gate) begin(w http.ResponseWriter, r *http.Request, who Principal, how string) error {
 	text, id, hash := newSecret(sessionPrefix)
-	who.Means, who.ID, who.Address, who.Browser = Session, id, g.address(r), r.UserAgent()
+	who.Means, who.ID, who.Address, who.Browser = Session, id, g.Address(r), r.UserAgent()
 	life := g.config.SessionLife
 	line := lineOf(who, "sign-in")
 	line.Object, line.Outcome, line.Detail = how, Done, "as "+joined(who.Roles)

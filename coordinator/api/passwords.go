@@ -23,6 +23,7 @@ func (s *Server) passwords(doc huma.API) {
 	route(doc, "GET", "/v1/recipients", "list-recipients", "List to whom new passwords are sealed", access.Viewer, s.listRecipients)
 	route(doc, "POST", "/v1/recipients", "put-recipient", "Have new passwords sealed to somebody", access.Administrator, s.putRecipient)
 	route(doc, "POST", "/v1/recipients/{name}/remove", "remove-recipient", "Seal no further passwords to somebody", access.Administrator, s.removeRecipient)
+	route(doc, "POST", "/v1/people/{key}/pickup", "make-pickup", "Register a one-time link to somebody's new passwords", access.Administrator, s.makePickup)
 	route(doc, "GET", "/v1/passwords", "list-passwords", "List new passwords that nobody has picked up", access.HelpDesk, s.listPasswords)
 	route(doc, "POST", "/v1/passwords/{id}/open", "open-password", "Give a sealed password to be opened elsewhere", access.HelpDesk, s.openPassword)
 	route(doc, "POST", "/v1/passwords/{id}/forget", "forget-password", "Forget a password that was picked up", access.HelpDesk, s.forgetPassword)
@@ -51,7 +52,7 @@ func (s *Server) putRecipient(ctx context.Context, in *body[client.NewRecipient]
 	if err := sealed.CheckRecipient(in.Body.Key); err != nil {
 		return nil, fault("key", err.Error(), "make a pair with drawbridge recipient keygen FILE, and give the line that begins with age1")
 	}
-	if in.Body.Name == mapping.Manager || !mapping.IsRecipientName(in.Body.Name) {
+	if in.Body.Name == mapping.Manager || directory.Fold(in.Body.Name) == mapping.Pickup || !mapping.IsRecipientName(in.Body.Name) {
 		return nil, fault("name", "a recipient cannot be named so", "use letters, digits, space and . _ @ -; for a manager, give the key of the person")
 	}
 	row := store.Recipient{Name: directory.Fold(in.Body.Name), Label: in.Body.Name, Public: in.Body.Key}

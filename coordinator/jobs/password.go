@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,7 +38,7 @@ func (f *finish) password(j store.Job, r *linkv1.Result, op *connectorv1.Operati
 }
 
 // Forget removes sealed passwords that nobody has picked up in [PasswordLife]
-// before now, and notes it in the log.
+// before now, and notes it in the log; and one-time links whose time is over.
 func (q *Queue) Forget(ctx context.Context, now time.Time) error {
 	return q.Store.Write(ctx, func(tx *store.Tx) error {
 		rows, err := tx.PasswordsBefore(store.InstantOf(now.Add(-PasswordLife)), 1000)
@@ -52,6 +53,6 @@ func (q *Queue) Forget(ctx context.Context, now time.Time) error {
 			entries[i] = store.History{Tenant: p.Tenant, Kind: history.Audit, System: p.System, Person: p.Person, Account: p.Account, Job: p.Job,
 				Text: fmt.Sprintf("new password forgotten: nobody picked it up in %d days", PasswordLife/(24*time.Hour))}
 		}
-		return tx.AddHistory(entries)
+		return errors.Join(tx.AddHistory(entries), tx.ForgetPickups())
 	})
 }

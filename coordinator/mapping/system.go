@@ -100,9 +100,17 @@ func (l Limit) Holds(n, known int) bool {
 // the person's manager.
 const Manager = "manager"
 
+// Pickup as a recipient stands for the person's own one-time link, which opens
+// the password in a browser.
+const Pickup = "pickup"
+
+// PickupOf gives the name under which a person's link is a recipient; nobody
+// else can be registered under it.
+func PickupOf(person string) string { return Pickup + ":" + person }
+
 // A Password rule is handed to the connector with a create.
 type Password struct {
 	Length         int      // characters
-	Recipients     []string // who may open it: keys (age1…), names of recipients, or [Manager]
+	Recipients     []string // who may open it: keys (age1…), names of recipients, [Manager], or [Pickup]
 	ChangeAtSignIn bool
 }

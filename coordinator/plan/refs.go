@@ -78,6 +78,7 @@ func (r *refs) Recipient(name string) string {
 			if m := p.person.Attributes.Text("manager"); m != "" {
 				names = append(names, directory.Fold(m))
 			}
+			names = append(names, directory.Fold(mapping.PickupOf(p.person.ID)))
 		}
 		for _, n := range r.target.system.Target.Password.Recipients {
 			names = append(names, directory.Fold(n))

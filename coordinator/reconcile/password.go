@@ -18,14 +18,19 @@ func (p *planner) recipients(wanted []string) (keys []string, ok bool) {
 	for _, w := range wanted {
 		key, name := w, w
 		if !strings.HasPrefix(w, "age1") {
-			if w == mapping.Manager {
+			switch w {
+			case mapping.Manager:
 				name = p.in.Person.Attributes.Text("manager")
+			case mapping.Pickup:
+				name = mapping.PickupOf(p.in.Person.ID)
 			}
 			key = p.recipient(name)
 		}
 		switch {
 		case key == "" && name == "":
 			unknown = append(unknown, "the person's manager, whom the source does not name")
+		case key == "" && w == mapping.Pickup:
+			unknown = append(unknown, "a one-time link of the person")
 		case key == "" && w == mapping.Manager:
 			unknown = append(unknown, "the person's manager "+name)
 		case key == "":
@@ -38,7 +43,7 @@ func (p *planner) recipients(wanted []string) (keys []string, ok bool) {
 		p.problem(NoRecipient, &connectorv1.Fault{
 			Cause:     fmt.Sprintf("Nobody could open the new password: there is no key for %s.", strings.Join(unknown, ", nor for ")),
 			Attribute: "password",
-			NextStep:  "Give one with drawbridge recipient add NAME KEY (for a manager, NAME is their key), or name a second recipient in the document."})
+			NextStep:  "Give one with drawbridge recipient add NAME KEY (for a manager, NAME is their key), make a link with drawbridge password link PERSON where the document says pickup, or name a second recipient in the document."})
 		return nil, false
 	}
 	return keys, true

@@ -1,6 +1,10 @@
 package client
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+)
 
 // A Recipient is somebody to whom new passwords are sealed. The coordinator
 // knows no key that opens anything.
@@ -32,4 +36,24 @@ type Password struct {
 type SealedPassword struct {
 	Password
 	Box []byte `json:"box" doc:"age file, base64"`
+}
+
+// NewPickup is a one-time link as it is registered: its secret key is not told.
+type NewPickup struct {
+	Name string `json:"name" doc:"SHA-256 of the secret key, hexadecimal: see drawbridge password link"`
+	Key  string `json:"key" doc:"Public key of the link (age1…)"`
+}
+
+// Pickup is a one-time link without its secret key.
+type Pickup struct {
+	Person string    `json:"person" doc:"Key of the person"`
+	URL    string    `json:"url" doc:"The page; the link is this, # and the secret key"`
+	Until  time.Time `json:"until" doc:"Not good after"`
+	Built  bool      `json:"built" doc:"Whether this coordinator has the page"`
+}
+
+// PickupName gives the name of a one-time link by its secret key, as its page finds it.
+func PickupName(secret string) string {
+	sum := sha256.Sum256([]byte("drawbridge pick-up\n" + secret))
+	return hex.EncodeToString(sum[:])
 }

@@ -22,7 +22,7 @@ func passwordCommand(s *session) *cobra.Command {
 		Long: `Passwords of new accounts are kept sealed until a recipient picks them up, a week at most. They are
 opened here, on this machine, with the recipient's secret key; the key goes nowhere.`,
 	}
-	c.AddCommand(passwordList(s), passwordShow(s))
+	c.AddCommand(passwordList(s), passwordShow(s), passwordLink(s))
 	return c
 }
 
@@ -125,6 +125,37 @@ stands in the log. With --keep it can be opened again.`,
 	c.Flags().BoolVar(&keep, "keep", false, "leave it to be picked up again")
 	must(c.MarkFlagRequired("identity"))
 	return c
+}
+
+func passwordLink(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "link PERSON",
+		Short: "Make a one-time link by which somebody picks up their new passwords in a browser",
+		Long: `Makes a pair of keys on this machine. The secret one becomes the end of a link, which browsers send to no
+server; the coordinator is told the public one, and new accounts of PERSON whose document names "pickup"
+among its recipients have their passwords sealed to it. Whoever has the link can open them: hand it over
+as you would a password. Each password is shown once. Make the link before the account is made.`,
+		Example: "  drawbridge password link E1001",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			identity, err := age.GenerateX25519Identity()
+			if err != nil {
+				return err
+			}
+			var made client.Pickup
+			ask := client.NewPickup{Name: client.PickupName(identity.String()), Key: identity.Recipient().String()}
+			if err := s.api.Post(cmd.Context(), "/v1/people/"+segment(args[0])+"/pickup", ask, &made); err != nil {
+				return err
+			}
+			if !made.Built {
+				return &adviceError{errors.New("this coordinator was built without the page for picking up passwords"), "build it with make build, where there is npm; drawbridge password show works without"}
+			}
+			link := made.URL + "#" + identity.String()
+			return s.show(map[string]any{"person": made.Person, "link": link, "until": made.Until}, func() {
+				s.printf("Good until %s, for passwords that are made from now on. Hand it over as you would a password:\n%s", stamp(made.Until), link)
+			})
+		},
+	}
 }
 
 func (s *session) opened(list []openedPassword) {
