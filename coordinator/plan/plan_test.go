@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -427,4 +428,45 @@ func TestStep_setsAlarms(t *testing.T) {
 	if want := []time.Time{start.AddDate(0, 0, -7), start}; !cmp.Equal(got, want) {
 		t.Errorf("alarms = %v; want %v", got, want)
 	}
+}
+
+// What has been done within the window counts after a restart as well, overwritten
+// values and new accounts too: whoever restarts the coordinator opens no gate.
+func TestStep_countsOverARestart(t *testing.T) {
+	t.Parallel()
+	for class, c := range map[string]struct {
+		limit string
+		row   func(i int) *connectorv1.Object
+	}{
+		"modify":     {"{modify: 3}", func(i int) *connectorv1.Object { return numbered(i, "title", "Chief") }},
+		"clear":      {"{clear: 3}", func(i int) *connectorv1.Object { return numbered(i, "title", "") }},
+		"move":       {"{move: 3}", func(i int) *connectorv1.Object { return numbered(i, "department", "Sales") }},
+		"disable":    {"{disable: 3}", func(i int) *connectorv1.Object { return numbered(i, "status", "T") }},
+		"membership": {"{membership: 3}", func(i int) *connectorv1.Object { return numbered(i, "title", "Guest") }},
+		"create":     {"{create: 13}", func(i int) *connectorv1.Object { return numbered(10 + i) }},
+	} {
+		t.Run(class, func(t *testing.T) {
+			t.Parallel()
+			w := rehearsal.New(t)
+			w.Apply(strings.Replace(rehearsal.Documents, "  lifecycle:\n", `  groups: ['title == "Guest" ? "" : "staff"']`+"\n  thresholds: "+c.limit+"\n  lifecycle:\n", 1))
+			w.Read("corp-ad", rehearsal.Object("group", "g-staff", "CN=staff,DC=corp,DC=example", "sAMAccountName", "staff"))
+			w.Read("hr", rehearsal.Workers(10)...)
+			w.Settle()
+			for i := 1; i <= 4; i++ {
+				w.Read("hr", c.row(i))
+				if i == 3 {
+					w.Planner = plan.New(w.Store, discard)
+				}
+				w.Settle()
+			}
+			if got := tally(jobs(t, w, store.JobFilter{Class: class})); got[class+" held"] != 1 {
+				t.Errorf("%v; want the fourth held", got)
+			}
+		})
+	}
+}
+
+// numbered gives the row of the ith worker, with other values.
+func numbered(i int, pairs ...string) *connectorv1.Object {
+	return rehearsal.Worker(fmt.Sprintf("E%04d", i), fmt.Sprintf("Given%d", i), fmt.Sprintf("Family%d", i), pairs...)
 }

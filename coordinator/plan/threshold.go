@@ -221,6 +221,7 @@ func (b *batch) makeJobs(t target, plans []*plan, held map[string]*connectorv1.F
 				job.State, job.Fault = store.JobHeld, faultText(fault)
 				entry.Kind = history.Held
 			case op.Takes:
+				job.Counts = true
 				b.count(job)
 			}
 			if pl.cause == "" && (job.State != store.JobHeld || leaving(op.Class)) {
@@ -346,7 +347,7 @@ func (w *window) load(tx *store.Tx) error {
 	if w.loaded && !tx.Shared() {
 		return nil
 	}
-	rows, err := tx.TakingJobs(tx.Now.Add(-w.span), []string{"create", "enable", "disable", "delete", "move", "membership", "clear"}, 1_000_000)
+	rows, err := tx.TakingJobs(tx.Now.Add(-w.span), 1_000_000)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (p *planner) create(enabled bool) {
 	if p.t.Container != nil {
 		reasons = append(reasons, p.reason(p.t.Container, nil, []string{where}, ""))
 	}
-	p.op("create", false, letsIn, &connectorv1.Operation{Verb: &connectorv1.Operation_Create{Create: c}}, reasons...)
+	p.op("create", p.limited("create"), letsIn, &connectorv1.Operation{Verb: &connectorv1.Operation_Create{Create: c}}, reasons...)
 	p.out.Settles = len(p.t.Groups) == 0
 }
 
@@ -90,7 +90,7 @@ func (p *planner) keep(t directory.Tenure, enableAt time.Time) {
 			NextStep: "Enable it there when the reason is gone; it is not overruled from here."})
 		return
 	}
-	p.op("enable", false, letsIn, &connectorv1.Operation{Verb: &connectorv1.Operation_SetEnabled{SetEnabled: &connectorv1.SetEnabled{Enabled: true}}},
+	p.op("enable", p.limited("enable"), letsIn, &connectorv1.Operation{Verb: &connectorv1.Operation_SetEnabled{SetEnabled: &connectorv1.SetEnabled{Enabled: true}}},
 		mapping.Reason{Attribute: "enabled", Before: []string{"false"}, After: []string{"true"},
 			Rule: "employed: enable " + p.t.Lifecycle.Enable.String(), From: p.attribute("startDate")})
 }

@@ -222,6 +222,9 @@ func (p *planner) op(class string, takes bool, truth time.Duration, o *connector
 	p.out.Ops = append(p.out.Ops, Op{Class: class, Operation: o, Takes: takes, Reasons: reasons, NotAfter: p.in.Now.Add(truth)})
 }
 
+// limited tells whether the document limits a class that takes nothing away.
+func (p *planner) limited(class string) bool { return !p.t.Threshold(class).None }
+
 // finish puts alarms and waits in order, each once.
 func (p *planner) finish() {
 	p.out.Settles = p.out.Settles && p.out.Problem == nil

@@ -108,8 +108,8 @@ type Op struct {
 	// Class is create, modify, clear (a modify that only empties), move, enable, disable, membership or delete.
 	Class     string
 	Operation *connectorv1.Operation
-	// Takes tells that something is taken away or overwritten: such operations
-	// count against the threshold of their class.
+	// Takes tells that something is taken away or overwritten, or that the document
+	// limits the class: such operations count against the threshold of their class.
 	Takes   bool
 	Reasons []mapping.Reason
 	// NotAfter is how long the operation stays true: long for what locks out, short

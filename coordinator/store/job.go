@@ -43,12 +43,13 @@ type Job struct {
 	Fence     int64   // rises in the order in which the object's jobs may run; 0: the id
 	Since     Instant // when the record of a source came that it answers; none where there is another reason
 	Trace     string  // traceparent (W3C) of what it is part of; empty for none
+	Counts    bool    // against the threshold of its class, within the window since Made
 }
 
 // The row of a job is narrow, because it is written anew with each step; what
 // the job is made of is written once, in job_work.
 const (
-	jobRow     = `id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after, agent, made, sent, ended, outcome, fault, settles, fence, since, trace`
+	jobRow     = `id, tenant, site, system, object, person, cycle, class, state, after, priority, not_before, not_after, agent, made, sent, ended, outcome, fault, settles, fence, since, trace, counts`
 	jobColumns = jobRow + ", work, reasons"
 	selectJob  = "SELECT " + jobColumns + " FROM job JOIN job_work USING (id)"
 	selectWork = "SELECT " + jobRow + ", work, '[]' FROM job JOIN job_work USING (id)" // without reasons
@@ -60,9 +61,9 @@ func (j *Job) fields() []any { return append(j.row(), &j.Work, &j.Reasons) }
 func (j *Job) work() []any { return []any{&j.ID, &j.Work, &j.Reasons} }
 
 func (j *Job) row() []any {
-	return append(make([]any, 0, 25), // with room for what fields adds
+	return append(make([]any, 0, 26), // with room for what fields adds
 		&j.ID, &j.Tenant, &j.Site, &j.System, &j.Object, &j.Person, &j.Cycle, &j.Class, &j.State, &j.After, &j.Priority,
-		&j.NotBefore, &j.NotAfter, &j.Agent, &j.Made, &j.Sent, &j.Ended, &j.Outcome, &j.Fault, &j.Settles, &j.Fence, &j.Since, &j.Trace)
+		&j.NotBefore, &j.NotAfter, &j.Agent, &j.Made, &j.Sent, &j.Ended, &j.Outcome, &j.Fault, &j.Settles, &j.Fence, &j.Since, &j.Trace, &j.Counts)
 }
 
 // ReserveJobs returns the first of n ids for new jobs; they are this transaction's.

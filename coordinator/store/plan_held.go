@@ -6,7 +6,7 @@ import "slices"
 // that were. What followed a job in its chain goes on without it: only the class
 // that is held waits.
 func (tx *Tx) HoldJobs(ids []int64, fault string) (int, error) {
-	n, err := tx.exec("UPDATE job SET state = 'held', fault = ? WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('queued','waiting')", fault, list(ids))
+	n, err := tx.exec("UPDATE job SET state = 'held', fault = ?, counts = 0 WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('queued','waiting')", fault, list(ids))
 	if err != nil || n == 0 {
 		return n, err
 	}
@@ -126,16 +126,15 @@ type TakingJob struct {
 
 func (t *TakingJob) fields() []any { return []any{&t.ID, &t.Tenant, &t.System, &t.Class, &t.Made} }
 
-// TakingJobs returns the latest jobs of the given classes made since an instant
-// that are not held or dropped, in the order of ids: at most limit.
-func (tx *Tx) TakingJobs(since Instant, classes []string, limit int) ([]TakingJob, error) {
+// TakingJobs returns the jobs made since an instant that count against a
+// threshold and are not held or dropped, in the order of ids: the latest of at most limit.
+func (tx *Tx) TakingJobs(since Instant, limit int) ([]TakingJob, error) {
 	if tx.store.Shared() { // there is an index for it: every step asks
-		return query[TakingJob](tx, `SELECT id, tenant, system, class, made FROM job WHERE made >= ? AND class IN ('create','enable','disable','delete','move','membership','clear')
-			AND state IN ('queued','waiting','sent','done','failed') AND class IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?`, since, list(classes), limit)
+		return query[TakingJob](tx, `SELECT id, tenant, system, class, made FROM job WHERE made >= ? AND counts <> 0
+			AND state IN ('queued','waiting','sent','done','failed') ORDER BY id LIMIT ?`, since, limit)
 	}
-	return query[TakingJob](tx, `SELECT id, tenant, system, class, made FROM (SELECT id, tenant, system, class, made, state FROM job ORDER BY id DESC LIMIT ?) AS latest
-		WHERE made >= ? AND state IN ('queued','waiting','sent','done','failed') AND class IN (SELECT value FROM json_each(?)) ORDER BY id`,
-		limit, since, list(classes))
+	return query[TakingJob](tx, `SELECT id, tenant, system, class, made FROM (SELECT id, tenant, system, class, made, state, counts FROM job ORDER BY id DESC LIMIT ?) AS latest
+		WHERE made >= ? AND counts <> 0 AND state IN ('queued','waiting','sent','done','failed') ORDER BY id`, limit, since)
 }
 
 // CountHeld returns how many jobs of a class in a system are held, those of previews left out.
