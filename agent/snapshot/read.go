@@ -29,7 +29,9 @@ type Read struct {
 	seen    []uint64        // a bit for every entry of the base
 	touched map[digest]bool // of a read of changes: what pending has, up to perRun
 	pending *pending
-	named   bool // Gone went through
+	trail   *trail       // of the last read, which this one may follow; or nil
+	left    *trailWriter // trail of this read; or nil
+	named   bool         // Gone went through
 
 	known, objects, changed, deleted, vanished int
 }
@@ -46,6 +48,7 @@ func (s *Snapshot) Begin(set []byte, opt Options) (*Read, error) {
 	}
 	if opt.Full {
 		r.seen = make([]uint64, (s.base.count+63)/64)
+		r.beginTrail()
 	}
 	for _, c := range s.overlay {
 		c.seen = false
@@ -74,22 +77,21 @@ func (r *Read) look(rec *connectorv1.Record) (forward bool, err error) {
 	if id == "" || len(id) > maxID {
 		return false, fmt.Errorf("record with an id of %d bytes, want 1 to %d: mend the connector", len(id), maxID)
 	}
-	key := digestOf(id)
-	print, known, at, over, err := r.s.find(key)
+	f, err := r.find(id)
 	if err != nil {
 		return false, err
 	}
 	if rec.GetDeleted() {
-		if !known && !r.touched[key] && len(r.touched) < r.s.perRun && !r.told(id) {
+		if !f.known && !r.touched[f.key] && len(r.touched) < r.s.perRun && !r.told(id) {
 			return false, nil
 		}
 		r.deleted++
-		return true, r.remember(entry{key: key, id: id, gone: true})
+		return true, r.remember(entry{key: f.key, id: id, gone: true})
 	}
 	r.objects++
-	again := r.mark(key, at, over)
+	again := r.mark(f)
 	now := digestOf(rec.GetObject())
-	same := known && now == print && !again
+	same := f.known && now == f.print && !again
 	if same && !r.opt.Resend && !r.told(id) {
 		return false, nil
 	}
@@ -97,7 +99,26 @@ func (r *Read) look(rec *connectorv1.Record) (forward bool, err error) {
 	if same {
 		return true, nil
 	}
-	return true, r.remember(entry{key: key, print: now, id: id})
+	return true, r.remember(entry{key: f.key, print: now, id: id})
+}
+
+// find looks an object up, on the trail if it is there.
+func (r *Read) find(id string) (found, error) {
+	if r.trail != nil {
+		if step, ok := r.trail.find(id); ok {
+			if len(r.s.overlay) > 0 {
+				if c := r.s.overlay[step.key]; c != nil {
+					return c.found(step.key), nil
+				}
+			}
+			return found{key: step.key, print: step.print, known: true, at: step.at}, nil
+		}
+	}
+	f, err := r.s.find(digestOf(id))
+	if err == nil && r.left != nil && f.at >= 0 {
+		r.left.add(step{at: f.at, key: f.key, print: f.print, id: []byte(id)})
+	}
+	return f, err
 }
 
 func (r *Read) told(id string) bool { return r.opt.Told != nil && r.opt.Told(id) }
@@ -111,17 +132,17 @@ func (r *Read) remember(e entry) error {
 
 // mark notes that an object was seen, and says whether it may have been before
 // in this read: then what is known no longer tells whether it changed.
-func (r *Read) mark(key digest, at int, over *change) (again bool) {
+func (r *Read) mark(f found) (again bool) {
 	if !r.opt.Full {
-		return r.touched[key] || len(r.touched) == r.s.perRun
+		return r.touched[f.key] || len(r.touched) == r.s.perRun
 	}
-	if at >= 0 {
-		again = r.seen[at/64]&(1<<(at%64)) != 0
-		r.seen[at/64] |= 1 << (at % 64)
+	if f.at >= 0 {
+		again = r.seen[f.at/64]&(1<<(f.at%64)) != 0
+		r.seen[f.at/64] |= 1 << (f.at % 64)
 	}
-	if over != nil {
-		again = again || over.seen
-		over.seen = true
+	if f.over != nil {
+		again = again || f.over.seen
+		f.over.seen = true
 	}
 	return again
 }
@@ -199,8 +220,12 @@ func (r *Read) end(set, cookie []byte, dropUnseen bool) error {
 		return errors.New("the read has ended already")
 	}
 	defer r.pending.close()
+	defer r.endTrail()
 	if err := r.s.commit(r, set, cookie, dropUnseen); err != nil {
 		return fmt.Errorf("snapshot %s: %w", r.s.path, err)
+	}
+	if dropUnseen {
+		r.keepTrail()
 	}
 	return nil
 }
@@ -210,6 +235,7 @@ func (r *Read) Discard() {
 	if !r.pending.closed {
 		r.s.reading = false
 		r.pending.close()
+		r.endTrail()
 	}
 }
 

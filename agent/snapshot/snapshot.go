@@ -13,13 +13,15 @@
 // forwarded is forwarded again the next time.
 //
 // Memory does not grow with the number of objects, but for one bit and a share
-// in an index of 16 bytes for every 64 of them, and in a read for at most 12 MiB
-// of entries that were looked at. Two files hold a system:
+// in an index of 16 bytes for every 64 of them, and in a read without a trail
+// for at most 12 MiB of entries that were looked at. Two files hold a system,
+// and a third helps to find in them:
 //
-//	<name>.snap  the base, replaced as a whole: blocks of 64 entries in
-//	             ascending order of key, their ids, an index; see base.go
-//	<name>.log   what changed since, appended: small changes do not rewrite the
-//	             base; see log.go
+//	<name>.snap   the base, replaced as a whole: blocks of 64 entries in
+//	              ascending order of key, their ids, an index; see base.go
+//	<name>.log    what changed since, appended: small changes do not rewrite the
+//	              base; see log.go
+//	<name>.trail  the order that the objects of the base came in; see trail.go
 //
 // What may go wrong: a file is damaged ([ErrDamaged]: it was set aside; begin
 // anew and read everything, sending all); a crash between steps (a temporary
@@ -89,7 +91,7 @@ type Snapshot struct {
 // if it does not know the files' layout.
 func Open(dir, system string) (*Snapshot, error) {
 	s := &Snapshot{path: filepath.Join(dir, FileName(system)), maxOverlay: maxOverlay, perRun: perRun}
-	for _, leftover := range []string{s.path + ".new", s.logPath() + ".new", s.path + ".runs"} {
+	for _, leftover := range []string{s.path + ".new", s.logPath() + ".new", s.trailPath() + ".new", s.path + ".runs"} {
 		if err := os.Remove(leftover); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("open snapshot %s: %w", s.path, err)
 		}
@@ -153,14 +155,25 @@ func (s *Snapshot) overlayEntry(e entry) error {
 	return nil
 }
 
-// find returns what is known of an object: its fingerprint, whether there is
-// one, and the number of its entry in the base, or -1.
-func (s *Snapshot) find(key digest) (print digest, known bool, at int, over *change, err error) {
+// A found is what is known of an object.
+type found struct {
+	key, print digest
+	known      bool
+	at         int     // number of its entry in the base, or -1
+	over       *change // what the log says of it, over the base
+}
+
+// find looks an object up by its key.
+func (s *Snapshot) find(key digest) (found, error) {
 	if c := s.overlay[key]; c != nil {
-		return c.print, !c.gone, c.at, c, nil
+		return c.found(key), nil
 	}
-	at, print, err = s.base.find(key)
-	return print, at >= 0, at, nil, err
+	at, print, err := s.base.find(key)
+	return found{key: key, print: print, known: at >= 0, at: at}, err
+}
+
+func (c *change) found(key digest) found {
+	return found{key: key, print: c.print, known: !c.gone, at: c.at, over: c}
 }
 
 // Cookie returns where the last read ended, if it was of the same set: an
@@ -191,7 +204,7 @@ func (s *Snapshot) Close() error {
 // Remove deletes what is kept of a system that is no more.
 func Remove(dir, system string) error {
 	path := filepath.Join(dir, FileName(system))
-	for _, p := range []string{path, logPath(path)} {
+	for _, p := range []string{path, logPath(path), trailPath(path)} {
 		if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove snapshot: %w", err)
 		}
@@ -215,6 +228,10 @@ func FileName(system string) string {
 func (s *Snapshot) logPath() string { return logPath(s.path) }
 
 func logPath(base string) string { return strings.TrimSuffix(base, ".snap") + ".log" }
+
+func (s *Snapshot) trailPath() string { return trailPath(s.path) }
+
+func trailPath(base string) string { return strings.TrimSuffix(base, ".snap") + ".trail" }
 
 // setAside renames both files, so that the next Open finds none.
 func (s *Snapshot) setAside() error {
