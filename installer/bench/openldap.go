@@ -138,6 +138,9 @@ func ldapRead(ctx context.Context, b *bench, name, connector, settings string) (
 		b.log("process %d: at most %.1f MiB while importing", pid, float64(p)/(1<<20))
 		peak += p
 	}
+	if err := rest(ctx, s); err != nil {
+		return nil, err
+	}
 	var read, search time.Duration
 	for range 3 { // in turn; the best of each
 		took, err := fullCycle(ctx, s, 0)

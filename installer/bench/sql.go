@@ -94,6 +94,9 @@ func sqlRead(ctx context.Context, b *bench) ([]Figure, error) {
 	if err := s.Settle(ctx, time.Time{}); err != nil {
 		return nil, err
 	}
+	if err := rest(ctx, s); err != nil {
+		return nil, err
+	}
 	var read, scan time.Duration
 	for range 3 {
 		took, err := fullCycle(ctx, s, 0)
