@@ -99,9 +99,9 @@ func (p *Process) Inspect(ctx context.Context, r *connectorv1.InspectRequest) (*
 }
 
 // Read streams objects to each, in order, and returns how the read ended. While
-// each works, the connector waits. The records that each is given are good until
-// it returns. A stream without an end is an error.
-func (p *Process) Read(ctx context.Context, r *connectorv1.ReadRequest, each func(*connectorv1.ReadResponse) error) (*connectorv1.ReadEnd, error) {
+// each works, the connector waits. What each is given is good until it returns.
+// A stream without an end is an error.
+func (p *Process) Read(ctx context.Context, r *connectorv1.ReadRequest, each func(*sdk.Batch) error) (*connectorv1.ReadEnd, error) {
 	stream, done, err := open(ctx, p, func(ctx context.Context) (grpc.ServerStreamingClient[connectorv1.ReadResponse], error) {
 		return p.rpc.Read(ctx, r)
 	})
@@ -123,7 +123,7 @@ func (p *Process) Read(ctx context.Context, r *connectorv1.ReadRequest, each fun
 		if end := response.GetEnd(); end != nil && !end.GetResync() {
 			end.Outcome, end.Fault = p.heed(end.GetOutcome(), end.GetFault())
 		}
-		if err := each(response); err != nil {
+		if err := each(batch); err != nil {
 			return nil, err
 		}
 		if response.GetEnd() != nil {

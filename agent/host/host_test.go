@@ -18,6 +18,7 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/agent/host"
 	fakeconnector "github.com/drawbridge-id/drawbridge/plugins/fake"
+	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
@@ -211,7 +212,8 @@ func TestProcess_Read(t *testing.T) {
 	request := &connectorv1.ReadRequest{Classes: []string{"user"}, Attributes: []string{"login"}}
 	p := start(t, host.Options{ReadWait: 400 * time.Millisecond}, `{"users": 3000, "script": [{"on":"read","call":2,"given":2000,"do":"hang"}]}`)
 	seen := 0
-	end, err := p.Read(t.Context(), request, func(r *connectorv1.ReadResponse) error {
+	end, err := p.Read(t.Context(), request, func(batch *sdk.Batch) error {
+		r := batch.Response()
 		seen += len(r.GetRecords())
 		time.Sleep(500 * time.Millisecond) // longer than ReadWait
 		return nil
@@ -220,11 +222,11 @@ func TestProcess_Read(t *testing.T) {
 		t.Errorf("Read = %v, %v with %d objects; want DONE with 3000", end, err, seen)
 	}
 	enough := errors.New("enough")
-	if _, err := p.Read(t.Context(), request, func(*connectorv1.ReadResponse) error { return enough }); !errors.Is(err, enough) && !errors.Is(err, host.ErrLost) {
+	if _, err := p.Read(t.Context(), request, func(*sdk.Batch) error { return enough }); !errors.Is(err, enough) && !errors.Is(err, host.ErrLost) {
 		t.Errorf("Read = %v; want %v", err, enough)
 	}
 	p2 := start(t, host.Options{ReadWait: 400 * time.Millisecond}, `{"users": 3000, "script": [{"on":"read","given":2000,"do":"hang"}]}`)
-	if _, err := p2.Read(t.Context(), request, func(*connectorv1.ReadResponse) error { return nil }); !errors.Is(err, host.ErrLost) {
+	if _, err := p2.Read(t.Context(), request, func(*sdk.Batch) error { return nil }); !errors.Is(err, host.ErrLost) {
 		t.Errorf("Read = %v; want ErrLost", err)
 	}
 }
@@ -375,7 +377,8 @@ func TestProcess_Read_hostileAnswers(t *testing.T) {
 	p, mood := startMoody(t)
 	read := func(m string) (ids []string, err error) {
 		mood(m)
-		_, err = p.Read(t.Context(), &connectorv1.ReadRequest{Classes: []string{"user"}, Attributes: []string{"login"}}, func(r *connectorv1.ReadResponse) error {
+		_, err = p.Read(t.Context(), &connectorv1.ReadRequest{Classes: []string{"user"}, Attributes: []string{"login"}}, func(batch *sdk.Batch) error {
+			r := batch.Response()
 			for _, record := range r.GetRecords() {
 				ids = append(ids, record.GetId())
 			}

@@ -16,6 +16,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/agent/host"
 	"github.com/drawbridge-id/drawbridge/agent/snapshot"
 	"github.com/drawbridge-id/drawbridge/agent/spool"
+	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
@@ -150,8 +151,8 @@ func (in *intake) run(ctx context.Context, p *host.Process, known *snapshot.Snap
 		in.summary.Known = uint64(compare.Known())
 	}
 	in.begin()
-	end, err := p.Read(ctx, &connectorv1.ReadRequest{Classes: r.GetClasses(), Attributes: attributes, Cookie: cookie},
-		func(response *connectorv1.ReadResponse) error { return in.take(ctx, compare, response) })
+	end, err := p.Read(ctx, &connectorv1.ReadRequest{Classes: r.GetClasses(), Attributes: attributes, Cookie: cookie, Rows: true},
+		func(batch *sdk.Batch) error { return in.take(ctx, compare, batch) })
 	var disk *diskError
 	if errors.As(err, &disk) {
 		return nil, err
@@ -179,19 +180,28 @@ func (in *intake) set(r *linkv1.Read, attributes []string) []byte {
 	return sum[:]
 }
 
-// take forwards what is new in one response.
-func (in *intake) take(ctx context.Context, compare *snapshot.Read, response *connectorv1.ReadResponse) error {
-	changed, err := compare.Filter(response.GetRecords())
+// take forwards what is new in one response. The batch is the host's; what
+// changed, which is seldom much, is kept.
+func (in *intake) take(ctx context.Context, compare *snapshot.Read, batch *sdk.Batch) error {
+	response := batch.Response()
+	changed, err := compare.Filter(nil, response.GetRecords())
 	if err != nil {
 		return onDisk(err)
 	}
-	for _, record := range changed {
-		if !in.permit(in.allow, record) {
-			continue
+	for _, r := range changed {
+		if err := in.pass(ctx, &connectorv1.Record{Id: r.GetId(), Object: bytes.Clone(r.GetObject()), Deleted: r.GetDeleted()}); err != nil {
+			return err
 		}
-		// The record is the host's; what changed, which is seldom much, is kept.
-		record = &connectorv1.Record{Id: record.GetId(), Object: bytes.Clone(record.GetObject()), Deleted: record.GetDeleted()}
-		if err := in.forward(ctx, record); err != nil {
+	}
+	if changed, err = compare.Filter(batch.Common(), batch.Rows()); err != nil {
+		return onDisk(err)
+	}
+	for _, row := range changed {
+		object, err := batch.Object(row)
+		if err != nil {
+			return err
+		}
+		if err := in.pass(ctx, &connectorv1.Record{Id: row.GetId(), Object: object}); err != nil {
 			return err
 		}
 	}
@@ -234,6 +244,14 @@ func (in *intake) count(compare *snapshot.Read) {
 func (in *intake) begin() {
 	in.batch = &linkv1.Records{Job: in.job.GetId(), System: in.system.GetName(), Trace: in.trace}
 	in.size = 0
+}
+
+// pass forwards a record, without what may not leave the site.
+func (in *intake) pass(ctx context.Context, record *connectorv1.Record) error {
+	if !in.permit(in.allow, record) {
+		return nil
+	}
+	return in.forward(ctx, record)
 }
 
 func (in *intake) forward(ctx context.Context, record *connectorv1.Record) error {

@@ -70,7 +70,7 @@ func BenchmarkFilter_unchanged(b *testing.B) {
 		began := time.Now()
 		for i := 0; i < million; i += len(batch) {
 			fill(batch, i, 0, object)
-			if _, err := r.Filter(batch[:]); err != nil {
+			if _, err := r.Filter(nil, batch[:]); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -115,7 +115,7 @@ func feed(t testing.TB, r *snapshot.Read, n int, odd byte, each func(int)) {
 	batch, object := newBatch(), make([]byte, 1024)
 	for i := 0; i < n; i += len(batch) {
 		fill(batch, i, odd, object)
-		if _, err := r.Filter(batch[:]); err != nil {
+		if _, err := r.Filter(nil, batch[:]); err != nil {
 			t.Fatal(err)
 		}
 		if i%50_000 == 0 {

@@ -56,7 +56,7 @@ func readOnce(dir string, k int, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if _, err := r.Filter(content(k)); err != nil {
+	if _, err := r.Filter(nil, content(k)); err != nil {
 		return err
 	}
 	for _, err := range r.Gone() {
@@ -122,7 +122,7 @@ func sameAs(t *testing.T, s *snapshot.Snapshot, k int) {
 	}
 	defer r.Discard()
 	want := len(content(k))
-	changed, err := r.Filter(content(k))
+	changed, err := r.Filter(nil, content(k))
 	if err != nil || len(changed) != 0 {
 		t.Errorf("against read %d, %d objects differ, %v; want none", k, len(changed), err)
 	}

@@ -57,11 +57,17 @@ func (s *Snapshot) Begin(set []byte, opt Options) (*Read, error) {
 }
 
 // Filter returns those of records that must be forwarded: new and changed
-// objects, deleted ones that were known, and those that Told names. It uses the slice anew.
-func (r *Read) Filter(records []*connectorv1.Record) ([]*connectorv1.Record, error) {
+// objects, deleted ones that were known, and those that Told names. It uses the
+// slice anew. What the objects have in common and do not hold, if anything, is
+// given beside them: another is a change of all of them.
+func (r *Read) Filter(common []byte, records []*connectorv1.Record) ([]*connectorv1.Record, error) {
+	var salt digest
+	if len(common) > 0 {
+		salt = digestOf(common)
+	}
 	out := records[:0]
 	for _, rec := range records {
-		forward, err := r.look(rec)
+		forward, err := r.look(rec, salt)
 		if err != nil {
 			return nil, fmt.Errorf("snapshot %s: %w", r.s.path, err)
 		}
@@ -72,7 +78,7 @@ func (r *Read) Filter(records []*connectorv1.Record) ([]*connectorv1.Record, err
 	return out, nil
 }
 
-func (r *Read) look(rec *connectorv1.Record) (forward bool, err error) {
+func (r *Read) look(rec *connectorv1.Record, salt digest) (forward bool, err error) {
 	id := rec.GetId()
 	if id == "" || len(id) > maxID {
 		return false, fmt.Errorf("record with an id of %d bytes, want 1 to %d: mend the connector", len(id), maxID)
@@ -90,7 +96,7 @@ func (r *Read) look(rec *connectorv1.Record) (forward bool, err error) {
 	}
 	r.objects++
 	again := r.mark(f)
-	now := digestOf(rec.GetObject())
+	now := digestOf(rec.GetObject()).with(salt)
 	same := f.known && now == f.print && !again
 	if same && !r.opt.Resend && !r.told(id) {
 		return false, nil

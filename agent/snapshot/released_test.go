@@ -65,7 +65,7 @@ func readReleased(t *testing.T, dir string, changed map[int]string, n int) (forw
 		t.Fatal(err)
 	}
 	for i := 1; i <= n; i++ {
-		records, err := r.Filter([]*connectorv1.Record{object(fmt.Sprint("user-", i), "name "+changed[i])})
+		records, err := r.Filter(nil, []*connectorv1.Record{object(fmt.Sprint("user-", i), "name "+changed[i])})
 		if err != nil {
 			t.Fatal(err)
 		}

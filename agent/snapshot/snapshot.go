@@ -31,6 +31,7 @@ package snapshot
 
 import (
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -59,6 +60,12 @@ type digest [16]byte
 func digestOf[T string | []byte](data T) digest {
 	sum := sha256.Sum256([]byte(data))
 	return digest(sum[:16])
+}
+
+// with is the digest of what two digests are of.
+func (d digest) with(other digest) digest {
+	subtle.XORBytes(d[:], d[:], other[:])
+	return d
 }
 
 // A change is what the log says of an object, over what the base says.

@@ -160,7 +160,7 @@ func (m *model) filter(t *rapid.T, r *snapshot.Read, recs []*connectorv1.Record)
 	}
 	came := map[string]bool{}
 	for batch := range slices.Chunk(recs, 50) {
-		out, err := r.Filter(batch)
+		out, err := r.Filter(nil, batch)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,7 +227,7 @@ func TestSnapshot_isRebased(t *testing.T) {
 		}
 		for i := range n {
 			if v, ok := value[i]; ok {
-				if _, err := r.Filter([]*connectorv1.Record{object(fmt.Sprint(i), v)}); err != nil {
+				if _, err := r.Filter(nil, []*connectorv1.Record{object(fmt.Sprint(i), v)}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -288,7 +288,7 @@ func TestOpen_ignoresTheLogOfAnEarlierBase(t *testing.T) {
 		defer s.Close()
 		s.SetLimits(10, 10)
 		for i := range n {
-			if _, err := r.Filter([]*connectorv1.Record{object(fmt.Sprint(i), value)}); err != nil {
+			if _, err := r.Filter(nil, []*connectorv1.Record{object(fmt.Sprint(i), value)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -316,7 +316,7 @@ func TestOpen_ignoresTheLogOfAnEarlierBase(t *testing.T) {
 	}
 	s, r := begin(t, dir)
 	defer s.Close()
-	changed, err := r.Filter([]*connectorv1.Record{object("1", "b")})
+	changed, err := r.Filter(nil, []*connectorv1.Record{object("1", "b")})
 	if err != nil || len(changed) != 0 || s.Known() != 30 {
 		t.Errorf("object 1 counts as changed: %v, %v; %d known, want 30", changed, err, s.Known())
 	}
@@ -332,7 +332,7 @@ func TestCommit_dropsUnseenOfTheLog(t *testing.T) {
 		defer s.Close()
 		s.SetLimits(10, 10)
 		for i := from; i < to; i++ {
-			if _, err := r.Filter([]*connectorv1.Record{object(fmt.Sprint(i), value)}); err != nil {
+			if _, err := r.Filter(nil, []*connectorv1.Record{object(fmt.Sprint(i), value)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -383,5 +383,25 @@ func TestFileName_isSafeAndDistinct(t *testing.T) {
 		if filepath.Base(file) != file || len(file) > 100 || strings.ContainsAny(file, `/\:*?"<>| `) {
 			t.Errorf("FileName(%q) = %q; want a plain name", name, file)
 		}
+	}
+}
+
+// What objects have in common and do not hold is part of each: another is a change of all.
+func TestFilter_common(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, step := range []struct {
+		common string
+		want   int
+	}{{"table a", 2}, {"table a", 0}, {"table b", 2}, {"", 2}, {"", 0}} {
+		s, r := begin(t, dir)
+		out, err := r.Filter([]byte(step.common), []*connectorv1.Record{object("1", "x"), object("2", "y")})
+		if err != nil || len(out) != step.want {
+			t.Errorf("Filter(%q) forwards %d, %v; want %d", step.common, len(out), err, step.want)
+		}
+		if err := r.Commit(nil); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
 	}
 }

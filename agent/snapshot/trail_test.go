@@ -99,7 +99,7 @@ func readAll(t *testing.T, dir string, come []*connectorv1.Record) (out []string
 	defer s.Close()
 	s.SetLimits(200, 1000)
 	for batch := range slices.Chunk(come, 500) {
-		forward, err := r.Filter(slices.Clone(batch))
+		forward, err := r.Filter(nil, slices.Clone(batch))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,7 +43,7 @@ func drainCSV(ctx context.Context, bin, path string, count int) (float64, error)
 		return 0, err
 	}
 	began := time.Now()
-	stream, err := connector.Read(ctx, &connectorv1.ReadRequest{Classes: []string{"row"}, Attributes: hrColumns})
+	stream, err := connector.Read(ctx, &connectorv1.ReadRequest{Classes: []string{"row"}, Attributes: hrColumns, Rows: true})
 	if err != nil {
 		return 0, err
 	}
@@ -56,7 +56,7 @@ func drainCSV(ctx context.Context, bin, path string, count int) (float64, error)
 		if err != nil {
 			return 0, err
 		}
-		n += len(batch.GetRecords())
+		n += len(batch.GetRecords()) + len(batch.GetRows())
 	}
 	if n != count {
 		return 0, fmt.Errorf("drained %d objects; want %d", n, count)

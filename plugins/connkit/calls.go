@@ -54,7 +54,7 @@ func (k *kit) read(ctx context.Context, p *process, q *connectorv1.ReadRequest, 
 	}
 	r := &page{objects: map[string]*connectorv1.Object{}, encoded: map[string][]byte{}}
 	for {
-		response, err := stream.Recv()
+		response, err := receive(stream, q.GetRows())
 		switch {
 		case errors.Is(err, io.EOF) && r.end == nil:
 			return nil, errors.New("the stream of a read ended without a response that has an end")
@@ -74,6 +74,30 @@ func (k *kit) read(ctx context.Context, p *process, q *connectorv1.ReadRequest, 
 			}
 		}
 	}
+}
+
+// receive receives a response as an agent does, which makes records of rows if
+// it takes any.
+func receive(stream connectorv1.ConnectorService_ReadClient, rows bool) (*connectorv1.ReadResponse, error) {
+	response, err := stream.Recv()
+	if err != nil || response.GetTable() == nil && len(response.GetRows()) == 0 {
+		return response, err
+	}
+	if !rows {
+		return nil, errors.New("a response has rows, for which the request did not ask")
+	}
+	batch, err := sdk.NewBatch(response)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range batch.Rows() {
+		object, err := batch.Object(row)
+		if err != nil {
+			return nil, err
+		}
+		response.Records = append(response.Records, &connectorv1.Record{Id: row.GetId(), Object: object})
+	}
+	return response, nil
 }
 
 func (r *page) take(response *connectorv1.ReadResponse) error {

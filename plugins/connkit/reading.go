@@ -130,6 +130,25 @@ func readsTheSame(ctx context.Context, k *kit) error {
 	if err != nil {
 		return err
 	}
+	return differ(a, b)
+}
+
+func readsRows(ctx context.Context, k *kit) error {
+	a, err := k.readAll(ctx, k.p, k.query(), nil)
+	if err != nil {
+		return err
+	}
+	q := k.query()
+	q.Rows = true
+	b, err := k.readAll(ctx, k.p, q, nil)
+	if err != nil {
+		return err
+	}
+	return differ(a, b)
+}
+
+// differ tells how two reads differ.
+func differ(a, b *page) error {
 	var faults []error
 	for id := range a.objects {
 		switch {

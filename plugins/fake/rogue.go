@@ -150,6 +150,8 @@ func (s *rogueRead) Send(b *connectorv1.ReadResponse) error {
 		spoil(b, func(o *connectorv1.Object) {
 			o.Attributes = append(o.Attributes, &connectorv1.Attribute{Name: "title", Values: []string{fmt.Sprint(s.read)}})
 		})
+	case "rows":
+		b.Table, b.Rows = &connectorv1.Table{Class: "user"}, [][]byte{{0x0a, 1, '1'}}
 	case "paging":
 		if i := int(s.read); s.drop && len(b.Records) > i {
 			b.Records = slices.Delete(slices.Clone(b.Records), i, i+1)

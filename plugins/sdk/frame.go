@@ -1,11 +1,8 @@
 package sdk
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"sync"
-	"unicode/utf8"
 
 	"google.golang.org/grpc/encoding"
 	protocodec "google.golang.org/grpc/encoding/proto"
@@ -75,77 +72,6 @@ func (p *frames) Put(b *[]byte) {
 	}
 }
 
-// A Batch is a response of a read as an agent receives it by RecvMsg of the
-// stream, over a connection with [DialOptions]. It is used again for the next.
-type Batch struct {
-	wire     []byte
-	response connectorv1.ReadResponse
-	records  []*connectorv1.Record // that were ever needed
-	rest     []byte
-}
-
-// Response is what was received last. Its records and their objects are good
-// until the next is received: who keeps one clones it.
-func (b *Batch) Response() *connectorv1.ReadResponse { return &b.response }
-
-func (b *Batch) take(data mem.BufferSlice) error {
-	size := data.Len()
-	b.wire = slices.Grow(b.wire[:0], size)[:size]
-	data.CopyTo(b.wire)
-	r := &b.response
-	r.Records, r.Rejects, r.End, b.rest = r.Records[:0], nil, nil, b.rest[:0]
-	for in := b.wire; len(in) > 0; {
-		number, kind, field, size, err := cutField(in)
-		if err != nil {
-			return fmt.Errorf("response of a read: %w", err)
-		}
-		if number == responseRecords && kind == protowire.BytesType {
-			record, _ := protowire.ConsumeBytes(field)
-			if err := b.record(record); err != nil {
-				return fmt.Errorf("response of a read: record: %w", err)
-			}
-		} else { // seldom
-			b.rest = append(b.rest, in[:size]...)
-		}
-		in = in[size:]
-	}
-	if len(b.rest) == 0 {
-		return nil
-	}
-	return proto.UnmarshalOptions{Merge: true, DiscardUnknown: true}.Unmarshal(b.rest, r)
-}
-
-func (b *Batch) record(in []byte) error {
-	at := len(b.response.Records)
-	if at == len(b.records) {
-		b.records = append(b.records, &connectorv1.Record{})
-	}
-	r := b.records[at]
-	b.response.Records = append(b.response.Records, r)
-	r.Id, r.Object, r.Deleted = "", nil, false
-	for len(in) > 0 {
-		number, kind, field, size, err := cutField(in)
-		if err != nil {
-			return err
-		}
-		switch {
-		case number == recordID && kind == protowire.BytesType:
-			id, _ := protowire.ConsumeBytes(field)
-			if !utf8.Valid(id) {
-				return errors.New("its id is not UTF-8")
-			}
-			r.Id = string(id)
-		case number == recordObject && kind == protowire.BytesType:
-			r.Object, _ = protowire.ConsumeBytes(field)
-		case number == recordDeleted && kind == protowire.VarintType:
-			v, _ := protowire.ConsumeVarint(field)
-			r.Deleted = v != 0
-		}
-		in = in[size:]
-	}
-	return nil
-}
-
 // cutField takes the first field of a message: what comes after its tag, and
 // how long both are.
 func cutField(in []byte) (number protowire.Number, kind protowire.Type, field []byte, size int, err error) {
@@ -169,6 +95,11 @@ const (
 	responseRecords protowire.Number = 1
 	responseRejects protowire.Number = 2
 	responseEnd     protowire.Number = 3
+	responseTable   protowire.Number = 4
+	responseRows    protowire.Number = 5
+
+	rowID     protowire.Number = 1
+	rowValues protowire.Number = 2
 
 	recordID      protowire.Number = 1
 	recordObject  protowire.Number = 2
@@ -202,4 +133,8 @@ const (
 	recordIDTag      = byte(recordID<<3) | byte(protowire.BytesType)
 	recordObjectTag  = byte(recordObject<<3) | byte(protowire.BytesType)
 	recordDeletedTag = byte(recordDeleted<<3) | byte(protowire.VarintType)
+
+	rowTag       = byte(responseRows<<3) | byte(protowire.BytesType)
+	rowIDTag     = byte(rowID<<3) | byte(protowire.BytesType)
+	rowValuesTag = byte(rowValues<<3) | byte(protowire.BytesType)
 )

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
 // A Row is an object whose attributes have one value each, or none: the row of
@@ -49,11 +51,13 @@ func (r *Row) Into(o *Object) {
 
 // Rows passes on rows that all have the same attributes. It does what
 // [Sink.Object] does, some times as fast: whatever is the same in each row is
-// worked out once. It is for one goroutine.
+// worked out once, and sent once in a batch where the agent takes rows. It is
+// for one goroutine.
 type Rows struct {
 	sink  *Sink
 	o     Object   // the same for all rows but for its id and values
-	same  []byte   // class, as it goes over the wire
+	table []byte   // as a response has it
+	same  []byte   // class, as a record has it
 	place []byte   // address, likewise
 	sent  []column // in ascending order of name
 	unfit bool     // none of them can be sent
@@ -71,9 +75,14 @@ func (s *Sink) Rows(class, address string, attributes []string) *Rows {
 	defer s.mu.Unlock()
 	order, twice := s.layout.of(r.o.Attributes)
 	r.unfit = twice != "" || !utf8.ValidString(class) || !utf8.ValidString(address)
+	table := &connectorv1.Table{Class: class, Address: address}
 	for _, i := range order {
 		r.unfit = r.unfit || !utf8.ValidString(attributes[i])
 		r.sent = append(r.sent, newColumn(i, attributes[i]))
+		table.Attributes = append(table.Attributes, attributes[i])
+	}
+	if !r.unfit {
+		r.table, _ = appendMessage(nil, responseTable, table) // fails for what is unfit alone
 	}
 	return r
 }
@@ -93,7 +102,41 @@ func (r *Rows) Row(row *Row) error {
 	if s.err != nil {
 		return s.err
 	}
+	if s.rows {
+		return r.asRow(row)
+	}
+	return r.asRecord(row)
+}
+
+// asRow appends the row as a connectorv1.Row, after the table that it is of.
+func (r *Rows) asRow(row *Row) error {
+	s := r.sink
+	if s.table != nil && s.table != r { // a response is of one table
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	b := s.room()
+	if s.table == nil {
+		s.table, b = r, append(b, r.table...)
+	}
 	id := row.ID()
+	size := 1 + protowire.SizeBytes(len(id))
+	for i := range r.sent {
+		size += 1 + protowire.SizeBytes(r.sent[i].length(row))
+	}
+	b = protowire.AppendVarint(append(b, rowTag), uint64(size))
+	b = protowire.AppendBytes(append(b, rowIDTag), id)
+	for i := range r.sent {
+		b = protowire.AppendBytes(append(b, rowValuesTag), r.sent[i].value(row))
+	}
+	s.wire = b
+	return s.recorded()
+}
+
+// asRecord appends the row as a connectorv1.Record.
+func (r *Rows) asRecord(row *Row) error {
+	s, id := r.sink, row.ID()
 	size := len(r.same) + 1 + protowire.SizeBytes(len(id)) + len(r.place)
 	for i := range r.sent {
 		size += r.sent[i].size(row)
@@ -112,52 +155,40 @@ func (r *Rows) Row(row *Row) error {
 // A column is an attribute of rows that was asked for.
 type column struct {
 	at    int    // among the attributes of the row
-	empty []byte // the attribute without a value, as it goes over the wire
-	short []byte // what comes before a value of one byte length; the lengths are put in
+	empty []byte // the attribute without a value, as a record has it
 	name  []byte // the name within the attribute
 }
 
 func newColumn(at int, name string) column {
 	c := column{at: at, name: appendText(nil, attributeName, name)}
 	c.empty = protowire.AppendBytes([]byte{objectAttributes}, c.name)
-	c.short = append(append([]byte{objectAttributes, 0}, c.name...), attributeValues, 0)
 	return c
 }
+
+func (c *column) value(row *Row) []byte { return row.Text[row.Ends[c.at]:row.Ends[c.at+1]] }
+
+func (c *column) length(row *Row) int { return row.Ends[c.at+1] - row.Ends[c.at] }
 
 // inner is the size of the attribute with a value of n bytes.
 func (c *column) inner(n int) int { return len(c.name) + 1 + protowire.SizeBytes(n) }
 
-// small is the greatest number that a varint of one byte holds.
-const small = 127
-
 func (c *column) append(b []byte, row *Row) []byte {
-	value := row.Text[row.Ends[c.at]:row.Ends[c.at+1]]
-	switch inner := c.inner(len(value)); {
-	case len(value) == 0:
+	value := c.value(row)
+	if len(value) == 0 {
 		return append(b, c.empty...)
-	case inner <= small:
-		at := len(b)
-		b = append(b, c.short...)
-		b[at+1], b[len(b)-1] = byte(inner), byte(len(value))
-		return append(b, value...)
-	default:
-		b = protowire.AppendVarint(append(b, objectAttributes), uint64(inner))
-		b = append(b, c.name...)
-		return protowire.AppendBytes(append(b, attributeValues), value)
 	}
+	b = protowire.AppendVarint(append(b, objectAttributes), uint64(c.inner(len(value))))
+	b = append(b, c.name...)
+	return protowire.AppendBytes(append(b, attributeValues), value)
 }
 
 // size is how many bytes append appends.
 func (c *column) size(row *Row) int {
-	n := row.Ends[c.at+1] - row.Ends[c.at]
+	n := c.length(row)
 	if n == 0 {
 		return len(c.empty)
 	}
-	if inner := c.inner(n); inner > small {
-		return 1 + protowire.SizeBytes(inner)
-	} else {
-		return 2 + inner
-	}
+	return 1 + protowire.SizeBytes(c.inner(n))
 }
 
 // fit tells whether the row can be sent. All of it is looked at at once: if it

@@ -130,6 +130,7 @@ func (s *Service) Read(r *connectorv1.ReadRequest, stream connectorv1.ConnectorS
 		return err
 	}
 	out := newSink(r.GetAttributes(), func(f *frame) error { return stream.SendMsg(f) })
+	out.rows = r.GetRows()
 	end := &connectorv1.ReadEnd{}
 	err = s.guarded(func() (err error) {
 		q := Query{Classes: r.GetClasses(), Attributes: r.GetAttributes()}

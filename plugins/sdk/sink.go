@@ -27,7 +27,9 @@ type Sink struct {
 	send    func(*frame) error
 	err     error  // of send; sticks
 	wire    []byte // the batch, as a connectorv1.ReadResponse goes over the wire
-	records int    // in it, rejects among them
+	records int    // in it, rows and rejects among them
+	rows    bool   // the agent takes rows
+	table   *Rows  // whose rows are in the batch, if there are any
 	frames  frames
 }
 
@@ -107,7 +109,7 @@ func (s *Sink) recorded() error {
 // flush sends the batch, whose memory is then gRPC's until it comes back.
 func (s *Sink) flush() error {
 	s.err = s.send(&frame{wire: s.wire, pool: &s.frames})
-	s.wire, s.records = nil, 0
+	s.wire, s.records, s.table = nil, 0, nil
 	return s.err
 }
 

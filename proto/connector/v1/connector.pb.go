@@ -1163,7 +1163,9 @@ type ReadRequest struct {
 	// Required. Attributes to read; no other may be returned.
 	Attributes []string `protobuf:"bytes,2,rep,name=attributes,proto3" json:"attributes,omitempty"`
 	// Optional. Cookie of an earlier read, to get only changes since; empty means everything.
-	Cookie        []byte `protobuf:"bytes,3,opt,name=cookie,proto3" json:"cookie,omitempty"`
+	Cookie []byte `protobuf:"bytes,3,opt,name=cookie,proto3" json:"cookie,omitempty"`
+	// Optional. The agent takes rows; without it no response may have any.
+	Rows          bool `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1219,6 +1221,13 @@ func (x *ReadRequest) GetCookie() []byte {
 	return nil
 }
 
+func (x *ReadRequest) GetRows() bool {
+	if x != nil {
+		return x.Rows
+	}
+	return false
+}
+
 type ReadResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Optional. Objects; at most a few hundred.
@@ -1226,7 +1235,12 @@ type ReadResponse struct {
 	// Optional. What could not be read as an object.
 	Rejects []*Reject `protobuf:"bytes,2,rep,name=rejects,proto3" json:"rejects,omitempty"`
 	// Optional. Set on the last response only.
-	End           *ReadEnd `protobuf:"bytes,3,opt,name=end,proto3" json:"end,omitempty"`
+	End *ReadEnd `protobuf:"bytes,3,opt,name=end,proto3" json:"end,omitempty"`
+	// Required if there are rows. What they have in common.
+	Table *Table `protobuf:"bytes,4,opt,name=table,proto3" json:"table,omitempty"`
+	// Optional. Objects of the table, each a Row, marshalled deterministically;
+	// like records, and no more of both together.
+	Rows          [][]byte `protobuf:"bytes,5,rep,name=rows,proto3" json:"rows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1282,6 +1296,142 @@ func (x *ReadResponse) GetEnd() *ReadEnd {
 	return nil
 }
 
+func (x *ReadResponse) GetTable() *Table {
+	if x != nil {
+		return x.Table
+	}
+	return nil
+}
+
+func (x *ReadResponse) GetRows() [][]byte {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+// A Table is what many objects have in common, each with one value of every
+// attribute or none: the rows of a database, the lines of a file. As a Row an
+// object is half as long as it is as a Record. Another table, such as one with
+// another attribute, counts as a change of all its rows.
+type Table struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Class that they belong to.
+	Class string `protobuf:"bytes,1,opt,name=class,proto3" json:"class,omitempty"`
+	// Optional. Where people find them all: the name of a table or a file.
+	Address string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	// Required. Names of their attributes in ascending order.
+	Attributes    []string `protobuf:"bytes,3,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Table) Reset() {
+	*x = Table{}
+	mi := &file_connector_v1_connector_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Table) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Table) ProtoMessage() {}
+
+func (x *Table) ProtoReflect() protoreflect.Message {
+	mi := &file_connector_v1_connector_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Table.ProtoReflect.Descriptor instead.
+func (*Table) Descriptor() ([]byte, []int) {
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Table) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *Table) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Table) GetAttributes() []string {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+// A Row is an object of a Table.
+type Row struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Native id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Required. A value of each attribute of the table, in its order; an empty one is none.
+	Values        []string `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Row) Reset() {
+	*x = Row{}
+	mi := &file_connector_v1_connector_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Row) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Row) ProtoMessage() {}
+
+func (x *Row) ProtoReflect() protoreflect.Message {
+	mi := &file_connector_v1_connector_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Row.ProtoReflect.Descriptor instead.
+func (*Row) Descriptor() ([]byte, []int) {
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Row) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Row) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
 // A Reject is a part of the source that was set aside; the rest went on.
 type Reject struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1297,7 +1447,7 @@ type Reject struct {
 
 func (x *Reject) Reset() {
 	*x = Reject{}
-	mi := &file_connector_v1_connector_proto_msgTypes[17]
+	mi := &file_connector_v1_connector_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1309,7 +1459,7 @@ func (x *Reject) String() string {
 func (*Reject) ProtoMessage() {}
 
 func (x *Reject) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[17]
+	mi := &file_connector_v1_connector_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1322,7 +1472,7 @@ func (x *Reject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reject.ProtoReflect.Descriptor instead.
 func (*Reject) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{17}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Reject) GetPlace() string {
@@ -1362,7 +1512,7 @@ type ReadEnd struct {
 
 func (x *ReadEnd) Reset() {
 	*x = ReadEnd{}
-	mi := &file_connector_v1_connector_proto_msgTypes[18]
+	mi := &file_connector_v1_connector_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1374,7 +1524,7 @@ func (x *ReadEnd) String() string {
 func (*ReadEnd) ProtoMessage() {}
 
 func (x *ReadEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[18]
+	mi := &file_connector_v1_connector_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1387,7 +1537,7 @@ func (x *ReadEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadEnd.ProtoReflect.Descriptor instead.
 func (*ReadEnd) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{18}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReadEnd) GetOutcome() Outcome {
@@ -1434,7 +1584,7 @@ type FindRequest struct {
 
 func (x *FindRequest) Reset() {
 	*x = FindRequest{}
-	mi := &file_connector_v1_connector_proto_msgTypes[19]
+	mi := &file_connector_v1_connector_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1446,7 +1596,7 @@ func (x *FindRequest) String() string {
 func (*FindRequest) ProtoMessage() {}
 
 func (x *FindRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[19]
+	mi := &file_connector_v1_connector_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1459,7 +1609,7 @@ func (x *FindRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindRequest.ProtoReflect.Descriptor instead.
 func (*FindRequest) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{19}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *FindRequest) GetClass() string {
@@ -1504,7 +1654,7 @@ type FindResponse struct {
 
 func (x *FindResponse) Reset() {
 	*x = FindResponse{}
-	mi := &file_connector_v1_connector_proto_msgTypes[20]
+	mi := &file_connector_v1_connector_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1516,7 +1666,7 @@ func (x *FindResponse) String() string {
 func (*FindResponse) ProtoMessage() {}
 
 func (x *FindResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[20]
+	mi := &file_connector_v1_connector_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1529,7 +1679,7 @@ func (x *FindResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindResponse.ProtoReflect.Descriptor instead.
 func (*FindResponse) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{20}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *FindResponse) GetRecords() []*Record {
@@ -1581,7 +1731,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_connector_v1_connector_proto_msgTypes[21]
+	mi := &file_connector_v1_connector_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1593,7 +1743,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[21]
+	mi := &file_connector_v1_connector_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1606,7 +1756,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{21}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Operation) GetClass() string {
@@ -1776,7 +1926,7 @@ type Create struct {
 
 func (x *Create) Reset() {
 	*x = Create{}
-	mi := &file_connector_v1_connector_proto_msgTypes[22]
+	mi := &file_connector_v1_connector_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1788,7 +1938,7 @@ func (x *Create) String() string {
 func (*Create) ProtoMessage() {}
 
 func (x *Create) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[22]
+	mi := &file_connector_v1_connector_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1801,7 +1951,7 @@ func (x *Create) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Create.ProtoReflect.Descriptor instead.
 func (*Create) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{22}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Create) GetContainer() string {
@@ -1867,7 +2017,7 @@ type PasswordRule struct {
 
 func (x *PasswordRule) Reset() {
 	*x = PasswordRule{}
-	mi := &file_connector_v1_connector_proto_msgTypes[23]
+	mi := &file_connector_v1_connector_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1879,7 +2029,7 @@ func (x *PasswordRule) String() string {
 func (*PasswordRule) ProtoMessage() {}
 
 func (x *PasswordRule) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[23]
+	mi := &file_connector_v1_connector_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1892,7 +2042,7 @@ func (x *PasswordRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PasswordRule.ProtoReflect.Descriptor instead.
 func (*PasswordRule) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{23}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PasswordRule) GetLength() uint32 {
@@ -1926,7 +2076,7 @@ type Modify struct {
 
 func (x *Modify) Reset() {
 	*x = Modify{}
-	mi := &file_connector_v1_connector_proto_msgTypes[24]
+	mi := &file_connector_v1_connector_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1938,7 +2088,7 @@ func (x *Modify) String() string {
 func (*Modify) ProtoMessage() {}
 
 func (x *Modify) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[24]
+	mi := &file_connector_v1_connector_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1951,7 +2101,7 @@ func (x *Modify) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Modify.ProtoReflect.Descriptor instead.
 func (*Modify) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{24}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Modify) GetChanges() []*Change {
@@ -1976,7 +2126,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_connector_v1_connector_proto_msgTypes[25]
+	mi := &file_connector_v1_connector_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1988,7 +2138,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[25]
+	mi := &file_connector_v1_connector_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2001,7 +2151,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{25}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Change) GetName() string {
@@ -2041,7 +2191,7 @@ type Move struct {
 
 func (x *Move) Reset() {
 	*x = Move{}
-	mi := &file_connector_v1_connector_proto_msgTypes[26]
+	mi := &file_connector_v1_connector_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2053,7 +2203,7 @@ func (x *Move) String() string {
 func (*Move) ProtoMessage() {}
 
 func (x *Move) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[26]
+	mi := &file_connector_v1_connector_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2066,7 +2216,7 @@ func (x *Move) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Move.ProtoReflect.Descriptor instead.
 func (*Move) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{26}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Move) GetExpectAddress() string {
@@ -2107,7 +2257,7 @@ type SetEnabled struct {
 
 func (x *SetEnabled) Reset() {
 	*x = SetEnabled{}
-	mi := &file_connector_v1_connector_proto_msgTypes[27]
+	mi := &file_connector_v1_connector_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2119,7 +2269,7 @@ func (x *SetEnabled) String() string {
 func (*SetEnabled) ProtoMessage() {}
 
 func (x *SetEnabled) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[27]
+	mi := &file_connector_v1_connector_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2132,7 +2282,7 @@ func (x *SetEnabled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetEnabled.ProtoReflect.Descriptor instead.
 func (*SetEnabled) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{27}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SetEnabled) GetEnabled() bool {
@@ -2154,7 +2304,7 @@ type ChangeMembership struct {
 
 func (x *ChangeMembership) Reset() {
 	*x = ChangeMembership{}
-	mi := &file_connector_v1_connector_proto_msgTypes[28]
+	mi := &file_connector_v1_connector_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2166,7 +2316,7 @@ func (x *ChangeMembership) String() string {
 func (*ChangeMembership) ProtoMessage() {}
 
 func (x *ChangeMembership) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[28]
+	mi := &file_connector_v1_connector_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2179,7 +2329,7 @@ func (x *ChangeMembership) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeMembership.ProtoReflect.Descriptor instead.
 func (*ChangeMembership) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{28}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ChangeMembership) GetJoin() []string {
@@ -2206,7 +2356,7 @@ type SetPassword struct {
 
 func (x *SetPassword) Reset() {
 	*x = SetPassword{}
-	mi := &file_connector_v1_connector_proto_msgTypes[29]
+	mi := &file_connector_v1_connector_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2218,7 +2368,7 @@ func (x *SetPassword) String() string {
 func (*SetPassword) ProtoMessage() {}
 
 func (x *SetPassword) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[29]
+	mi := &file_connector_v1_connector_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2231,7 +2381,7 @@ func (x *SetPassword) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPassword.ProtoReflect.Descriptor instead.
 func (*SetPassword) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{29}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SetPassword) GetRule() *PasswordRule {
@@ -2249,7 +2399,7 @@ type Delete struct {
 
 func (x *Delete) Reset() {
 	*x = Delete{}
-	mi := &file_connector_v1_connector_proto_msgTypes[30]
+	mi := &file_connector_v1_connector_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2261,7 +2411,7 @@ func (x *Delete) String() string {
 func (*Delete) ProtoMessage() {}
 
 func (x *Delete) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[30]
+	mi := &file_connector_v1_connector_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2274,7 +2424,7 @@ func (x *Delete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delete.ProtoReflect.Descriptor instead.
 func (*Delete) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{30}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{32}
 }
 
 type ApplyRequest struct {
@@ -2289,7 +2439,7 @@ type ApplyRequest struct {
 
 func (x *ApplyRequest) Reset() {
 	*x = ApplyRequest{}
-	mi := &file_connector_v1_connector_proto_msgTypes[31]
+	mi := &file_connector_v1_connector_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2301,7 +2451,7 @@ func (x *ApplyRequest) String() string {
 func (*ApplyRequest) ProtoMessage() {}
 
 func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[31]
+	mi := &file_connector_v1_connector_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2314,7 +2464,7 @@ func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyRequest.ProtoReflect.Descriptor instead.
 func (*ApplyRequest) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{31}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ApplyRequest) GetTag() uint64 {
@@ -2353,7 +2503,7 @@ type ApplyResponse struct {
 
 func (x *ApplyResponse) Reset() {
 	*x = ApplyResponse{}
-	mi := &file_connector_v1_connector_proto_msgTypes[32]
+	mi := &file_connector_v1_connector_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2365,7 +2515,7 @@ func (x *ApplyResponse) String() string {
 func (*ApplyResponse) ProtoMessage() {}
 
 func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[32]
+	mi := &file_connector_v1_connector_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2378,7 +2528,7 @@ func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyResponse.ProtoReflect.Descriptor instead.
 func (*ApplyResponse) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{32}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ApplyResponse) GetTag() uint64 {
@@ -2453,7 +2603,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_connector_v1_connector_proto_msgTypes[33]
+	mi := &file_connector_v1_connector_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2465,7 +2615,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[33]
+	mi := &file_connector_v1_connector_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2478,7 +2628,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{33}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Fault) GetCause() string {
@@ -2544,7 +2694,7 @@ type InspectRequest struct {
 
 func (x *InspectRequest) Reset() {
 	*x = InspectRequest{}
-	mi := &file_connector_v1_connector_proto_msgTypes[34]
+	mi := &file_connector_v1_connector_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2556,7 +2706,7 @@ func (x *InspectRequest) String() string {
 func (*InspectRequest) ProtoMessage() {}
 
 func (x *InspectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[34]
+	mi := &file_connector_v1_connector_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2569,7 +2719,7 @@ func (x *InspectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InspectRequest.ProtoReflect.Descriptor instead.
 func (*InspectRequest) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{34}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *InspectRequest) GetIds() []string {
@@ -2602,7 +2752,7 @@ type InspectResponse struct {
 
 func (x *InspectResponse) Reset() {
 	*x = InspectResponse{}
-	mi := &file_connector_v1_connector_proto_msgTypes[35]
+	mi := &file_connector_v1_connector_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2614,7 +2764,7 @@ func (x *InspectResponse) String() string {
 func (*InspectResponse) ProtoMessage() {}
 
 func (x *InspectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[35]
+	mi := &file_connector_v1_connector_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2627,7 +2777,7 @@ func (x *InspectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InspectResponse.ProtoReflect.Descriptor instead.
 func (*InspectResponse) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{35}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *InspectResponse) GetObjects() []*Standing {
@@ -2685,7 +2835,7 @@ type Standing struct {
 
 func (x *Standing) Reset() {
 	*x = Standing{}
-	mi := &file_connector_v1_connector_proto_msgTypes[36]
+	mi := &file_connector_v1_connector_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2697,7 +2847,7 @@ func (x *Standing) String() string {
 func (*Standing) ProtoMessage() {}
 
 func (x *Standing) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[36]
+	mi := &file_connector_v1_connector_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2710,7 +2860,7 @@ func (x *Standing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standing.ProtoReflect.Descriptor instead.
 func (*Standing) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{36}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Standing) GetId() string {
@@ -2784,7 +2934,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_connector_v1_connector_proto_msgTypes[37]
+	mi := &file_connector_v1_connector_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2796,7 +2946,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[37]
+	mi := &file_connector_v1_connector_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2809,7 +2959,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{37}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{39}
 }
 
 type WatchResponse struct {
@@ -2822,7 +2972,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_connector_v1_connector_proto_msgTypes[38]
+	mi := &file_connector_v1_connector_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2834,7 +2984,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_connector_v1_connector_proto_msgTypes[38]
+	mi := &file_connector_v1_connector_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2847,7 +2997,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_connector_v1_connector_proto_rawDescGZIP(), []int{38}
+	return file_connector_v1_connector_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *WatchResponse) GetNoticed() *timestamppb.Timestamp {
@@ -2925,17 +3075,29 @@ const file_connector_v1_connector_proto_rawDesc = "" +
 	"\x06Record\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06object\x18\x02 \x01(\fR\x06object\x12\x18\n" +
-	"\adeleted\x18\x03 \x01(\bR\adeleted\"_\n" +
+	"\adeleted\x18\x03 \x01(\bR\adeleted\"s\n" +
 	"\vReadRequest\x12\x18\n" +
 	"\aclasses\x18\x01 \x03(\tR\aclasses\x12\x1e\n" +
 	"\n" +
 	"attributes\x18\x02 \x03(\tR\n" +
 	"attributes\x12\x16\n" +
-	"\x06cookie\x18\x03 \x01(\fR\x06cookie\"\xb8\x01\n" +
+	"\x06cookie\x18\x03 \x01(\fR\x06cookie\x12\x12\n" +
+	"\x04rows\x18\x04 \x01(\bR\x04rows\"\x82\x02\n" +
 	"\fReadResponse\x129\n" +
 	"\arecords\x18\x01 \x03(\v2\x1f.drawbridge.connector.v1.RecordR\arecords\x129\n" +
 	"\arejects\x18\x02 \x03(\v2\x1f.drawbridge.connector.v1.RejectR\arejects\x122\n" +
-	"\x03end\x18\x03 \x01(\v2 .drawbridge.connector.v1.ReadEndR\x03end\"F\n" +
+	"\x03end\x18\x03 \x01(\v2 .drawbridge.connector.v1.ReadEndR\x03end\x124\n" +
+	"\x05table\x18\x04 \x01(\v2\x1e.drawbridge.connector.v1.TableR\x05table\x12\x12\n" +
+	"\x04rows\x18\x05 \x03(\fR\x04rows\"W\n" +
+	"\x05Table\x12\x14\n" +
+	"\x05class\x18\x01 \x01(\tR\x05class\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x1e\n" +
+	"\n" +
+	"attributes\x18\x03 \x03(\tR\n" +
+	"attributes\"-\n" +
+	"\x03Row\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06values\x18\x02 \x03(\tR\x06values\"F\n" +
 	"\x06Reject\x12\x14\n" +
 	"\x05place\x18\x01 \x01(\tR\x05place\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x0e\n" +
@@ -3103,7 +3265,7 @@ func file_connector_v1_connector_proto_rawDescGZIP() []byte {
 }
 
 var file_connector_v1_connector_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_connector_v1_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_connector_v1_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_connector_v1_connector_proto_goTypes = []any{
 	(Capability)(0),               // 0: drawbridge.connector.v1.Capability
 	(Type)(0),                     // 1: drawbridge.connector.v1.Type
@@ -3125,99 +3287,102 @@ var file_connector_v1_connector_proto_goTypes = []any{
 	(*Record)(nil),                // 17: drawbridge.connector.v1.Record
 	(*ReadRequest)(nil),           // 18: drawbridge.connector.v1.ReadRequest
 	(*ReadResponse)(nil),          // 19: drawbridge.connector.v1.ReadResponse
-	(*Reject)(nil),                // 20: drawbridge.connector.v1.Reject
-	(*ReadEnd)(nil),               // 21: drawbridge.connector.v1.ReadEnd
-	(*FindRequest)(nil),           // 22: drawbridge.connector.v1.FindRequest
-	(*FindResponse)(nil),          // 23: drawbridge.connector.v1.FindResponse
-	(*Operation)(nil),             // 24: drawbridge.connector.v1.Operation
-	(*Create)(nil),                // 25: drawbridge.connector.v1.Create
-	(*PasswordRule)(nil),          // 26: drawbridge.connector.v1.PasswordRule
-	(*Modify)(nil),                // 27: drawbridge.connector.v1.Modify
-	(*Change)(nil),                // 28: drawbridge.connector.v1.Change
-	(*Move)(nil),                  // 29: drawbridge.connector.v1.Move
-	(*SetEnabled)(nil),            // 30: drawbridge.connector.v1.SetEnabled
-	(*ChangeMembership)(nil),      // 31: drawbridge.connector.v1.ChangeMembership
-	(*SetPassword)(nil),           // 32: drawbridge.connector.v1.SetPassword
-	(*Delete)(nil),                // 33: drawbridge.connector.v1.Delete
-	(*ApplyRequest)(nil),          // 34: drawbridge.connector.v1.ApplyRequest
-	(*ApplyResponse)(nil),         // 35: drawbridge.connector.v1.ApplyResponse
-	(*Fault)(nil),                 // 36: drawbridge.connector.v1.Fault
-	(*InspectRequest)(nil),        // 37: drawbridge.connector.v1.InspectRequest
-	(*InspectResponse)(nil),       // 38: drawbridge.connector.v1.InspectResponse
-	(*Standing)(nil),              // 39: drawbridge.connector.v1.Standing
-	(*WatchRequest)(nil),          // 40: drawbridge.connector.v1.WatchRequest
-	(*WatchResponse)(nil),         // 41: drawbridge.connector.v1.WatchResponse
-	nil,                           // 42: drawbridge.connector.v1.OpenRequest.SecretsEntry
-	(*durationpb.Duration)(nil),   // 43: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 44: google.protobuf.Timestamp
+	(*Table)(nil),                 // 20: drawbridge.connector.v1.Table
+	(*Row)(nil),                   // 21: drawbridge.connector.v1.Row
+	(*Reject)(nil),                // 22: drawbridge.connector.v1.Reject
+	(*ReadEnd)(nil),               // 23: drawbridge.connector.v1.ReadEnd
+	(*FindRequest)(nil),           // 24: drawbridge.connector.v1.FindRequest
+	(*FindResponse)(nil),          // 25: drawbridge.connector.v1.FindResponse
+	(*Operation)(nil),             // 26: drawbridge.connector.v1.Operation
+	(*Create)(nil),                // 27: drawbridge.connector.v1.Create
+	(*PasswordRule)(nil),          // 28: drawbridge.connector.v1.PasswordRule
+	(*Modify)(nil),                // 29: drawbridge.connector.v1.Modify
+	(*Change)(nil),                // 30: drawbridge.connector.v1.Change
+	(*Move)(nil),                  // 31: drawbridge.connector.v1.Move
+	(*SetEnabled)(nil),            // 32: drawbridge.connector.v1.SetEnabled
+	(*ChangeMembership)(nil),      // 33: drawbridge.connector.v1.ChangeMembership
+	(*SetPassword)(nil),           // 34: drawbridge.connector.v1.SetPassword
+	(*Delete)(nil),                // 35: drawbridge.connector.v1.Delete
+	(*ApplyRequest)(nil),          // 36: drawbridge.connector.v1.ApplyRequest
+	(*ApplyResponse)(nil),         // 37: drawbridge.connector.v1.ApplyResponse
+	(*Fault)(nil),                 // 38: drawbridge.connector.v1.Fault
+	(*InspectRequest)(nil),        // 39: drawbridge.connector.v1.InspectRequest
+	(*InspectResponse)(nil),       // 40: drawbridge.connector.v1.InspectResponse
+	(*Standing)(nil),              // 41: drawbridge.connector.v1.Standing
+	(*WatchRequest)(nil),          // 42: drawbridge.connector.v1.WatchRequest
+	(*WatchResponse)(nil),         // 43: drawbridge.connector.v1.WatchResponse
+	nil,                           // 44: drawbridge.connector.v1.OpenRequest.SecretsEntry
+	(*durationpb.Duration)(nil),   // 45: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 46: google.protobuf.Timestamp
 }
 var file_connector_v1_connector_proto_depIdxs = []int32{
 	0,  // 0: drawbridge.connector.v1.DescribeResponse.capabilities:type_name -> drawbridge.connector.v1.Capability
-	42, // 1: drawbridge.connector.v1.OpenRequest.secrets:type_name -> drawbridge.connector.v1.OpenRequest.SecretsEntry
-	36, // 2: drawbridge.connector.v1.OpenResponse.fault:type_name -> drawbridge.connector.v1.Fault
+	44, // 1: drawbridge.connector.v1.OpenRequest.secrets:type_name -> drawbridge.connector.v1.OpenRequest.SecretsEntry
+	38, // 2: drawbridge.connector.v1.OpenResponse.fault:type_name -> drawbridge.connector.v1.Fault
 	8,  // 3: drawbridge.connector.v1.ProbeRequest.access:type_name -> drawbridge.connector.v1.Access
 	10, // 4: drawbridge.connector.v1.ProbeResponse.steps:type_name -> drawbridge.connector.v1.ProbeStep
 	2,  // 5: drawbridge.connector.v1.ProbeStep.outcome:type_name -> drawbridge.connector.v1.Outcome
-	36, // 6: drawbridge.connector.v1.ProbeStep.fault:type_name -> drawbridge.connector.v1.Fault
-	43, // 7: drawbridge.connector.v1.ProbeStep.took:type_name -> google.protobuf.Duration
+	38, // 6: drawbridge.connector.v1.ProbeStep.fault:type_name -> drawbridge.connector.v1.Fault
+	45, // 7: drawbridge.connector.v1.ProbeStep.took:type_name -> google.protobuf.Duration
 	13, // 8: drawbridge.connector.v1.SchemaResponse.classes:type_name -> drawbridge.connector.v1.Class
-	36, // 9: drawbridge.connector.v1.SchemaResponse.fault:type_name -> drawbridge.connector.v1.Fault
+	38, // 9: drawbridge.connector.v1.SchemaResponse.fault:type_name -> drawbridge.connector.v1.Fault
 	14, // 10: drawbridge.connector.v1.Class.attributes:type_name -> drawbridge.connector.v1.AttributeType
 	1,  // 11: drawbridge.connector.v1.AttributeType.type:type_name -> drawbridge.connector.v1.Type
 	15, // 12: drawbridge.connector.v1.Object.attributes:type_name -> drawbridge.connector.v1.Attribute
 	17, // 13: drawbridge.connector.v1.ReadResponse.records:type_name -> drawbridge.connector.v1.Record
-	20, // 14: drawbridge.connector.v1.ReadResponse.rejects:type_name -> drawbridge.connector.v1.Reject
-	21, // 15: drawbridge.connector.v1.ReadResponse.end:type_name -> drawbridge.connector.v1.ReadEnd
-	2,  // 16: drawbridge.connector.v1.ReadEnd.outcome:type_name -> drawbridge.connector.v1.Outcome
-	36, // 17: drawbridge.connector.v1.ReadEnd.fault:type_name -> drawbridge.connector.v1.Fault
-	17, // 18: drawbridge.connector.v1.FindResponse.records:type_name -> drawbridge.connector.v1.Record
-	36, // 19: drawbridge.connector.v1.FindResponse.fault:type_name -> drawbridge.connector.v1.Fault
-	2,  // 20: drawbridge.connector.v1.FindResponse.outcome:type_name -> drawbridge.connector.v1.Outcome
-	25, // 21: drawbridge.connector.v1.Operation.create:type_name -> drawbridge.connector.v1.Create
-	27, // 22: drawbridge.connector.v1.Operation.modify:type_name -> drawbridge.connector.v1.Modify
-	29, // 23: drawbridge.connector.v1.Operation.move:type_name -> drawbridge.connector.v1.Move
-	30, // 24: drawbridge.connector.v1.Operation.set_enabled:type_name -> drawbridge.connector.v1.SetEnabled
-	31, // 25: drawbridge.connector.v1.Operation.change_membership:type_name -> drawbridge.connector.v1.ChangeMembership
-	32, // 26: drawbridge.connector.v1.Operation.set_password:type_name -> drawbridge.connector.v1.SetPassword
-	33, // 27: drawbridge.connector.v1.Operation.delete:type_name -> drawbridge.connector.v1.Delete
-	15, // 28: drawbridge.connector.v1.Create.attributes:type_name -> drawbridge.connector.v1.Attribute
-	26, // 29: drawbridge.connector.v1.Create.password:type_name -> drawbridge.connector.v1.PasswordRule
-	15, // 30: drawbridge.connector.v1.Create.anchor:type_name -> drawbridge.connector.v1.Attribute
-	28, // 31: drawbridge.connector.v1.Modify.changes:type_name -> drawbridge.connector.v1.Change
-	26, // 32: drawbridge.connector.v1.SetPassword.rule:type_name -> drawbridge.connector.v1.PasswordRule
-	24, // 33: drawbridge.connector.v1.ApplyRequest.operation:type_name -> drawbridge.connector.v1.Operation
-	2,  // 34: drawbridge.connector.v1.ApplyResponse.outcome:type_name -> drawbridge.connector.v1.Outcome
-	36, // 35: drawbridge.connector.v1.ApplyResponse.fault:type_name -> drawbridge.connector.v1.Fault
-	17, // 36: drawbridge.connector.v1.ApplyResponse.object:type_name -> drawbridge.connector.v1.Record
-	43, // 37: drawbridge.connector.v1.Fault.retry_after:type_name -> google.protobuf.Duration
-	39, // 38: drawbridge.connector.v1.InspectResponse.objects:type_name -> drawbridge.connector.v1.Standing
-	39, // 39: drawbridge.connector.v1.InspectResponse.groups:type_name -> drawbridge.connector.v1.Standing
-	36, // 40: drawbridge.connector.v1.InspectResponse.fault:type_name -> drawbridge.connector.v1.Fault
-	2,  // 41: drawbridge.connector.v1.InspectResponse.outcome:type_name -> drawbridge.connector.v1.Outcome
-	44, // 42: drawbridge.connector.v1.WatchResponse.noticed:type_name -> google.protobuf.Timestamp
-	3,  // 43: drawbridge.connector.v1.ConnectorService.Describe:input_type -> drawbridge.connector.v1.DescribeRequest
-	5,  // 44: drawbridge.connector.v1.ConnectorService.Open:input_type -> drawbridge.connector.v1.OpenRequest
-	7,  // 45: drawbridge.connector.v1.ConnectorService.Probe:input_type -> drawbridge.connector.v1.ProbeRequest
-	11, // 46: drawbridge.connector.v1.ConnectorService.Schema:input_type -> drawbridge.connector.v1.SchemaRequest
-	18, // 47: drawbridge.connector.v1.ConnectorService.Read:input_type -> drawbridge.connector.v1.ReadRequest
-	22, // 48: drawbridge.connector.v1.ConnectorService.Find:input_type -> drawbridge.connector.v1.FindRequest
-	34, // 49: drawbridge.connector.v1.ConnectorService.Apply:input_type -> drawbridge.connector.v1.ApplyRequest
-	40, // 50: drawbridge.connector.v1.ConnectorService.Watch:input_type -> drawbridge.connector.v1.WatchRequest
-	37, // 51: drawbridge.connector.v1.ConnectorService.Inspect:input_type -> drawbridge.connector.v1.InspectRequest
-	4,  // 52: drawbridge.connector.v1.ConnectorService.Describe:output_type -> drawbridge.connector.v1.DescribeResponse
-	6,  // 53: drawbridge.connector.v1.ConnectorService.Open:output_type -> drawbridge.connector.v1.OpenResponse
-	9,  // 54: drawbridge.connector.v1.ConnectorService.Probe:output_type -> drawbridge.connector.v1.ProbeResponse
-	12, // 55: drawbridge.connector.v1.ConnectorService.Schema:output_type -> drawbridge.connector.v1.SchemaResponse
-	19, // 56: drawbridge.connector.v1.ConnectorService.Read:output_type -> drawbridge.connector.v1.ReadResponse
-	23, // 57: drawbridge.connector.v1.ConnectorService.Find:output_type -> drawbridge.connector.v1.FindResponse
-	35, // 58: drawbridge.connector.v1.ConnectorService.Apply:output_type -> drawbridge.connector.v1.ApplyResponse
-	41, // 59: drawbridge.connector.v1.ConnectorService.Watch:output_type -> drawbridge.connector.v1.WatchResponse
-	38, // 60: drawbridge.connector.v1.ConnectorService.Inspect:output_type -> drawbridge.connector.v1.InspectResponse
-	52, // [52:61] is the sub-list for method output_type
-	43, // [43:52] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	22, // 14: drawbridge.connector.v1.ReadResponse.rejects:type_name -> drawbridge.connector.v1.Reject
+	23, // 15: drawbridge.connector.v1.ReadResponse.end:type_name -> drawbridge.connector.v1.ReadEnd
+	20, // 16: drawbridge.connector.v1.ReadResponse.table:type_name -> drawbridge.connector.v1.Table
+	2,  // 17: drawbridge.connector.v1.ReadEnd.outcome:type_name -> drawbridge.connector.v1.Outcome
+	38, // 18: drawbridge.connector.v1.ReadEnd.fault:type_name -> drawbridge.connector.v1.Fault
+	17, // 19: drawbridge.connector.v1.FindResponse.records:type_name -> drawbridge.connector.v1.Record
+	38, // 20: drawbridge.connector.v1.FindResponse.fault:type_name -> drawbridge.connector.v1.Fault
+	2,  // 21: drawbridge.connector.v1.FindResponse.outcome:type_name -> drawbridge.connector.v1.Outcome
+	27, // 22: drawbridge.connector.v1.Operation.create:type_name -> drawbridge.connector.v1.Create
+	29, // 23: drawbridge.connector.v1.Operation.modify:type_name -> drawbridge.connector.v1.Modify
+	31, // 24: drawbridge.connector.v1.Operation.move:type_name -> drawbridge.connector.v1.Move
+	32, // 25: drawbridge.connector.v1.Operation.set_enabled:type_name -> drawbridge.connector.v1.SetEnabled
+	33, // 26: drawbridge.connector.v1.Operation.change_membership:type_name -> drawbridge.connector.v1.ChangeMembership
+	34, // 27: drawbridge.connector.v1.Operation.set_password:type_name -> drawbridge.connector.v1.SetPassword
+	35, // 28: drawbridge.connector.v1.Operation.delete:type_name -> drawbridge.connector.v1.Delete
+	15, // 29: drawbridge.connector.v1.Create.attributes:type_name -> drawbridge.connector.v1.Attribute
+	28, // 30: drawbridge.connector.v1.Create.password:type_name -> drawbridge.connector.v1.PasswordRule
+	15, // 31: drawbridge.connector.v1.Create.anchor:type_name -> drawbridge.connector.v1.Attribute
+	30, // 32: drawbridge.connector.v1.Modify.changes:type_name -> drawbridge.connector.v1.Change
+	28, // 33: drawbridge.connector.v1.SetPassword.rule:type_name -> drawbridge.connector.v1.PasswordRule
+	26, // 34: drawbridge.connector.v1.ApplyRequest.operation:type_name -> drawbridge.connector.v1.Operation
+	2,  // 35: drawbridge.connector.v1.ApplyResponse.outcome:type_name -> drawbridge.connector.v1.Outcome
+	38, // 36: drawbridge.connector.v1.ApplyResponse.fault:type_name -> drawbridge.connector.v1.Fault
+	17, // 37: drawbridge.connector.v1.ApplyResponse.object:type_name -> drawbridge.connector.v1.Record
+	45, // 38: drawbridge.connector.v1.Fault.retry_after:type_name -> google.protobuf.Duration
+	41, // 39: drawbridge.connector.v1.InspectResponse.objects:type_name -> drawbridge.connector.v1.Standing
+	41, // 40: drawbridge.connector.v1.InspectResponse.groups:type_name -> drawbridge.connector.v1.Standing
+	38, // 41: drawbridge.connector.v1.InspectResponse.fault:type_name -> drawbridge.connector.v1.Fault
+	2,  // 42: drawbridge.connector.v1.InspectResponse.outcome:type_name -> drawbridge.connector.v1.Outcome
+	46, // 43: drawbridge.connector.v1.WatchResponse.noticed:type_name -> google.protobuf.Timestamp
+	3,  // 44: drawbridge.connector.v1.ConnectorService.Describe:input_type -> drawbridge.connector.v1.DescribeRequest
+	5,  // 45: drawbridge.connector.v1.ConnectorService.Open:input_type -> drawbridge.connector.v1.OpenRequest
+	7,  // 46: drawbridge.connector.v1.ConnectorService.Probe:input_type -> drawbridge.connector.v1.ProbeRequest
+	11, // 47: drawbridge.connector.v1.ConnectorService.Schema:input_type -> drawbridge.connector.v1.SchemaRequest
+	18, // 48: drawbridge.connector.v1.ConnectorService.Read:input_type -> drawbridge.connector.v1.ReadRequest
+	24, // 49: drawbridge.connector.v1.ConnectorService.Find:input_type -> drawbridge.connector.v1.FindRequest
+	36, // 50: drawbridge.connector.v1.ConnectorService.Apply:input_type -> drawbridge.connector.v1.ApplyRequest
+	42, // 51: drawbridge.connector.v1.ConnectorService.Watch:input_type -> drawbridge.connector.v1.WatchRequest
+	39, // 52: drawbridge.connector.v1.ConnectorService.Inspect:input_type -> drawbridge.connector.v1.InspectRequest
+	4,  // 53: drawbridge.connector.v1.ConnectorService.Describe:output_type -> drawbridge.connector.v1.DescribeResponse
+	6,  // 54: drawbridge.connector.v1.ConnectorService.Open:output_type -> drawbridge.connector.v1.OpenResponse
+	9,  // 55: drawbridge.connector.v1.ConnectorService.Probe:output_type -> drawbridge.connector.v1.ProbeResponse
+	12, // 56: drawbridge.connector.v1.ConnectorService.Schema:output_type -> drawbridge.connector.v1.SchemaResponse
+	19, // 57: drawbridge.connector.v1.ConnectorService.Read:output_type -> drawbridge.connector.v1.ReadResponse
+	25, // 58: drawbridge.connector.v1.ConnectorService.Find:output_type -> drawbridge.connector.v1.FindResponse
+	37, // 59: drawbridge.connector.v1.ConnectorService.Apply:output_type -> drawbridge.connector.v1.ApplyResponse
+	43, // 60: drawbridge.connector.v1.ConnectorService.Watch:output_type -> drawbridge.connector.v1.WatchResponse
+	40, // 61: drawbridge.connector.v1.ConnectorService.Inspect:output_type -> drawbridge.connector.v1.InspectResponse
+	53, // [53:62] is the sub-list for method output_type
+	44, // [44:53] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_connector_v1_connector_proto_init() }
@@ -3225,7 +3390,7 @@ func file_connector_v1_connector_proto_init() {
 	if File_connector_v1_connector_proto != nil {
 		return
 	}
-	file_connector_v1_connector_proto_msgTypes[21].OneofWrappers = []any{
+	file_connector_v1_connector_proto_msgTypes[23].OneofWrappers = []any{
 		(*Operation_Create)(nil),
 		(*Operation_Modify)(nil),
 		(*Operation_Move)(nil),
@@ -3240,7 +3405,7 @@ func file_connector_v1_connector_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_connector_v1_connector_proto_rawDesc), len(file_connector_v1_connector_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   40,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
