@@ -35,6 +35,22 @@ type Person struct {
 // stored: without outer space and regard to case.
 func Fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
+// GroupKey gives the key by which a group is known among people and groups,
+// given the key that its source gives it.
+func GroupKey(key string) string { return groupPrefix + key }
+
+// MadeGroupKey gives the key of a group that a rule of a system's target makes.
+func MadeGroupKey(system, value string) string {
+	return groupPrefix + system + ":" + strings.TrimSpace(value)
+}
+
+const groupPrefix = "group:"
+
+// IsGroup tells whether a key is a group's.
+func IsGroup(key string) bool {
+	return len(key) > len(groupPrefix) && strings.EqualFold(key[:len(groupPrefix)], groupPrefix)
+}
+
 // Display gives the name to show for the person: displayName, else the name's
 // parts, else the key.
 func (p Person) Display() string {

@@ -89,6 +89,8 @@ var schema = map[string]Kind{
 	"startDate": Instant, "endDate": Instant,
 	"company": Text, "location": Text, "office": Text, "jobCode": Text, "emailAliases": List,
 	"employments": List, // of several records: start/end
+	"description": Text,
+	"memberOf":    List, // keys of the directory's groups that the person, or group, is in
 }
 
 // KindAt gives the kind of the attribute at path, or 0 where no standard

@@ -140,18 +140,25 @@ func (t *trial) person() (directory.Person, error) {
 
 // account plays what happens to the person's account until nothing more does.
 func (t *trial) account(p directory.Person) (*account, error) {
-	a := &account{}
+	a, groups := &account{}, present{}
+	target := t.system.Target
+	if t.example.Group {
+		target = t.system.GroupTarget
+	}
 	for range 10 {
 		known, err := a.known()
 		if err != nil {
 			return nil, err
 		}
-		out := reconcile.Plan(reconcile.Input{Now: t.now, Person: p, Target: t.system.Target, Account: known, Names: everything{}, Refs: everything{}})
+		out := reconcile.Plan(reconcile.Input{Now: t.now, Person: p, Target: target, Account: known, Names: everything{}, Refs: everything{}, Groups: groups})
 		if out.Problem != nil {
 			return nil, errors.New(out.Problem.Fault.GetCause())
 		}
 		if len(out.Ops) == 0 {
 			return a, nil
+		}
+		for _, m := range out.Made {
+			groups[directory.Fold(m.Key)] = m.Display
 		}
 		for _, op := range out.Ops {
 			a.apply(op.Operation)
@@ -169,6 +176,20 @@ func (everything) Pick(_ string, candidates iter.Seq[string]) (string, bool) {
 	}
 	return "", false
 }
+
+// present are groups of the directory that are there: those that rules make, by
+// how they are shown, and all others by their keys.
+type present map[string]string
+
+func (p present) DirectoryGroup(key string) string {
+	if shown, made := p[key]; made {
+		return shown
+	}
+	return strings.TrimPrefix(key, directory.GroupKey(""))
+}
+
+func (present) Owned(string) bool              { return false }
+func (present) Circle(string, string) []string { return nil }
 
 func (everything) Account(key string) string { return key }
 func (everything) Group(name string) string  { return name }

@@ -114,8 +114,18 @@ func (e *explanation) load(compile func(store.System) (*mapping.System, error)) 
 		if err != nil {
 			continue // shown with the system
 		}
+		if e.row.Kind == store.KindGroup {
+			if system = system.Groups(); system == nil {
+				continue
+			}
+		}
 		e.systems = append(e.systems, system)
 		e.trace(system)
+	}
+	if e.row.Kind == store.KindGroup {
+		alive, err := tx.MadeGroups(tenant, []string{e.row.Key})
+		e.person.HasSource = e.person.HasSource || len(alive) > 0
+		return err
 	}
 	return nil
 }

@@ -19,7 +19,9 @@ func (v *valuer) groups(view mapping.View) {
 	var wanted []string
 	for _, r := range t.Groups {
 		if value, err := view.Eval(r); err == nil {
-			wanted = append(wanted, value.All()...)
+			for _, name := range value.All() {
+				wanted = append(wanted, v.called(r, name))
+			}
 		}
 	}
 	held, found := v.memberships(wanted)
@@ -31,6 +33,32 @@ func (v *valuer) groups(view mapping.View) {
 	if v.account.State == "present" && found < len(wanted) && v.person.HasSource {
 		v.account.Values[before].Want = wanted
 	}
+}
+
+// called gives how the group is called in the target that a rule gives by its
+// value or its key; the value itself where it is not there.
+func (v *valuer) called(r *mapping.Rule, name string) string {
+	key := directory.GroupKey(name)
+	switch {
+	case r.Make:
+		key = directory.MadeGroupKey(v.system.Name, name)
+	case !r.Directory:
+		return name
+	}
+	groups := v.system.GroupTarget
+	if v.system.Target.OfGroups {
+		groups = v.system.Target
+	}
+	if key = directory.Fold(key); groups != nil {
+		ids, err := v.tx.AccountIDs(v.row.Tenant, v.system.Name, groups.Class, []string{key})
+		if err != nil || ids[key] == "" {
+			return name
+		}
+		if rows, err := v.tx.Accounts(v.row.Tenant, v.system.Name, []string{ids[key]}); err == nil && len(rows) == 1 {
+			return namesOf(rows[0])[0]
+		}
+	}
+	return name
 }
 
 // memberships gives the names of the groups that the account is in, and how

@@ -54,7 +54,7 @@ func (s *scope) correlate(read []*saying) (people map[string]*draft, doubtful []
 		case r.SameAs != "" && len(same) == 1:
 			r.draft = same[0]
 		case !s.system.Source.Joins && r.key != "":
-			r.draft = &draft{isNew: true, row: store.Person{Tenant: s.tenant, ID: newID(s.tx.Now.Time()), Key: r.key, Spelled: r.Key, Made: s.tx.Now, Changed: s.tx.Now}}
+			r.draft = &draft{isNew: true, row: store.Person{Tenant: s.tenant, ID: NewID(s.tx.Now.Time()), Key: r.key, Spelled: r.Key, Kind: s.kind(), Made: s.tx.Now, Changed: s.tx.Now}}
 			people[r.draft.row.ID] = r.draft
 			if r.SameAs != "" {
 				alike[r.SameAs] = append(alike[r.SameAs], r.draft)

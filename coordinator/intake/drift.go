@@ -120,7 +120,11 @@ const previewLasts = 24 * time.Hour
 
 // coolOff is how long a name of an attribute is kept from others.
 func (s *scope) coolOff(attribute string) time.Duration {
-	for _, r := range s.system.Target.Rules {
+	rules := s.system.Target.Rules
+	if s.system.GroupTarget != nil {
+		rules = slices.Concat(rules, s.system.GroupTarget.Rules)
+	}
+	for _, r := range rules {
 		if r.Attribute == attribute {
 			return r.CoolOff
 		}

@@ -172,13 +172,13 @@ func (s *scope) gone(accounts []store.Account, ids, people []string) error {
 	if s.system.Target != nil {
 		var freed []store.Name
 		for _, a := range accounts {
-			freed = append(freed, s.freed(a, nil)...)
+			freed = append(freed, s.of(a.Class).freed(a, nil)...)
 		}
 		if err := s.free(freed); err != nil {
 			return err
 		}
 	}
-	if err := errors.Join(s.dangling(people), s.tx.RemoveRejectsOf(s.tenant, s.name, ids)); err != nil {
+	if err := errors.Join(s.dangling(people), s.groupsGone(people), s.tx.RemoveRejectsOf(s.tenant, s.name, ids)); err != nil {
 		return err
 	}
 	if s.system.Source != nil {

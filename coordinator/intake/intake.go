@@ -207,14 +207,16 @@ func (s *scope) apply(changes []*change) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	if s.system.Source != nil {
-		if err := s.source(changes); err != nil {
-			return err
+	for _, part := range s.parts(changes) {
+		if part.system.Source != nil {
+			if err := part.source(part.changes); err != nil {
+				return err
+			}
 		}
-	}
-	if s.system.Target != nil {
-		if err := s.target(changes); err != nil {
-			return err
+		if part.system.Target != nil {
+			if err := part.target(part.changes); err != nil {
+				return err
+			}
 		}
 	}
 	if err := s.fill(changes); err != nil {

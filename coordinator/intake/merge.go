@@ -88,8 +88,30 @@ func merge(records []record, now time.Time) (directory.Attributes, record) {
 			}
 		}
 	}
+	gather(&all, records, now)
 	employed(&all, records, now)
 	return all, lead
+}
+
+// inGroups is the attribute that tells of a person's groups.
+const inGroups = "memberOf"
+
+// gather takes the groups of all records that count as the leading one does: to
+// be in a group by one source is not to be in none by another.
+func gather(all *directory.Attributes, records []record, now time.Time) {
+	if _, known := all.Get(inGroups); !known {
+		return
+	}
+	var groups []string
+	for _, r := range records {
+		v, _ := r.attributes.Get(inGroups)
+		list, _ := v.([]string)
+		if r.source.Joins || r.rank(now) == records[0].rank(now) {
+			groups = append(groups, list...)
+		}
+	}
+	slices.Sort(groups)
+	all.Set(inGroups, slices.Compact(groups))
 }
 
 // said gives the records that know an attribute, the one that counts first.

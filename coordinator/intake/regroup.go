@@ -70,6 +70,9 @@ func (in *Intake) Merge(tx *store.Tx, from, into store.Person, who string) (stor
 	if from.ID == into.ID {
 		return store.Merge{}, cannot("%s and %s are the same person already", from.Shown(), into.Shown())
 	}
+	if from.Kind != into.Kind || from.Kind != "" {
+		return store.Merge{}, cannot("%s and %s are not both people: groups are not merged", from.Shown(), into.Shown())
+	}
 	s := in.regroup(tx, from.Tenant)
 	if err := s.still(from, into); err != nil {
 		return store.Merge{}, err
@@ -168,7 +171,7 @@ func (in *Intake) Split(tx *store.Tx, p store.Person, refs []Ref, who string) (s
 	case len(theirs) == 0:
 		return store.Merge{}, cannot("no record that makes a person would be left to %s: leave at least one", p.Shown())
 	}
-	shift.Person = store.Person{Tenant: s.tenant, ID: newID(tx.Now.Time()), Key: keys[0], Spelled: keys[0], Attributes: "{}", Made: tx.Now, Changed: tx.Now}
+	shift.Person = store.Person{Tenant: s.tenant, ID: NewID(tx.Now.Time()), Key: keys[0], Spelled: keys[0], Attributes: "{}", Made: tx.Now, Changed: tx.Now}
 	shift.Keys = keys
 	m := store.Merge{Tenant: s.tenant, Kind: store.Split, Who: who, Person: p.ID, Other: shift.Person.ID}
 	if err := s.part(shift, p, accounts, p.ID); err != nil {

@@ -140,6 +140,9 @@ func (s *scope) settle(people map[string]*draft, lost []string, changes []*chang
 	if err := s.know(all, before); err != nil {
 		return err
 	}
+	if err := s.members(all, before); err != nil {
+		return err
+	}
 	if err := s.tx.AddHistory(log); err != nil {
 		return err
 	}
@@ -183,7 +186,7 @@ func (s *scope) complete(people map[string]*draft, lost []string, changes []*cha
 		}
 		people[row.ID] = &draft{row: row, moved: true}
 	}
-	sources, err := s.sources()
+	sources, err := s.bothSources()
 	if err != nil {
 		return err
 	}
@@ -196,8 +199,8 @@ func (s *scope) complete(people map[string]*draft, lost []string, changes []*cha
 		return err
 	}
 	for _, a := range accounts {
-		src, d := sources[a.System], people[a.Person]
-		if src == nil || d == nil || a.Gone != 0 || a.Class != src.Class || a.System == s.name && here[a.ID] {
+		src, d := sources[classOf{a.System, a.Class}], people[a.Person]
+		if src == nil || d == nil || a.Gone != 0 || a.System == s.name && here[a.ID] {
 			continue
 		}
 		if r, err := src.Read(a.Object); err == nil { // else it is a reject already
@@ -221,6 +224,27 @@ func (s *scope) sources() (map[string]*mapping.Source, error) {
 		}
 	}
 	return out, nil
+}
+
+// A classOf is a class of objects of a system.
+type classOf struct{ system, class string }
+
+// bothSources gives the tenant's sources, of people and of groups.
+func (s *scope) bothSources() (map[classOf]*mapping.Source, error) {
+	rows, err := s.tx.Systems(s.tenant)
+	out := make(map[classOf]*mapping.Source, len(rows))
+	for _, row := range rows {
+		system, err := s.Systems.Get(row)
+		if err != nil {
+			continue
+		}
+		for _, src := range []*mapping.Source{system.Source, system.GroupSource} {
+			if src != nil {
+				out[classOf{row.Name, src.Class}] = src
+			}
+		}
+	}
+	return out, err
 }
 
 // told is the entry of the log about what became of a person. It names attributes, never values.
@@ -261,8 +285,8 @@ func sorted(people map[string]*draft) []*draft {
 	return all
 }
 
-// newID returns an id of 20 characters; later ones sort behind.
-func newID(now time.Time) string {
+// NewID returns an id of 20 characters; later ones sort behind.
+func NewID(now time.Time) string {
 	var b [12]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMilli())<<16)
 	rand.Read(b[6:]) // never fails: crypto/rand

@@ -62,6 +62,9 @@ func (s *scope) target(changes []*change) error {
 			return err
 		}
 	}
+	if err := s.strangers(changes); err != nil {
+		return err
+	}
 	if len(loose) > 0 {
 		people, err := s.tx.PeopleByKey(s.tenant, loose)
 		if err != nil {
@@ -142,7 +145,11 @@ func (s *scope) keepNames() error {
 		return nil
 	}
 	attributes := []string{address}
-	for _, r := range s.system.Target.Rules {
+	rules := s.system.Target.Rules
+	if s.system.GroupTarget != nil {
+		rules = slices.Concat(rules, s.system.GroupTarget.Rules)
+	}
+	for _, r := range rules {
 		if r.Unique() {
 			attributes = append(attributes, r.Attribute)
 		}

@@ -107,7 +107,8 @@ func (b *builder) target(n ast.Node) {
 	t := &Target{scope: b.targetScope(n, unique), thresholds: map[string]Limit{}, Lifecycle: Lifecycle{
 		Leave: Leave{At: Moment{FromEnd: true}, Disable: true},
 	}, EnabledAttribute: "enabled"}
-	b.sys.Target = t
+	b.sys.Target, b.building = t, t
+	var group ast.Node
 	b.mapping(n, "target", map[string]key{
 		"class":           {true, b.text("class", &t.Class)},
 		"scope":           {false, func(n ast.Node) { t.Scope = b.rule("scope", n, directory.Boolean) }},
@@ -116,26 +117,25 @@ func (b *builder) target(n ast.Node) {
 		"make_containers": {false, b.boolean("make_containers", &t.MakeContainers)},
 		"name":            {false, func(n ast.Node) { t.Name = b.name(n) }},
 		"attributes":      {true, func(n ast.Node) { t.Rules = b.rules(n, "attributes") }},
-		"groups": {false, b.list("groups", func(n ast.Node) {
-			if r := b.rule("groups", n, 0); r != nil {
-				t.Groups = append(t.Groups, r)
-			}
-		})},
-		"password":   {false, func(n ast.Node) { b.password(t, n) }},
-		"lifecycle":  {false, func(n ast.Node) { b.lifecycle(t, n) }},
-		"thresholds": {false, func(n ast.Node) { b.thresholds(t, n) }},
-		"mode":       {false, b.one("mode", []string{"apply", "preview"}, func(i int) { t.Preview = i == 1 })},
+		"groups":          {false, b.list("groups", func(n ast.Node) { b.groupRule(t, n) })},
+		"group":           {false, func(n ast.Node) { group = n }},
+		"people":          {false, b.one("people", []string{"all", "others"}, func(i int) { t.Others = i == 1 })},
+		"password":        {false, func(n ast.Node) { b.password(t, n) }},
+		"lifecycle":       {false, func(n ast.Node) { b.lifecycle(t, n) }},
+		"thresholds":      {false, func(n ast.Node) { b.thresholds(t, n) }},
+		"mode":            {false, b.one("mode", []string{"apply", "preview"}, func(i int) { t.Preview = i == 1 })},
 	})
 	b.written(n, t)
 	b.reserved(t)
 	b.steady(t)
+	b.groupTarget(group)
 	if t.WriteBack {
 		t.EnabledAttribute = ""
 		t.Lifecycle = Lifecycle{}
 		return
 	}
 	if len(t.Groups) > 0 || t.Lifecycle.Leave.Groups != KeepGroups || t.asksGroups() {
-		t.MemberOf = "memberOf"
+		t.MemberOf = MemberOf
 	}
 }
 
@@ -154,14 +154,14 @@ func (b *builder) written(n ast.Node, t *Target) {
 		return nil
 	}
 	s := b.sys.Source
-	t.WriteBack = s != nil && !s.Joins && strings.EqualFold(s.Class, t.Class)
+	t.WriteBack = s != nil && !s.Joins && !t.Others && strings.EqualFold(s.Class, t.Class)
 	if !t.WriteBack {
 		if named("name") == nil {
 			b.fault(n, "", "target lacks the key name")
 		}
 		return
 	}
-	for _, key := range []string{"match", "container", "make_containers", "name", "groups", "password", "lifecycle"} {
+	for _, key := range []string{"match", "container", "make_containers", "name", "groups", "password", "lifecycle", "group"} {
 		if k := named(key); k != nil {
 			b.fault(k, "leave it out; scope, attributes and thresholds are what it has", "a target that writes back to its source's records only changes them: %s has no place", key)
 		}
@@ -221,7 +221,7 @@ func (b *builder) steady(t *Target) {
 
 // rule reads a rule that is an expression and nothing else.
 func (b *builder) rule(attribute string, n ast.Node, want directory.Kind) *Rule {
-	e := b.compile(b.sys.Target.scope, n, attribute, want)
+	e := b.compile(b.building.scope, n, attribute, want)
 	if e == nil {
 		return nil
 	}

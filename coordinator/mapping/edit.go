@@ -26,7 +26,7 @@ func EditOfTarget(was, is *System) *Edit {
 	if is.Target == nil {
 		return &Edit{}
 	}
-	if was.Target == nil || was.Target.frame() != is.Target.frame() {
+	if was.Target == nil || was.Target.frame() != is.Target.frame() || was.groupForm() != is.groupForm() {
 		return &Edit{all: true}
 	}
 	e := &Edit{was: was.Target, is: is.Target}
@@ -43,6 +43,23 @@ func EditOfTarget(was, is *System) *Edit {
 		}
 	}
 	return e
+}
+
+// groupForm gives the form of what a document wants of groups: it is edited
+// rarely, and what it makes of groups touches whoever is in them.
+func (s *System) groupForm() string {
+	if s.GroupTarget == nil {
+		return ""
+	}
+	return s.GroupTarget.form() + s.environment
+}
+
+// form gives the text of a rule that may be absent.
+func (r *Rule) form() string {
+	if r == nil {
+		return ""
+	}
+	return r.text
 }
 
 // paired finds for each rule the one of the same attribute. A rule that is no
@@ -76,7 +93,8 @@ func (e *Edit) compare(moved bool, pairs ...pair) {
 		case p.was == nil:
 			e.keep(p)
 		case p.was.Apply != p.is.Apply || p.was.Keep != p.is.Keep || p.was.KeepEmpty != p.is.KeepEmpty || p.was.Exact != p.is.Exact || p.was.Person != p.is.Person ||
-			p.was.Unique() != p.is.Unique() || p.was.CoolOff != p.is.CoolOff || p.was.Drift != p.is.Drift:
+			p.was.Unique() != p.is.Unique() || p.was.CoolOff != p.is.CoolOff || p.was.Drift != p.is.Drift ||
+			p.was.Additive != p.is.Additive || p.was.Make != p.is.Make || p.was.Directory != p.is.Directory || p.was.Display.form() != p.is.Display.form():
 			e.all = true
 		case p.is.Apply == OnCreate: // whoever has an account keeps what it has
 		case moved || p.was.text != p.is.text:
@@ -168,8 +186,12 @@ func SameIdentity(a, b *System) bool { return a.identityForm() == b.identityForm
 
 func (s *System) identityForm() string {
 	f := form{}
-	if t := s.Target; t != nil {
-		f.add("target", t.Class, t.WriteBack, t.Match, t.MemberOf, t.EnabledAttribute)
+	for _, t := range []*Target{s.Target, s.GroupTarget} {
+		if t == nil {
+			f.add("none")
+			continue
+		}
+		f.add("target", t.Class, t.WriteBack, t.Match, t.MemberOf, t.EnabledAttribute, t.Owns, t.Others)
 		for _, r := range t.Rules {
 			if r.Unique() {
 				f.add(r.Attribute, r.CoolOff)
@@ -191,7 +213,7 @@ func EditOfRecords(was, is *System) *EditOfSource {
 	switch {
 	case SameSource(was, is):
 		return &EditOfSource{none: true}
-	case was.Source == nil || is.Source == nil || was.Source.frame() != is.Source.frame():
+	case was.Source == nil || is.Source == nil || was.Source.frame() != is.Source.frame() || was.GroupSource.form() != is.GroupSource.form():
 		return &EditOfSource{all: true}
 	}
 	return &EditOfSource{was: was.Source, is: is.Source}

@@ -19,8 +19,9 @@ type Example struct {
 	// Rows are the records that it is given, by source; a source's own example
 	// has one, under the name of the system.
 	Rows map[string]map[string][]string
-	// Person is given instead of rows.
+	// Person is given instead of rows. Group tells that it is a group of the directory.
 	Person directory.Attributes
+	Group  bool
 	// Expect is what must come of it, in the order of the document.
 	Expect []Expected
 }
@@ -40,16 +41,25 @@ var besides = []string{"account", "container", "enabled", "groups", "name"}
 // examples reads the examples of a document, when all its rules are known.
 func (b *builder) examples(n ast.Node) {
 	b.list("examples", func(n ast.Node) {
+		var expect ast.Node
 		e := Example{Line: b.base + position(n).Line, Rows: map[string]map[string][]string{}}
 		b.mapping(n, "the example", map[string]key{
 			"name":   {false, b.text("name", &e.Name)},
 			"at":     {false, func(n ast.Node) { b.instant(n, &e.At) }},
 			"given":  {false, func(n ast.Node) { b.given(n, &e) }},
 			"person": {false, func(n ast.Node) { b.person(n, &e) }},
-			"expect": {true, func(n ast.Node) { b.expect(n, &e) }},
+			"group":  {false, func(n ast.Node) { e.Group = true; b.person(n, &e) }},
+			"expect": {true, func(n ast.Node) { expect = n }},
 		})
+		switch {
+		case e.Group && b.sys.GroupTarget == nil:
+			b.fault(n, "", "an example of a group is for a target with the key group")
+			return
+		case expect != nil:
+			b.expect(expect, &e)
+		}
 		if (len(e.Rows) == 0) == (e.Person.Len() == 0) {
-			b.fault(n, "given holds records of a source, person attributes of a person", "an example wants either given or person")
+			b.fault(n, "given holds records of a source, person attributes of a person", "an example wants either given, person or group")
 		}
 		b.sys.Examples = append(b.sys.Examples, e)
 	})(n)
@@ -128,7 +138,7 @@ func (b *builder) person(n ast.Node, e *Example) {
 // expect reads what must come of an example; what nothing gives is a fault.
 func (b *builder) expect(n ast.Node, e *Example) {
 	b.pairs(n, "expect", func(name string, k, v ast.Node) {
-		if names := b.outcomes(); !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }) {
+		if names := b.outcomes(e); !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }) {
 			b.fault(k, suggest(name, names), "no rule gives %s", name)
 		}
 		e.Expect = append(e.Expect, Expected{Name: name, Values: b.several(v, name), Line: b.base + position(k).Line})
@@ -136,9 +146,13 @@ func (b *builder) expect(n ast.Node, e *Example) {
 }
 
 // outcomes lists what the rules of the document give.
-func (b *builder) outcomes() []string {
+func (b *builder) outcomes(e *Example) []string {
 	var names []string
-	if t := b.sys.Target; t != nil {
+	t := b.sys.Target
+	if e.Group {
+		t = b.sys.GroupTarget
+	}
+	if t != nil {
 		names = append(names, besides...)
 		for _, r := range slices.Concat(t.Rules, t.LeaverRules) {
 			names = append(names, r.Attribute)

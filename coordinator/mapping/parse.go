@@ -76,6 +76,7 @@ type builder struct {
 	extension     map[string]directory.Kind
 	tables        map[string]map[string]string
 	keyed         bool // the source has a key
+	building      *Target
 }
 
 func parse(name string, text []byte, base int) (*System, error) {
@@ -134,9 +135,12 @@ func parse(name string, text []byte, base int) (*System, error) {
 		return nil, err
 	}
 	s.environment = environmentOf(b)
-	if s.Target != nil {
-		s.Target.Attributes = s.Attributes()
+	for _, t := range []*Target{s.Target, s.GroupTarget} {
+		if t != nil {
+			t.System, t.Attributes = s.Name, s.Attributes()
+		}
 	}
+	s.ofGroups()
 	return s, nil
 }
 

@@ -30,7 +30,7 @@ func TestReadme_isWhole(t *testing.T) {
 		}
 	}
 	var keys int
-	for _, file := range []string{"parse.go", "source.go", "build_target.go"} {
+	for _, file := range []string{"parse.go", "source.go", "build_target.go", "build_group.go"} {
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

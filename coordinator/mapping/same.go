@@ -31,7 +31,17 @@ func (s *System) sourceForm() string {
 	if s.Source == nil {
 		return ""
 	}
-	src := s.Source
+	form := s.Source.form()
+	if s.GroupSource != nil {
+		form += s.GroupSource.form()
+	}
+	return form + s.environment
+}
+
+func (src *Source) form() string {
+	if src == nil {
+		return ""
+	}
 	f := form{}
 	f.add("source", src.Class, src.Joins, src.OfAccounts, src.SameAs, src.Precedence)
 	f.rule("key", src.key)
@@ -40,11 +50,17 @@ func (s *System) sourceForm() string {
 		f.rule(r.path, r.expression)
 		f.add(r.kind, r.precedence)
 	}
-	return f.String() + s.environment
+	return f.String()
 }
 
 func (s *System) targetForm() string {
-	t := s.Target
+	if s.Target == nil {
+		return ""
+	}
+	return s.Target.form() + s.GroupTarget.form() + s.environment
+}
+
+func (t *Target) form() string {
 	if t == nil {
 		return ""
 	}
@@ -53,24 +69,28 @@ func (s *System) targetForm() string {
 	if t.Password != nil {
 		f.add("password", *t.Password)
 	}
-	for i, r := range slices.Concat([]*Rule{t.Scope, t.MatchRule, t.Container, t.Name, t.LeaversContainer}, t.Groups, []*Rule{nil}, t.Rules, []*Rule{nil}, t.LeaverRules) {
+	displays := []*Rule{t.Authoritative}
+	for _, r := range t.Groups {
+		displays = append(displays, r.Display)
+	}
+	for i, r := range slices.Concat([]*Rule{t.Scope, t.MatchRule, t.Container, t.Name, t.LeaversContainer}, displays, t.Groups, []*Rule{nil}, t.Rules, []*Rule{nil}, t.LeaverRules) {
 		if r == nil {
 			f.add(i, "none")
 			continue
 		}
 		f.rule(r.Attribute, r.expression)
-		f.add(r.Apply, r.Keep, r.KeepEmpty, r.Exact, r.Person, r.CoolOff)
+		f.add(r.Apply, r.Keep, r.KeepEmpty, r.Exact, r.Person, r.CoolOff, r.Additive, r.Make, r.Directory)
 	}
 	for _, class := range slices.Sorted(maps.Keys(t.thresholds)) {
 		f.add(class, t.thresholds[class])
 	}
-	return f.String() + s.environment
+	return f.String()
 }
 
 // frame gives the form of what a target wants of every account, whatever its rules say.
 func (t *Target) frame() string {
 	f := form{}
-	f.add("target", t.Class, t.WriteBack, t.Match, t.EnabledAttribute, t.MemberOf)
+	f.add("target", t.Class, t.OfGroups, t.Others, t.WriteBack, t.Match, t.EnabledAttribute, t.MemberOf)
 	l := t.Lifecycle
 	f.add(l.Create, l.Enable, l.HoldRehire, l.IgnoreOutOfScope, l.HoldOutOfScope, l.Leave.At, l.Leave.Disable, l.Leave.Groups)
 	if l.Leave.Delete != nil {

@@ -22,12 +22,18 @@ func (s *System) Attributes() []string {
 			}
 		}
 	}
-	if s.Source != nil {
-		for _, v := range s.Source.scope.variables {
+	for _, src := range []*Source{s.Source, s.GroupSource} {
+		if src == nil {
+			continue
+		}
+		for _, v := range src.scope.variables {
 			add(v.path)
 		}
 	}
-	if t := s.Target; t != nil {
+	for _, t := range []*Target{s.Target, s.GroupTarget} {
+		if t == nil {
+			continue
+		}
 		for _, r := range slices.Concat(t.Rules, t.LeaverRules) {
 			add(r.Attribute)
 		}
@@ -42,11 +48,16 @@ func (s *System) Attributes() []string {
 // Classes gives the classes of objects that the document reads or writes.
 func (s *System) Classes() []string {
 	var classes []string
-	if s.Source != nil {
-		classes = append(classes, s.Source.Class)
-	}
-	if s.Target != nil && !slices.Contains(classes, s.Target.Class) {
-		classes = append(classes, s.Target.Class)
+	for _, of := range []*System{s, s.groups} {
+		if of == nil {
+			continue
+		}
+		if of.Source != nil && !slices.Contains(classes, of.Source.Class) {
+			classes = append(classes, of.Source.Class)
+		}
+		if of.Target != nil && !slices.Contains(classes, of.Target.Class) {
+			classes = append(classes, of.Target.Class)
+		}
 	}
 	return classes
 }
@@ -64,6 +75,9 @@ func (s *System) CheckSchema(schema *connectorv1.SchemaResponse) Faults {
 	}
 	if s.Target != nil {
 		faults = append(faults, s.Target.check(s, schema)...)
+	}
+	if s.groups != nil {
+		faults = append(faults, s.groups.CheckSchema(schema)...)
 	}
 	return faults
 }
@@ -202,22 +216,31 @@ func (r *Rule) mismatch(a *connectorv1.AttributeType) (message, hint string) {
 // WithSchema gives the same system knowing the types and limits of the
 // target's attributes, so that values are compared and cut as it does.
 func (s *System) WithSchema(schema *connectorv1.SchemaResponse) *System {
-	if s.Target == nil || schema == nil {
+	if schema == nil {
 		return s
 	}
-	known, fault := s.class(schema, s.Target.Class)
-	if fault != nil {
-		return s
-	}
-	t := s.Target
 	with := *s
-	with.Target = &Target{
+	with.Target, with.GroupTarget = s.knowing(s.Target, schema), s.knowing(s.GroupTarget, schema)
+	with.ofGroups()
+	return &with
+}
+
+// knowing gives a target that knows the types and limits of its class.
+func (s *System) knowing(t *Target, schema *connectorv1.SchemaResponse) *Target {
+	if t == nil {
+		return nil
+	}
+	known, fault := s.class(schema, t.Class)
+	if fault != nil {
+		return t
+	}
+	return &Target{
+		System: t.System, Owns: t.Owns, OfGroups: t.OfGroups, Others: t.Others, Authoritative: t.Authoritative, Makes: t.Makes,
 		Class: t.Class, WriteBack: t.WriteBack, Match: t.Match, MakeContainers: t.MakeContainers, Password: t.Password, Lifecycle: t.Lifecycle, Preview: t.Preview, Window: t.Window,
 		Scope: t.Scope, MatchRule: t.MatchRule, Container: t.Container, Name: known.with(t.Name), LeaversContainer: t.LeaversContainer,
 		Rules: known.all(t.Rules), LeaverRules: known.all(t.LeaverRules), Groups: t.Groups,
 		EnabledAttribute: t.EnabledAttribute, MemberOf: t.MemberOf, Attributes: t.Attributes, scope: t.scope, thresholds: t.thresholds,
 	}
-	return &with
 }
 
 func (t types) all(rules []*Rule) []*Rule {

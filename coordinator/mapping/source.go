@@ -22,6 +22,8 @@ type Source struct {
 	// OfAccounts: the records are the accounts of the document's target, and tell
 	// of whose accounts they are.
 	OfAccounts bool
+	// OfGroups: the objects are groups; their keys are those of [directory.GroupKey].
+	OfGroups bool
 	// SameAs is the attribute of people by which a record whose key nobody has is
 	// recognised as somebody's who is there; "" where there is none.
 	SameAs string
@@ -110,12 +112,11 @@ func (s *Source) Fills(column string) []string {
 
 // source reads the source of a document.
 func (b *builder) source(n ast.Node) {
-	s := &Source{scope: b.scope(), Precedence: precedence}
-	s.scope.row, s.scope.timeless = true, true
-	s.scope.kind = func(string) directory.Kind { return directory.Text }
-	s.scope.paths = func() []string { return nil }
+	s := &Source{Precedence: precedence}
+	b.sourceScope(s)
 	b.sys.Source = s
 	var keyed bool
+	var group ast.Node
 	b.mapping(n, "source", map[string]key{
 		"class": {true, b.text("class", &s.Class)},
 		"key": {false, func(n ast.Node) {
@@ -125,37 +126,52 @@ func (b *builder) source(n ast.Node) {
 		"people":     {false, b.one("people", []string{"make", "join"}, func(i int) { s.Joins = i == 1 })},
 		"precedence": {false, b.integer("precedence", 1, &s.Precedence)},
 		"same_as":    {false, func(n ast.Node) { b.sameAs(s, n) }},
-		"attributes": {true, func(n ast.Node) {
-			b.pairs(n, "attributes", func(path string, k, v ast.Node) {
-				kind := b.kind(path)
-				if kind == 0 {
-					hint := suggest(path, b.paths())
-					if hint == "" {
-						hint = "declare it under extension"
-					}
-					b.fault(k, hint, "a person has no attribute %s", path)
-				}
-				rule := sourceRule{path: path, kind: kind}
-				if shape, ok := v.(*ast.MappingNode); ok {
-					v = nil
-					b.mapping(shape, path, map[string]key{
-						"value":      {true, func(n ast.Node) { v = n }},
-						"precedence": {false, b.integer("precedence", 1, &rule.precedence)},
-					})
-				}
-				if v == nil {
-					return
-				}
-				if rule.expression = b.compile(s.scope, v, path, kind); rule.expression != nil {
-					s.rules = append(s.rules, rule)
-				}
-			})
-		}},
+		"attributes": {true, func(n ast.Node) { b.sourceRules(s, n) }},
+		"group":      {false, func(n ast.Node) { group = n }},
 	})
 	b.keyed = keyed
+	if group != nil {
+		b.groupSource(group)
+	}
 	if s.Joins && slices.ContainsFunc(s.rules, func(r sourceRule) bool { return slices.Contains(employment, r.path) }) {
 		b.fault(n, "leave them to the sources that make people", "a source with people: join says nothing of %s", strings.Join(employment, ", "))
 	}
+}
+
+// sourceScope gives a source the scope of its expressions: columns, all of them texts.
+func (b *builder) sourceScope(s *Source) {
+	s.scope = b.scope()
+	s.scope.row, s.scope.timeless = true, true
+	s.scope.kind = func(string) directory.Kind { return directory.Text }
+	s.scope.paths = func() []string { return nil }
+}
+
+// sourceRules reads the rules of attributes of a source.
+func (b *builder) sourceRules(s *Source, n ast.Node) {
+	b.pairs(n, "attributes", func(path string, k, v ast.Node) {
+		kind := b.kind(path)
+		if kind == 0 {
+			hint := suggest(path, b.paths())
+			if hint == "" {
+				hint = "declare it under extension"
+			}
+			b.fault(k, hint, "a person has no attribute %s", path)
+		}
+		rule := sourceRule{path: path, kind: kind}
+		if shape, ok := v.(*ast.MappingNode); ok {
+			v = nil
+			b.mapping(shape, path, map[string]key{
+				"value":      {true, func(n ast.Node) { v = n }},
+				"precedence": {false, b.integer("precedence", 1, &rule.precedence)},
+			})
+		}
+		if v == nil {
+			return
+		}
+		if rule.expression = b.compile(s.scope, v, path, kind); rule.expression != nil {
+			s.rules = append(s.rules, rule)
+		}
+	})
 	slices.SortFunc(s.rules, func(a, b sourceRule) int { return strings.Compare(a.path, b.path) })
 }
 
@@ -224,6 +240,9 @@ func (s *Source) Read(object []byte) (Record, error) {
 	r.SameAs = directory.Fold(r.SameAs)
 	if r.Key == "" && !s.Joins {
 		return r, recordError("key", s.key, errNoKey)
+	}
+	if s.OfGroups {
+		r.Key = directory.GroupKey(r.Key)
 	}
 	var err error
 	r.Attributes, err = s.attributes(m)

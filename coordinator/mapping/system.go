@@ -31,6 +31,9 @@ type System struct {
 	Source *Source
 	// Target is set where the directory fills the system.
 	Target *Target
+	// GroupSource is set where the system brings groups, GroupTarget where groups are made in it.
+	GroupSource *Source
+	GroupTarget *Target
 	// Examples say what the document makes of somebody.
 	Examples []Example
 	// Notes is what is odd but allowed.
@@ -39,11 +42,27 @@ type System struct {
 	Document string
 
 	file        string
-	environment string // form of what all expressions depend on: zone, tables, extension
+	groups      *System // see [System.Groups]
+	environment string  // form of what all expressions depend on: zone, tables, extension
 }
 
 // File gives the name of the file that the document is from, as Parse was told.
 func (s *System) File() string { return s.file }
+
+// Groups gives the system as groups see it, whose Source and Target are those of
+// groups; nil where the document makes and brings none.
+func (s *System) Groups() *System { return s.groups }
+
+// ofGroups settles what Groups gives.
+func (s *System) ofGroups() {
+	if s.GroupSource == nil && s.GroupTarget == nil {
+		return
+	}
+	view := *s
+	view.Source, view.Target = s.GroupSource, s.GroupTarget
+	view.GroupSource, view.GroupTarget, view.groups = nil, nil, nil
+	s.groups = &view
+}
 
 // A Schedule says when a system is read.
 type Schedule struct {

@@ -28,6 +28,19 @@ type Target struct {
 	Password       *Password // nil: the class has none
 	// Preview: nothing is done before somebody has seen it.
 	Preview bool
+	// OfGroups: the accounts are groups.
+	OfGroups bool
+	// Others: the target is for those only whom other systems bring, and the accounts
+	// that it made say nothing as records of the document's source.
+	Others bool
+	// Authoritative tells of a group whether only members by rule remain in it; nil: of none.
+	Authoritative *Rule
+	// System is the name of the document's.
+	System string
+	// Owns: some groups of the system are authoritative.
+	Owns bool
+	// Makes: a rule of Groups makes what groups are missing.
+	Makes bool
 	// Window is within what time thresholds count; an hour by default.
 	Window    time.Duration
 	Lifecycle Lifecycle
@@ -61,6 +74,14 @@ type Rule struct {
 	Exact bool
 	// Person: the value is the key of a person whose account is meant.
 	Person bool
+	// Additive: of other values there only those are taken away that we added.
+	Additive bool
+	// Make: of a rule of groups, that the group is made where it is not there.
+	Make bool
+	// Directory: of a rule of groups, that it gives keys of the directory's groups.
+	Directory bool
+	// Display is how a group that is made is shown; nil: as the rule's value.
+	Display *Rule
 	// Drift says what becomes of what somebody else writes there.
 	Drift Drift
 	// CoolOff is how long a value that its account has no more is not given to
@@ -202,6 +223,19 @@ func (t *Target) MatchValue(p directory.Person) (string, error) {
 		return "", err
 	}
 	return directory.Fold(value.First()), nil
+}
+
+// OwnsGroup tells of a group's target whether only members by rule remain in a
+// group. A rule that cannot tell owns nothing.
+func (t *Target) OwnsGroup(group directory.Person, now time.Time) bool {
+	if t.Authoritative == nil {
+		return false
+	}
+	v := t.View(group, now)
+	defer v.Close()
+	x, _, err := v.machine.eval(t.Authoritative.expression)
+	owns, _ := x.(bool)
+	return err == nil && owns
 }
 
 // A View is a person as the rules of a target see them at an instant. It is

@@ -46,8 +46,11 @@ func (s *System) Writes() []*connectorv1.Access {
 	for _, container := range containersOf(t.Container, t.LeaversContainer) {
 		all = append(all, &connectorv1.Access{Class: t.Class, Container: container, Verbs: verbs, Attributes: attributes})
 	}
+	if s.groups != nil && s.groups.Target != nil {
+		all = append(all, s.groups.Writes()...)
+	}
 	if len(t.Groups) > 0 {
-		all = append(all, &connectorv1.Access{Class: "group", Verbs: []string{"membership"}})
+		all = append(all, &connectorv1.Access{Class: groupClass, Verbs: []string{"membership"}})
 	}
 	return all
 }

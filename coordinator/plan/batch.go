@@ -20,9 +20,10 @@ type batch struct {
 	people    []*person
 	byID      map[string]*person
 	targets   []target
-	sources   map[string]string // name to class
-	counted   []func()          // to be called once committed: what thresholds count
-	dropped   map[int64]bool    // jobs that are no longer wanted
+	sources   sources
+	made      made           // groups that rules make
+	counted   []func()       // to be called once committed: what thresholds count
+	dropped   map[int64]bool // jobs that are no longer wanted
 	plans     []*plan
 	unsettled []int64 // jobs after which their people are planned again
 	joined    []store.Account
@@ -41,12 +42,45 @@ type batch struct {
 	until     map[string][]store.Instant // by system: until when what was placed ahead may be begun; as far as it was asked for
 }
 
-// A target is a system that accounts are made in.
+// A target is a system that accounts are made in, of people or of groups.
 type target struct {
 	row        store.System
-	system     *mapping.System
+	system     *mapping.System // of groups: as they see it
+	whole      *mapping.System
 	attributes []string
 }
+
+// targetsOf gives the targets that a document has.
+func targetsOf(row store.System, system *mapping.System) []target {
+	var list []target
+	if system.Target != nil {
+		list = append(list, target{row, system, system, system.Attributes()})
+	}
+	if system.GroupTarget != nil {
+		list = append(list, target{row, system.Groups(), system, system.Attributes()})
+	}
+	return list
+}
+
+// of tells whether the target is for people, or groups, as somebody is.
+func (t target) of(p *person) bool {
+	return t.system.Target.OfGroups == (p.row.Kind == store.KindGroup)
+}
+
+// sources are the classes of records that make people and groups, by system.
+type sources map[string][]string
+
+func (s sources) add(system *mapping.System) {
+	if system.Source != nil && !system.Source.Joins { // else nobody is employed because of it
+		s[system.Name] = append(s[system.Name], system.Source.Class)
+	}
+	if system.GroupSource != nil {
+		s[system.Name] = append(s[system.Name], system.GroupSource.Class)
+	}
+}
+
+// has tells whether an account is such a record.
+func (s sources) has(a store.Account) bool { return slices.Contains(s[a.System], a.Class) }
 
 // A person is everything known of one person of the batch.
 type person struct {
@@ -60,7 +94,8 @@ type person struct {
 	skipped  bool              // in some system: alarms and waits stay as they are
 	wants    bool              // something is to be done, or waits for a decision
 	lets     []store.Deviation // where accounts are let be as they are
-	sources  map[string]string // the batch's
+	sources  sources           // the batch's
+	in       []store.Member    // groups that they are in by rules
 }
 
 func (b *batch) run(due []store.Due) error {
@@ -172,20 +207,18 @@ func (b *batch) loadSystems() error {
 	if err != nil {
 		return err
 	}
-	b.sources = map[string]string{}
+	b.sources = sources{}
 	for _, row := range rows {
 		system, err := b.planner.systems.Get(row)
 		if err != nil {
 			b.planner.log.Error("Stored document cannot be used", "tenant", b.tenant, "system", row.Name, "err", err)
 			continue
 		}
-		if system.Source != nil && !system.Source.Joins { // else nobody is employed because of it
-			b.sources[row.Name] = system.Source.Class
-		}
+		b.sources.add(system)
 		// What is there must be known as the document wants it before anything is
 		// made: else an account that exists would be made again.
-		if system.Target != nil && row.ReadAs == row.Revision {
-			b.targets = append(b.targets, target{row, system, system.Attributes()})
+		if row.ReadAs == row.Revision {
+			b.targets = append(b.targets, targetsOf(row, system)...)
 		}
 	}
 	return nil
@@ -203,10 +236,11 @@ func (b *batch) loadBelongings(ids []string) error {
 	for _, a := range accounts {
 		if p := b.byID[a.Person]; p != nil {
 			p.accounts = append(p.accounts, a)
-			if class, ok := b.sources[a.System]; ok && class == a.Class {
-				p.person.HasSource = true
-			}
+			p.person.HasSource = p.person.HasSource || b.sources.has(a)
 		}
+	}
+	if err := b.loadMade(ids); err != nil {
+		return err
 	}
 	jobs, err := b.tx.PlanJobs(b.tenant, ids)
 	if err != nil {
@@ -282,6 +316,9 @@ func (b *batch) save(due []store.Due) error {
 		return err
 	}
 	if err := tx.CountPlanned(tenant, jobs); err != nil {
+		return err
+	}
+	if err := b.saveMade(); err != nil {
 		return err
 	}
 	if err := tx.UnsettleJobs(b.unsettled); err != nil {

@@ -49,7 +49,7 @@ func (p *person) undoing(system string) bool {
 func (p *person) cycle(t target) int64 {
 	latest := int64(0)
 	for _, a := range p.accounts {
-		if a.System == t.row.Name || p.sources[a.System] == a.Class {
+		if a.System == t.row.Name || p.sources.has(a) {
 			latest = max(latest, a.Seen)
 		}
 	}

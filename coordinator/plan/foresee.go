@@ -26,7 +26,7 @@ type Foresight struct {
 type side struct {
 	planner  *Planner // of groups alone
 	targets  []target
-	sources  map[string]string  // class by name
+	sources  sources
 	names    map[string]*names  // by system: what was reserved for earlier people
 	reserved map[nameKey]string // the same in whatever system
 }
@@ -35,14 +35,12 @@ type side struct {
 func Foresee(tx *store.Tx, tenant string, configurations ...[]*mapping.System) *Foresight {
 	f := &Foresight{At: tx.Now.Time(), tx: tx, tenant: tenant}
 	for _, systems := range configurations {
-		s := &side{planner: &Planner{groups: newGroupCache()}, sources: map[string]string{}, names: map[string]*names{}, reserved: map[nameKey]string{}}
+		s := &side{planner: &Planner{groups: newGroupCache()}, sources: sources{}, names: map[string]*names{}, reserved: map[nameKey]string{}}
 		for _, system := range systems {
-			if system.Source != nil && !system.Source.Joins {
-				s.sources[system.Name] = system.Source.Class
-			}
+			s.sources.add(system)
 			if system.Target != nil {
 				row := store.System{Tenant: tenant, Name: system.Name, Site: system.Site, Connector: system.Connector}
-				s.targets = append(s.targets, target{row, system, system.Attributes()})
+				s.targets = append(s.targets, target{row, system, system, system.Attributes()})
 			}
 		}
 		f.sides = append(f.sides, s)

@@ -166,7 +166,10 @@ func (l *ledger) others(key nameKey) bool {
 		if row.Holder == id {
 			continue
 		}
-		i := slices.IndexFunc(l.batch.targets, func(t target) bool { return t.row.Name == row.System })
+		i := slices.IndexFunc(l.batch.targets, func(t target) bool { return t.row.Name == row.System && t.of(l.person) })
+		if i < 0 {
+			return true // a person's, and a group wants it, or the other way round
+		}
 		accounts, err := l.tx.Accounts(l.tenant, row.System, []string{row.Holder})
 		if l.err = firstError(l.err, err); l.err != nil || len(accounts) == 0 || accounts[0].Person != "" {
 			return true

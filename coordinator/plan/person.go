@@ -38,6 +38,9 @@ func (b *batch) plan(t target) error {
 		return err
 	}
 	for _, p := range b.people {
+		if !t.of(p) {
+			continue
+		}
 		busy, err := b.ahead(t, p)
 		if err != nil {
 			return err
@@ -52,6 +55,9 @@ func (b *batch) plan(t target) error {
 		if a := p.account(t); a != nil {
 			account := accountOf(*a)
 			account.Granted = p.granted(t.row.Name)
+			if in.Strangers, err = b.strangers(t, *a); err != nil {
+				return err
+			}
 			in.Account, ledger = &account, names.of(p, a.ID)
 		} else {
 			in.Candidates = candidates[p.row.ID]
@@ -75,7 +81,7 @@ func (b *batch) plan(t target) error {
 
 // input is what planning somebody in a target depends on besides their account and the names.
 func (b *batch) input(t target, p *person, refs *refs) reconcile.Input {
-	return reconcile.Input{Now: b.tx.Now.Time(), Person: p.person, Target: t.system.Target, Refs: refs, Recipient: refs.Recipient,
+	return reconcile.Input{Now: b.tx.Now.Time(), Person: p.person, Target: t.system.Target, Refs: refs, Recipient: refs.Recipient, Groups: refs,
 		ByHand: func() bool { return p.letIn(t.row.Name) }, Deviations: p.deviations(t.row.Name), Quarantined: b.quarantined(t, p)}
 }
 
@@ -92,7 +98,7 @@ func (b *batch) guess(t target, refs *refs, names *names, candidates map[string]
 	guesses := make(map[*person]*guess, len(b.people))
 	wanted := map[string][]string{}
 	for _, p := range b.people {
-		if p.account(t) != nil || len(p.open(t.row.Name)) > 0 {
+		if !t.of(p) || p.account(t) != nil || len(p.open(t.row.Name)) > 0 {
 			continue
 		}
 		g := &guess{}
@@ -134,7 +140,7 @@ func (b *batch) candidates(t target) (map[string][]reconcile.Account, error) {
 	}
 	wanted := map[string][]string{} // people by match value
 	for _, p := range b.people {
-		if p.account(t) != nil {
+		if !t.of(p) || p.account(t) != nil {
 			continue
 		}
 		value, err := t.system.Target.MatchValue(p.person)
@@ -186,6 +192,7 @@ func (b *batch) take(t target, p *person, open []store.Job, out reconcile.Output
 			op.ReturnAttributes = t.attributes
 		}
 	}
+	b.wantMade(t, p, out)
 	ops := b.problem(t, p, out)
 	b.end(t, p, out.Ended)
 	cause := b.cause(t, p)

@@ -18,6 +18,8 @@ type refs struct {
 	target   target
 	accounts map[string]string // native id by key of the person; nil until asked for
 	readers  map[string]string // keys of recipients of passwords by folded name; nil until asked for
+	grouped  map[string]string // native id by key of the group, as far as asked
+	owned    map[string]bool   // by native id of groups: whether they are authoritative, as far as asked
 	err      error             // of the store; every answer after it is ""
 }
 
@@ -45,7 +47,7 @@ func (r *refs) Account(key string) string {
 }
 
 func (r *refs) load(keys []string) {
-	found, err := r.batch.tx.AccountIDs(r.batch.tenant, r.target.row.Name, r.target.system.Target.Class, keys)
+	found, err := r.batch.tx.AccountIDs(r.batch.tenant, r.target.row.Name, r.target.whole.Target.Class, keys)
 	if err != nil {
 		r.err = err
 		return
@@ -123,7 +125,7 @@ func (g *groupCache) find(tx *store.Tx, t target, name string) (string, error) {
 	if id := known.ids[folded]; id != "" && age < groupsKnown || age < groupsFresh {
 		return id, nil
 	}
-	rows, err := tx.Groups(t.row.Tenant, t.row.Name, t.system.Target.Class)
+	rows, err := tx.Groups(t.row.Tenant, t.row.Name, t.whole.Target.Class)
 	if err != nil {
 		return "", err
 	}

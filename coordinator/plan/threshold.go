@@ -30,6 +30,9 @@ func (b *batch) hold() error {
 	for _, t := range b.targets {
 		var mine []*plan
 		taking := map[string]int{} // by class
+		if t.system.Target.OfGroups {
+			continue // they are counted, and held, with the accounts of people
+		}
 		for _, pl := range b.plans {
 			if pl.target.row.Name != t.row.Name {
 				continue
@@ -203,7 +206,7 @@ func (b *batch) makeJobs(t target, plans []*plan, held map[string]*connectorv1.F
 		pl.jobs = make([]store.Job, 0, len(pl.ops))
 		priority, after := urgency(pl), int64(0)
 		entry := store.History{Tenant: b.tenant, Kind: history.Planned, System: t.row.Name, Person: pl.person.row.ID, Job: id}
-		if a := pl.person.account(t); a != nil {
+		if a := pl.person.account(pl.target); a != nil {
 			entry.Account = a.ID
 		}
 		for i, op := range pl.ops {

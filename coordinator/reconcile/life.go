@@ -68,14 +68,17 @@ func (p *planner) anchor(c *connectorv1.Create) *connectorv1.Attribute {
 func (p *planner) keep(t directory.Tenure, enableAt time.Time) {
 	enable := p.told && !p.enabled && !p.in.Now.Before(enableAt)
 	if enable && p.t.Lifecycle.HoldRehire && p.wasLeaver(t) {
+		p.out.Unmade = true
 		p.problem("rehire", &connectorv1.Fault{Cause: "The person comes back, and the document says to hold their return.", Object: p.account.Address,
 			NextStep: "Enable the account by hand, or set rehire to restore."})
 		return
 	}
+	p.made()
 	p.choose()
 	p.move(p.t.Container, true)
 	p.modify(p.t.Rules)
 	p.groups()
+	p.strangers()
 	if !enable {
 		if p.told && p.enabled {
 			p.agrees(OfEnabled)

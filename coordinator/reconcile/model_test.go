@@ -51,6 +51,9 @@ type domain struct {
 	accounts map[string]*model // by key of person
 	missing  map[string]bool   // groups that there are not
 	person   string            // who is planned
+	circles  map[string][]string
+	owned    map[string]bool
+	others   []reconcile.Stranger
 	made     int
 }
 
@@ -84,6 +87,10 @@ func (d *domain) Account(key string) string {
 	}
 	return ""
 }
+
+func (d *domain) DirectoryGroup(key string) string { return d.Account(key) }
+func (d *domain) Owned(id string) bool             { return d.owned[id] }
+func (d *domain) Circle(from, to string) []string  { return d.circles[from+" "+to] }
 
 func (d *domain) Group(name string) string {
 	if d.missing[name] {
@@ -135,6 +142,10 @@ func (d *domain) apply(t testing.TB, person string, op reconcile.Op) {
 		return
 	}
 	a := d.accounts[person]
+	if i := slices.IndexFunc(d.others, func(s reconcile.Stranger) bool { return s.ID == o.Id }); i >= 0 {
+		d.others = slices.Delete(d.others, i, i+1)
+		return
+	}
 	if a == nil || a.id != o.Id {
 		t.Fatalf("%s: %s of %q, which is not there", person, op.Class, o.Id)
 	}
@@ -166,7 +177,7 @@ func (d *domain) apply(t testing.TB, person string, op reconcile.Op) {
 // plan plans for a person.
 func (d *domain) plan(target *mapping.Target, p directory.Person, now time.Time, candidates ...reconcile.Account) reconcile.Output {
 	d.person = p.Key
-	return reconcile.Plan(reconcile.Input{Now: now, Person: p, Target: target, Account: d.accounts[p.Key].account(), Candidates: candidates, Names: d, Refs: d})
+	return reconcile.Plan(reconcile.Input{Now: now, Person: p, Target: target, Account: d.accounts[p.Key].account(), Candidates: candidates, Names: d, Refs: d, Groups: d, Strangers: d.others})
 }
 
 // settle plans and applies until there is nothing to do, and gives what was done.
@@ -220,6 +231,9 @@ func show(out reconcile.Output) string {
 		case *connectorv1.Operation_Move:
 			fmt.Fprintf(&b, " to %q in %s", v.Move.Name, v.Move.Container)
 		case *connectorv1.Operation_ChangeMembership:
+			if op.Operation.Class == "service" {
+				fmt.Fprintf(&b, " of %s %s", op.Operation.Class, op.Operation.Id)
+			}
 			fmt.Fprintf(&b, " join %q leave %q", v.ChangeMembership.Join, v.ChangeMembership.Leave)
 		}
 		b.WriteString("\n")
@@ -236,6 +250,9 @@ func show(out reconcile.Output) string {
 			}
 			b.WriteString("\n")
 		}
+	}
+	for _, m := range out.Made {
+		fmt.Fprintf(&b, "  is in %s, shown as %q\n", m.Key, m.Display)
 	}
 	for _, a := range out.Alarms {
 		fmt.Fprintf(&b, "  alarm %s %s\n", a.At.Format(time.RFC3339), a.Why)

@@ -49,6 +49,7 @@ type choice struct{ attribute, value string }
 
 func (p *planner) run() {
 	if !p.find() {
+		p.out.Unmade = true
 		return
 	}
 	if p.t.WriteBack {
@@ -76,7 +77,8 @@ func (p *planner) run() {
 			return
 		}
 		if p.inScope() && !p.letsAccount() {
-			p.create(!p.in.Now.Before(enableAt))
+			p.made()
+			p.create(!p.t.OfGroups && !p.in.Now.Before(enableAt))
 			p.out.Settles = p.out.Settles && !(life.Leave.Disable && soon(leaveAt, p.in.Now))
 		}
 	case p.account == nil:
@@ -98,6 +100,7 @@ func (p *planner) run() {
 func (p *planner) inScope() bool {
 	in, err := p.view.InScope()
 	if err != nil {
+		p.out.Unmade = true
 		p.expression(err)
 	}
 	return err == nil && in
@@ -117,7 +120,11 @@ func (p *planner) gone(t directory.Tenure, leaveAt, enableAt time.Time) *departu
 	case !leaveAt.IsZero() && !now.Before(leaveAt):
 		return &departure{since: t.End, why: mapping.Reason{Rule: "left: leave " + leave.String(), From: p.attribute("endDate")}}
 	case !p.in.Person.HasSource:
-		return &departure{since: p.in.Person.Changed, why: mapping.Reason{Rule: "left: no source has a record of the person any more"}}
+		rule := "left: no source has a record of the person any more"
+		if p.t.OfGroups {
+			rule = "left: no rule names the group any more, and no source brings it"
+		}
+		return &departure{since: p.in.Person.Changed, why: mapping.Reason{Rule: rule}}
 	case t.Ended:
 		return &departure{since: p.in.Person.Changed, why: mapping.Reason{Rule: "left: the person is not active", From: p.attribute("active")}}
 	case !t.Earlier.IsZero() && now.Before(enableAt) && !now.Before(leave.After(t.Earlier)):

@@ -38,6 +38,10 @@ type Input struct {
 	Candidates []Account
 	Names      Names
 	Refs       Refs
+	// Groups finds the directory's groups; nil means that there are none.
+	Groups Groups
+	// Strangers are objects in the group, which is the account, that are nobody's.
+	Strangers []Stranger
 	// Recipient gives the public key of a recipient of passwords by folded name, ""
 	// where there is none. nil means that there are none.
 	Recipient func(name string) (key string)
@@ -94,6 +98,10 @@ type Output struct {
 	Alarms []Alarm
 	// Waits are folded keys of people whose account must exist first.
 	Waits []string
+	// Made are the groups that rules make and the person is to be in; Unmade tells
+	// that they could not be told, and stay as they were.
+	Made   []Made
+	Unmade bool
 	// Withheld tells that something in quarantine was left out.
 	Withheld bool
 	// Ended are the attributes whose deviation is over.
@@ -125,7 +133,7 @@ type Alarm struct {
 
 // A Problem is what somebody must see to.
 type Problem struct {
-	// Kind is ambiguous, invalid, taken, expression, missing reference, no recipient, rehire, out of scope or by hand.
+	// Kind is ambiguous, invalid, taken, expression, missing reference, no recipient, rehire, out of scope, circle or by hand.
 	Kind  string
 	Fault *connectorv1.Fault
 }

@@ -379,6 +379,9 @@ func (w *World) apply(op *connectorv1.Operation) *connectorv1.Object {
 		}
 		set(o, "cn", []string{verb.Create.GetName()})
 		set(o, "enabled", []string{fmt.Sprint(verb.Create.GetEnabled())})
+		if slices.Contains(op.GetReturnAttributes(), mapping.MemberOf) {
+			set(o, mapping.MemberOf, nil)
+		}
 		w.Objects[o.GetId()] = o
 	case *connectorv1.Operation_Modify:
 		for _, c := range verb.Modify.GetChanges() {
@@ -389,11 +392,31 @@ func (w *World) apply(op *connectorv1.Operation) *connectorv1.Object {
 		set(o, "cn", []string{verb.Move.GetName()})
 	case *connectorv1.Operation_SetEnabled:
 		set(o, "enabled", []string{fmt.Sprint(verb.SetEnabled.GetEnabled())})
+	case *connectorv1.Operation_ChangeMembership:
+		in := slices.DeleteFunc(slices.Clone(values(o, mapping.MemberOf)), func(id string) bool {
+			return slices.Contains(verb.ChangeMembership.GetLeave(), id) || slices.Contains(verb.ChangeMembership.GetJoin(), id)
+		})
+		set(o, mapping.MemberOf, append(in, verb.ChangeMembership.GetJoin()...))
 	case *connectorv1.Operation_Delete:
 		delete(w.Objects, op.GetId())
+		for _, member := range w.Objects {
+			if in := values(member, mapping.MemberOf); slices.Contains(in, op.GetId()) {
+				set(member, mapping.MemberOf, slices.DeleteFunc(slices.Clone(in), func(id string) bool { return id == op.GetId() }))
+			}
+		}
 		return nil
 	}
 	return o
+}
+
+// values gives those of an attribute.
+func values(o *connectorv1.Object, name string) []string {
+	for _, a := range o.GetAttributes() {
+		if strings.EqualFold(a.GetName(), name) {
+			return a.GetValues()
+		}
+	}
+	return nil
 }
 
 // Addresses gives where the targets' objects are, in order.

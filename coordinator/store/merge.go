@@ -134,6 +134,9 @@ func (tx *Tx) RemovePerson(tenant, id string) error {
 			return err
 		}
 	}
+	if _, err := tx.exec("DELETE FROM member WHERE tenant = ? AND member = ?", tenant, id); err != nil {
+		return err
+	}
 	_, err := tx.exec("DELETE FROM person WHERE tenant = ? AND id = ?", tenant, id)
 	return err
 }

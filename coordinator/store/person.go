@@ -1,6 +1,9 @@
 package store
 
-import "cmp"
+import (
+	"cmp"
+	"errors"
+)
 
 // A Person of the directory.
 type Person struct {
@@ -12,16 +15,17 @@ type Person struct {
 	Made       Instant
 	Changed    Instant
 	Spelled    string // the key as the source writes it; empty while it is not known
+	Kind       string // empty for a person; [KindGroup]
 	Words      string // by which the person is found, a space between; empty while they are not found out
 }
 
 // Shown is the key for people's eyes.
 func (p Person) Shown() string { return cmp.Or(p.Spelled, p.Key) }
 
-const personColumns = "tenant, id, key, display, attributes, made, changed, spelled, words"
+const personColumns = "tenant, id, key, display, attributes, made, changed, spelled, words, kind"
 
 func (p *Person) fields() []any {
-	return []any{&p.Tenant, &p.ID, &p.Key, &p.Display, &p.Attributes, &p.Made, &p.Changed, &p.Spelled, &p.Words}
+	return []any{&p.Tenant, &p.ID, &p.Key, &p.Display, &p.Attributes, &p.Made, &p.Changed, &p.Spelled, &p.Words, &p.Kind}
 }
 
 // People returns those that are there of the people with the ids, in no order.
@@ -78,7 +82,12 @@ func (tx *Tx) PutPeople(rows []Person) error {
 		attributes = excluded.attributes, changed = excluded.changed, spelled = excluded.spelled, words = excluded.words`, rows)
 }
 
-// CountPeople returns how many people a tenant has.
+// KindGroup is the kind of a group of the directory, which stands among people.
+const KindGroup = "group"
+
+// CountPeople returns how many people a tenant has, without groups.
 func (tx *Tx) CountPeople(tenant string) (int, error) {
-	return value[int](tx, "SELECT count(*) FROM person WHERE tenant = ?", tenant)
+	all, err1 := value[int](tx, "SELECT count(*) FROM person WHERE tenant = ?", tenant)
+	groups, err2 := value[int](tx, "SELECT count(*) FROM person WHERE tenant = ? AND kind <> ''", tenant)
+	return all - groups, errors.Join(err1, err2)
 }

@@ -77,9 +77,9 @@ type Walk struct {
 	Limit  int
 }
 
-// WalkPeople returns the next people of a walk.
+// WalkPeople returns the next people of a walk, without groups.
 func (tx *Tx) WalkPeople(tenant string, w Walk) ([]Person, error) {
-	f := filter{text: "tenant = ? AND id > ?", args: []any{tenant, w.After}}
+	f := filter{text: "tenant = ? AND id > ? AND kind = ''", args: []any{tenant, w.After}}
 	f.walk(w)
 	return query[Person](tx, "SELECT "+personColumns+" FROM person WHERE "+f.text, f.args...)
 }
@@ -110,7 +110,7 @@ func (tx *Tx) CountPeopleSince(tenant string, since Instant) (int, error) {
 	if since == 0 {
 		return tx.CountPeople(tenant)
 	}
-	return value[int](tx, "SELECT count(*) FROM person WHERE tenant = ? AND changed >= ?", tenant, since)
+	return value[int](tx, "SELECT count(*) FROM person WHERE tenant = ? AND changed >= ? AND kind = ''", tenant, since)
 }
 
 // CountAccountsSince returns how many accounts of a system exist that changed at an instant or later.

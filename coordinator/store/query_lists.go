@@ -154,9 +154,9 @@ func (tx *Tx) LastHistory() (int64, error) {
 	return value[int64](tx, "SELECT coalesce(max(seq), 0) FROM history")
 }
 
-// PeopleFrom returns up to limit people in the order of keys, those after the given key.
+// PeopleFrom returns up to limit people, no groups, in the order of keys, those after the given key.
 func (tx *Tx) PeopleFrom(tenant, after string, limit int) ([]Person, error) {
-	return query[Person](tx, "SELECT "+personColumns+" FROM person WHERE tenant = ? AND key > ? ORDER BY key LIMIT ?", tenant, after, limit)
+	return query[Person](tx, "SELECT "+personColumns+" FROM person WHERE tenant = ? AND key > ? AND kind = '' ORDER BY key LIMIT ?", tenant, after, limit)
 }
 
 // CycleFilter says which cycles are wanted: those that match every field set.

@@ -318,7 +318,7 @@ func TestRows_roundTrip(t *testing.T) {
 			system  = store.System{tenant, "hr", "hq", "csv", 1, "system: hr", 0, []byte{3}, 0, `{"a":1}`, 9, 1, 1, 2, 1, "", ""}
 			cycle   = store.Cycle{tenant, 7, "hr", "schedule", 1, 2, store.CycleHeld, 3, 4, 5, 6, "why"}
 			reject  = store.Reject{tenant, "hr", "line 3", 7, "bad", "id", true}
-			person  = store.Person{tenant, "p1", "k1", "Zoë", `{"a":"b"}`, 1, 2, "K1", "zoe k1"}
+			person  = store.Person{tenant, "p1", "k1", "Zoë", `{"a":"b"}`, 1, 2, "K1", "group", "zoe k1"}
 			account = store.Account{tenant, "ad", "guid", "user", "CN=x", "m", "p1", []byte{1, 0, 2}, 3, 4, 5, 6}
 			name    = store.Name{tenant, "ad", "sAMAccountName", "x", "p1"}
 			due     = store.Due{tenant, "p1", 1, "why", 2, 3, "00-t"}
