@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/drawbridge-id/drawbridge/installer/stage"
@@ -32,6 +33,7 @@ var faults = []fault{
 	{"changes by hand", 2, false, func(r *rig) error { return r.model.meddle(r.stage.Domain, 2) }},
 	{"spool bit-flipped", 1, false, func(r *rig) error { return r.damage(flip) }},
 	{"spool truncated", 1, false, func(r *rig) error { return r.damage(truncate) }},
+	{"guard.db bit-flipped", 1, false, (*rig).damageGuard},
 	{"disk full", 1, false, (*rig).fillDisk},
 	{"agent frozen", 2, false, func(r *rig) error { return r.freeze(r.stage.Agent.PID()) }},
 	{"coordinator frozen", 2, false, func(r *rig) error { return r.freeze(r.stage.Coordinator.PID()) }},
@@ -143,6 +145,34 @@ func (r *rig) damage(do func(r *rig, path string, size int64) error) error {
 		err = do(r, path, info.Size())
 	}
 	return errors.Join(err, r.stage.Agent.Start())
+}
+
+// damageGuard ends the agent and flips bits in what its guardrail must not
+// forget. Where they are in use the agent does not start, and says what to do:
+// somebody puts a copy back. Else it goes on.
+func (r *rig) damageGuard() error {
+	agent := r.stage.Agent
+	agent.Kill()
+	path := filepath.Join(r.stage.Dir, "agent", "guard.db")
+	whole, err := os.ReadFile(path)
+	if err == nil {
+		err = flip(r, path, int64(len(whole)))
+	}
+	said := len(agent.Log())
+	if err = errors.Join(err, agent.Start()); err != nil {
+		return err
+	}
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+		switch says := agent.Log()[said:]; {
+		case strings.Contains(says, "restore it, or move it away"):
+			r.report.Faults["guard.db restored"]++
+			agent.Kill()
+			return errors.Join(os.WriteFile(path, whole, 0o600), agent.Start())
+		case strings.Contains(says, "Agent starts"):
+			return nil
+		}
+	}
+	return errors.New("with bits of guard.db flipped the agent neither starts nor says why")
 }
 
 func flip(r *rig, path string, size int64) error {
