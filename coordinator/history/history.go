@@ -18,6 +18,7 @@ import "github.com/drawbridge-id/drawbridge/coordinator/store"
 const (
 	SourceChanged = "source-changed" // a source's record is new or changed
 	SourceGone    = "source-gone"    // a source's record is gone
+	Refused       = "refused"        // a record that was pushed was not taken
 	Matched       = "matched"        // an account that was there was joined to its person
 	Planned       = "planned"        // jobs were made of a difference
 	Held          = "held"           // jobs wait for approval

@@ -2,13 +2,18 @@ package scim
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/history"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
@@ -45,6 +50,11 @@ func readBulk(q *request) (ops []bulkOperation, failOnErrors int, err error) {
 // bulk carries out the operations of a BulkRequest in their order, in one
 // transaction. A refused one leaves no trace, and the others stay.
 func (s *Server) bulk(q *request) (answer, error) {
+	return s.operations(q, http.StatusOK, s.bulkOne)
+}
+
+// operations has each operation of a BulkRequest carried out by one, and answers each.
+func (s *Server) operations(q *request, status int, one func(*store.Tx, *request, bulkOperation, map[string]string) (*resource, int, error)) (answer, error) {
 	ops, failOnErrors, err := readBulk(q)
 	if err != nil {
 		return answer{}, err
@@ -55,7 +65,7 @@ func (s *Server) bulk(q *request) (answer, error) {
 		made := map[string]string{} // ids by bulkId
 		failed := 0
 		for _, op := range ops {
-			r, status, err := s.bulkOne(tx, q, op, made)
+			r, status, err := one(tx, q, op, made)
 			result := object{"method": op.Method}
 			if op.BulkID != "" {
 				result["bulkId"] = op.BulkID
@@ -81,7 +91,7 @@ func (s *Server) bulk(q *request) (answer, error) {
 		}
 		return nil
 	})
-	return answer{status: http.StatusOK, body: object{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:BulkResponse"}, "Operations": results}}, err
+	return answer{status: status, body: object{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:BulkResponse"}, "Operations": results}}, err
 }
 
 func (s *Server) bulkOne(tx *store.Tx, q *request, op bulkOperation, made map[string]string) (*resource, int, error) {
@@ -115,33 +125,39 @@ func quoted(s string) []byte {
 }
 
 // upload takes the bulk request of API-driven provisioning: POSTs alone, each
-// the whole of somebody known by externalId, who is made or replaced. The
-// answer is 202 without a body. Unlike there, everything has been taken by then,
-// and one refusal refuses the request.
+// the whole of somebody known by externalId, who is made or replaced. As there,
+// the answer is 202 whatever becomes of each operation, and Location leads to
+// where that is told, which is the log; it tells of the refused ones. Unlike
+// there everything has been taken by then, and the body says so of each.
 func (s *Server) upload(q *request) (answer, error) {
-	ops, _, err := readBulk(q)
-	if err != nil {
-		return answer{}, err
+	since := time.Now().UTC().Truncate(time.Second)
+	a, err := s.operations(q, http.StatusAccepted, s.uploadOne)
+	a.location = strings.TrimSuffix(q.base, Base) + "/v1/log?" + url.Values{"system": {q.who.Source}, "since": {since.Format(time.RFC3339)}}.Encode()
+	return a, err
+}
+
+func (s *Server) uploadOne(tx *store.Tx, q *request, op bulkOperation, _ map[string]string) (*resource, int, error) {
+	r, status, err := upsert(tx, q, op)
+	if refused := (*problem)(nil); errors.As(err, &refused) && refused.status < http.StatusInternalServerError && q.who.Source != "" {
+		id := object{}
+		_ = decode(op.Data, &id) // what cannot be read has no externalId
+		known, _ := id["externalId"].(string)
+		entry := store.History{Tenant: q.who.Tenant, System: q.who.Source, Kind: history.Refused,
+			Text: fmt.Sprintf("externalId %q, bulkId %q of bulkUpload: %s", known, op.BulkID, refused.detail)}
+		return nil, 0, cmp.Or(tx.AddHistory([]store.History{entry}), err)
 	}
-	err = s.Store.Write(q.Context(), func(tx *store.Tx) error {
-		for i, op := range ops {
-			if !strings.EqualFold(op.Method, http.MethodPost) || strings.Trim(op.Path, "/") != "Users" {
-				return badf("invalidPath", "operation %d is %s %s: bulkUpload takes POST /Users alone; /Bulk takes the others", i+1, op.Method, op.Path)
-			}
-			data, err := named(op.Data)
-			if err == nil {
-				_, _, err = q.view.apply(tx, operation{method: http.MethodPost, data: data, upsert: true})
-			}
-			if p, refused := err.(*problem); refused {
-				return &problem{p.status, p.kind, fmt.Sprintf("operation %d (bulkId %q): %s; nothing of the request was taken", i+1, op.BulkID, p.detail)}
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return answer{status: http.StatusAccepted}, err
+	return r, status, err
+}
+
+func upsert(tx *store.Tx, q *request, op bulkOperation) (*resource, int, error) {
+	if !strings.EqualFold(op.Method, http.MethodPost) || strings.Trim(op.Path, "/") != "Users" {
+		return nil, 0, badf("invalidPath", "%s %s is no operation here: bulkUpload takes POST /Users alone; /Bulk takes the others", op.Method, op.Path)
+	}
+	data, err := named(op.Data)
+	if err != nil {
+		return nil, 0, err
+	}
+	return q.view.apply(tx, operation{method: http.MethodPost, data: data, upsert: true})
 }
 
 // named gives a User without userName its externalId as such: that is what bulkUpload knows people by.

@@ -316,10 +316,30 @@ func TestBulk(t *testing.T) {
 	if h.Value("CN=Alan M Turing,OU=Research,DC=corp,DC=example", "employeeID") != "E7" {
 		t.Errorf("accounts are %v; want one of Alan M Turing", h.Addresses())
 	}
-	h.want(t, 400, h.push, "POST", "/bulkUpload", bulk(op("Nobody"), map[string]any{"method": "DELETE", "path": "/Users/x"}))
+	// A refused operation leaves the others, and is found where Location leads.
+	nameless := op("Nobody")
+	delete(nameless["data"].(map[string]any), "externalId")
+	r = h.want(t, 202, h.push, "POST", "/bulkUpload", bulk(nameless, map[string]any{"method": "DELETE", "bulkId": "2", "path": "/Users/x"}, op("Alan T")))
+	status = nil
+	for i := range 3 {
+		status = append(status, at(r.body, "Operations", i, "status"))
+	}
+	if diff := cmp.Diff([]any{"400", "400", "200"}, status); diff != "" {
+		t.Errorf("bulkUpload (-want +got):\n%s\n%v", diff, r.body)
+	}
+	if place := r.header.Get("Location"); !strings.Contains(place, "/v1/log?since=") || !strings.Contains(place, "system=hr") {
+		t.Errorf("Location of bulkUpload = %q; want the log of the source", place)
+	}
 	list := h.want(t, 200, h.push, "GET", "/Users?filter="+url.QueryEscape(`externalId eq "E7"`), nil)
-	if got := at(list.body, "Resources", 0, "name", "givenName"); got != "Alan M" {
-		t.Errorf("after a refused upload E7 is %v; want Alan M as before", got)
+	if got := at(list.body, "Resources", 0, "name", "givenName"); got != "Alan T" {
+		t.Errorf("beside refused operations E7 became %v; want Alan T", got)
+	}
+	var refused []store.History
+	if err := h.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
+		refused, err = tx.ListHistory("default", store.LogFilter{Kind: "refused"}, 10)
+		return err
+	}); err != nil || len(refused) != 2 || !strings.Contains(refused[1].Text, "externalId must be") || !strings.Contains(refused[0].Text, "DELETE /Users/x") {
+		t.Errorf("the log tells of %+v, %v; want both refused operations", refused, err)
 	}
 }
 
