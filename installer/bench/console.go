@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ import (
 const (
 	consolePeople = 1_000_000
 	consoleAgents = 10_000
-	consoleTries  = 60  // requests of each kind
+	consoleTries  = 120 // requests of each kind
 	dashboards    = 200 // open at a time
 )
 
@@ -64,7 +65,7 @@ func apiLists(ctx context.Context, b *bench) ([]Figure, error) {
 	return []Figure{
 		against("api_lists", worst.Seconds(), "s p99 of the slowest page", 1),
 		against("api_lists_all", within(all, .99).Seconds(), "s p99 of all", 1),
-		against("api_search", within(took["people search"], .99).Seconds(), "s p99", 1),
+		against("api_search", max(within(took["people search"], .99), within(took["people search, the worst"], .99)).Seconds(), "s p99", 1),
 	}, nil
 }
 
@@ -113,19 +114,10 @@ type console struct {
 }
 
 func openConsole(ctx context.Context, b *bench, n int) (*console, error) {
-	data := filepath.Join(b.dir, "coordinator")
-	if err := os.MkdirAll(data, 0o700); err != nil {
+	data := filepath.Join(cmp.Or(b.kept, b.dir), fmt.Sprintf("coordinator-%d", n))
+	if err := fillFile(ctx, b, data, n); err != nil {
 		return nil, err
 	}
-	st, err := store.Open(ctx, filepath.Join(data, "coordinator.db"))
-	if err != nil {
-		return nil, err
-	}
-	began := time.Now()
-	if err := errors.Join(fill(ctx, st, n, consoleAgents, b.log), st.Close()); err != nil {
-		return nil, err
-	}
-	b.log("%d people and %d agents stored in %s", n, consoleAgents, time.Since(began).Round(time.Second))
 	address, link, err := freePorts()
 	if err != nil {
 		return nil, err
@@ -147,6 +139,27 @@ func openConsole(ctx context.Context, b *bench, n int) (*console, error) {
 	}
 	c.stop()
 	return nil, errors.New("the coordinator did not start")
+}
+
+// fillFile fills the store below data, unless an earlier run has.
+func fillFile(ctx context.Context, b *bench, data string, n int) error {
+	whole := filepath.Join(data, "filled")
+	if _, err := os.Stat(whole); err == nil {
+		return nil
+	}
+	if err := errors.Join(os.RemoveAll(data), os.MkdirAll(data, 0o700)); err != nil {
+		return err
+	}
+	st, err := store.Open(ctx, filepath.Join(data, "coordinator.db"))
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := errors.Join(fill(ctx, st, n, consoleAgents, b.log), st.Close()); err != nil {
+		return err
+	}
+	b.log("%d people and %d agents stored in %s", n, consoleAgents, time.Since(began).Round(time.Second))
+	return os.WriteFile(whole, nil, 0o600)
 }
 
 func (c *console) stop() {
@@ -212,6 +225,8 @@ func (c *console) pages(n int) map[string]string {
 	g := rand.New(rand.NewPCG(7, uint64(n)))
 	given, family := givens[g.IntN(20)], families[g.IntN(20)]
 	key := fmt.Sprintf("e%07d", g.IntN(c.n))
+	// The worst there is to look for: what everybody has, with what few have, or nobody.
+	worst := []string{"e0", "e", key[:2] + "%20" + given[:1], "e00%20" + given, given[:1] + "%20" + family[:1], "e0%20nosuchname", given[:1] + "%20nosuchname", "nosuchname", given + "%20e0000", "a%20e%20o"}[n%10]
 	typed := []string{given[:1], given[:2], given[:3], family[:2], given + "%20" + family[:1], given[:1] + "%20" + family, key, key[:5], family + endings[g.IntN(len(endings))], strings.ToLower(given[:1] + family)}[n%10]
 	return map[string]string{
 		"home": "/v1/home", "status": "/v1/status", "health": "/v1/health", "me": "/v1/me", "held": "/v1/held", "systems": "/v1/systems", "system": "/v1/systems/corp-ad",
@@ -219,7 +234,7 @@ func (c *console) pages(n int) map[string]string {
 		"changes": "/v1/series/changes?span=week", "delay": "/v1/series/delay?span=week", "webhooks": "/v1/webhooks", "problems": "/v1/problems", "audit": "/v1/audit",
 		"agents": "/v1/agents", "agents of a site": fmt.Sprintf("/v1/agents?site=site-%03d", g.IntN(500)), "agents away": "/v1/agents?state=away", "agents by name": fmt.Sprintf("/v1/agents?q=host-%05d", g.IntN(consoleAgents)),
 		"agent": fmt.Sprintf("/v1/agents/%032x", g.IntN(consoleAgents)), "people": "/v1/people", "people from the middle": "/v1/people?cursor=" + key,
-		"people search": "/v1/people?q=" + typed, "person": "/v1/people/" + key, "time line": "/v1/people/" + key + "/timeline",
+		"people search": "/v1/people?q=" + typed, "people search, the worst": "/v1/people?q=" + worst, "person": "/v1/people/" + key, "time line": "/v1/people/" + key + "/timeline",
 		"jobs": "/v1/jobs", "jobs failed": "/v1/jobs?state=failed", "jobs open": "/v1/jobs?state=open", "jobs of a class": "/v1/jobs?system=corp-ad&class=delete", "jobs of a person": "/v1/jobs?person=" + key,
 		"job": fmt.Sprintf("/v1/jobs/%d", 1+g.IntN(c.n)), "log": "/v1/log", "log of a kind": "/v1/log?kind=written", "log of a rare kind": "/v1/log?kind=failed", "log of a system": "/v1/log?system=hr",
 		"log of a person": "/v1/log?person=" + key, "log by text": "/v1/log?q=nosuchtext", "log since": "/v1/log?since=2020-01-01T00:00:00Z",

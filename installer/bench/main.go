@@ -43,6 +43,7 @@ type bench struct {
 	bin  string // folder of the built programs
 	dir  string // an empty folder of its own, removed afterwards
 	size int    // people or entries; 0: each benchmark's own number
+	kept string // folder in which filled stores stay for the next run; "": they do not
 	log  func(format string, args ...any)
 }
 
@@ -67,18 +68,18 @@ func main() {
 	bin := flag.String("bin", "build/bin", "folder of the built programs")
 	out := flag.String("out", "build/bench.jsonl", "file that figures are appended to")
 	size := flag.Int("size", 0, "people or entries to take instead of each benchmark's own number, for a quick look")
+	kept := flag.String("kept", "", "folder to leave the coordinators' filled stores in, and to take them from the next time")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *only, *bin, *out, *size); err != nil {
+	if err := run(ctx, *only, *out, bench{bin: *bin, size: *size, kept: *kept}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, only, bin, out string, size int) error {
-	bin, err := filepath.Abs(bin)
-	if err != nil {
+func run(ctx context.Context, only, out string, with bench) (err error) {
+	if with.bin, err = filepath.Abs(with.bin); err != nil {
 		return err
 	}
 	file, err := os.OpenFile(out, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -93,7 +94,7 @@ func run(ctx context.Context, only, bin, out string, size int) error {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s: %s\n", b.name, b.what)
-		figures, err := measure(ctx, b, bin, size)
+		figures, err := measure(ctx, b, with)
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "%s: not measured: %v\n", b.name, err)
 			failed++
@@ -116,15 +117,14 @@ func run(ctx context.Context, only, bin, out string, size int) error {
 	return nil
 }
 
-func measure(ctx context.Context, b benchmark, bin string, size int) ([]Figure, error) {
+func measure(ctx context.Context, b benchmark, with bench) ([]Figure, error) {
 	dir, err := os.MkdirTemp("", "drawbridge-bench-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	return b.run(ctx, &bench{bin: bin, dir: dir, size: size, log: func(format string, args ...any) {
-		fmt.Fprintf(os.Stderr, "  "+format+"\n", args...)
-	}})
+	with.dir, with.log = dir, func(format string, args ...any) { fmt.Fprintf(os.Stderr, "  "+format+"\n", args...) }
+	return b.run(ctx, &with)
 }
 
 func printTable(figures []Figure) {
