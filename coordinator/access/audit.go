@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
@@ -24,7 +25,10 @@ const (
 const maxReason = 1000
 
 // An action is what a request does, as it will stand in the audit.
-type action struct{ line store.Audited }
+type action struct {
+	line   store.Audited
+	looked bool // nothing was done: it was only asked what would come of it
+}
 
 type actionKey struct{}
 
@@ -66,6 +70,20 @@ func rehearsed(ctx huma.Context) bool {
 // alwaysAudited marks an operation that is audited though it changes nothing.
 const alwaysAudited = "x-audited"
 
+// OnlyLooked says that the request under way asks only what would come of its action: that is none, and is not audited.
+func OnlyLooked(ctx context.Context) {
+	if a, ok := ctx.Value(actionKey{}).(*action); ok {
+		a.looked = true
+	}
+}
+
+// Because says why the action of a request is done, where what it carries says so and the request itself does not.
+func Because(ctx context.Context, reason string) {
+	if a, ok := ctx.Value(actionKey{}).(*action); ok && a.line.Reason == "" {
+		a.line.Reason = cut(strings.TrimSpace(reason), maxReason)
+	}
+}
+
 // audit has next's action written to the audit: in the transaction that does
 // it, or, where it does none, after it was refused or had nothing to do.
 func (g *Gate) audit(ctx huma.Context, next func(huma.Context)) {
@@ -78,12 +96,13 @@ func (g *Gate) audit(ctx huma.Context, next func(huma.Context)) {
 	a := &action{line: lineOf(who, op.OperationID)}
 	a.line.Object, a.line.Reason, a.line.Outcome = objectOf(ctx), reason, Done
 	if reason == "" && g.wantsReason(op.OperationID) && who.May(LeastRole(op)) {
-		refuseIn(ctx, problem(http.StatusUnprocessableEntity, "this takes a reason here", "say why in the header X-Reason, or in the query as reason=…; the command line has --reason"))
+		refuseIn(ctx, problem(http.StatusUnprocessableEntity, "this takes a reason here", "say why in the header X-Reason, or in the query as reason=…; the command line has --reason",
+			client.Fault{Field: "header.X-Reason", Message: "it is empty"}))
 		return
 	}
 	under, done := store.WithClosing(context.WithValue(ctx.Context(), actionKey{}, a), func(tx *store.Tx) error { return tx.AddAudit(a.line) })
 	defer func() {
-		if !done() {
+		if !done() && !a.looked {
 			g.afterwards(ctx, a.line)
 		}
 	}()

@@ -66,8 +66,8 @@ func forbidden(who Principal, least Role) *client.Problem {
 }
 
 // problem makes a refusal that says what to do next.
-func problem(status int, detail, next string) *client.Problem {
-	return &client.Problem{Title: http.StatusText(status), Status: status, Detail: detail, NextStep: next}
+func problem(status int, detail, next string, faults ...client.Fault) *client.Problem {
+	return &client.Problem{Title: http.StatusText(status), Status: status, Detail: detail, NextStep: next, Errors: faults}
 }
 
 func refuseIn(ctx huma.Context, p *client.Problem) {

@@ -1,12 +1,14 @@
 package api_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/access"
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
@@ -101,6 +103,17 @@ func TestAudit_reason(t *testing.T) {
 			t.Errorf("reason %q = %d, %q in the audit; want %q", c.header, status, reason, c.want)
 		}
 	}
+	var version client.SystemVersion
+	if err := (&client.Client{URL: f.address, Token: f.own}).Get(t.Context(), "/v1/systems/corp-ad/versions/1", nil, &version); err != nil {
+		t.Fatal(err)
+	}
+	document, err := json.Marshal(map[string]any{"files": []map[string]string{{"name": "corp-ad.yaml", "text": version.Document + "# said twice\n"}}, "note": "as agreed in the board"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, reason := ask("/v1/configuration", string(document)); status != http.StatusOK || reason != "as agreed in the board" {
+		t.Errorf("the note of what was applied = %d, %q in the audit; want it as the reason", status, reason)
+	}
 	if status, _ := ask("/v1/join-tokens", `{"site":"hq"}`, "X-Reason", strings.Repeat("x", 1001)); status != http.StatusUnprocessableEntity {
 		t.Errorf("a reason of 1,001 bytes = %d; want 422", status)
 	}
@@ -133,6 +146,34 @@ func TestAudit_export(t *testing.T) {
 		lines := f.lines()
 		if last := lines[len(lines)-1]; last.Action != "export-audit" || last.Who != "aud" {
 			t.Errorf("the audit ends with %+v; want the export", last)
+		}
+	}
+}
+
+// What would come of a merge is no action: only the merge is in the audit.
+func TestAudit_previewIsNone(t *testing.T) {
+	t.Parallel()
+	w := rehearsal.New(t)
+	w.Apply(rehearsal.Documents)
+	w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace"), rehearsal.Worker("E1002", "Ada", "Lovelace-King"))
+	w.Settle()
+	f := &furnished{World: w, t: t}
+	c := connect(t, w)
+	for _, preview := range []bool{true, false} {
+		before := len(f.lines())
+		var out client.Regrouped
+		if err := c.Post(t.Context(), "/v1/people/E1001/merge", client.MergeAsk{Into: "E1002", Preview: preview}, &out); err != nil || out.Previews != preview {
+			t.Fatalf("merge, preview %v = %+v, %v", preview, out, err)
+		}
+		if got := len(f.lines()) - before; (got == 1) == preview {
+			t.Errorf("preview %v left %d lines in the audit; want one of the merge alone", preview, got)
+		}
+		var list client.Items[client.Merge]
+		if err := c.Get(t.Context(), "/v1/merges", nil, &list); err != nil {
+			t.Fatal(err)
+		}
+		if !preview && (len(list.Items) != 1 || list.Items[0].Person != "E1002" || list.Items[0].Other != "E1001") {
+			t.Errorf("merges = %+v; want E1001 into E1002, by the keys they had", list.Items)
 		}
 	}
 }

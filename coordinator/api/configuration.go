@@ -179,6 +179,7 @@ func (s *Server) applyConfiguration(ctx context.Context, in *body[client.NewConf
 		if in.Body.Base != "" && in.Body.Base != base {
 			return problem(http.StatusConflict, "the configuration was changed since it was looked at", "look again: drawbridge plan")
 		}
+		access.Because(ctx, in.Body.Note)
 		out.Systems, err = s.each(tx, who, b, false, in.Body.Note)
 		tellApplied(ctx, out.Systems)
 		return err

@@ -226,7 +226,14 @@ func (s *Server) undoOf(ctx context.Context, in client.Undo) (u plan.Undo, err e
 		return u, problem(http.StatusUnprocessableEntity, "the request must name one thing to undo", "give job, cycle, or person")
 	}
 	u = plan.Undo{Job: in.Job, Cycle: in.Cycle}
-	access.About(ctx, strings.TrimSpace(fmt.Sprintf("job %d cycle %d person %s", in.Job, in.Cycle, in.Person)), "")
+	switch {
+	case in.Job != 0:
+		access.About(ctx, fmt.Sprintf("job %d", in.Job), "")
+	case in.Cycle != 0:
+		access.About(ctx, fmt.Sprintf("cycle %d", in.Cycle), "")
+	default:
+		access.About(ctx, "person "+in.Person, "")
+	}
 	err = s.read(ctx, func(tx *store.Tx, who caller) (err error) {
 		switch {
 		case in.Job != 0:

@@ -106,6 +106,11 @@ func (s *Server) undoMerge(ctx context.Context, in *unmergeInput) (*body[client.
 		if err != nil {
 			return m, nil, missing(err, "merge", in.ID, "see drawbridge person merges")
 		}
+		was, err := intake.ShiftOf(m)
+		if err != nil {
+			return m, nil, err
+		}
+		access.About(ctx, fmt.Sprintf("merge %d", m.ID), m.Kind+" of "+was.Person.Shown())
 		if err := r.before(m.Person, m.Other); err != nil {
 			return m, nil, err
 		}
@@ -130,6 +135,9 @@ var errPreview = errors.New("only a preview")
 
 // regrouped does something to who is whom and tells what it changes; as a preview it is not kept.
 func (s *Server) regrouped(ctx context.Context, preview bool, do func(*regrouping) (store.Merge, []string, error)) (*body[client.Regrouped], error) {
+	if preview {
+		access.OnlyLooked(ctx)
+	}
 	r := &regrouping{Server: s}
 	err := s.Store.Write(ctx, func(tx *store.Tx) error {
 		*r = regrouping{Server: s, tx: tx, who: callerOf(ctx), was: map[string]directory.Attributes{}, had: map[intake.Ref]client.Belonging{}}
@@ -314,7 +322,9 @@ func (s *Server) listMerges(ctx context.Context, in *Page) (*items[client.Merge]
 			}
 			out := client.Merge{ID: m.ID, Kind: m.Kind, At: m.At.Time(), Who: m.Who, Person: m.Person, Other: shift.Person.Shown(),
 				Moved: len(shift.Accounts), LetGo: len(shift.LetGo), Undone: m.Undone.Time(), UndoneBy: m.UndoneBy}
-			if p, ok := people[m.Person]; ok {
+			if p, ok := people[m.Person]; shift.Stays != "" {
+				out.Person = shift.Stays // what the records of both say now may be the other's
+			} else if ok {
 				out.Person = p.Shown()
 			}
 			list = append(list, out)

@@ -151,6 +151,7 @@ func (s *Server) rollback(ctx context.Context, in *rollbackInput) (*body[client.
 		if err != nil { // a release before this one took it
 			return faulty(err, file, []byte(row.Document))
 		}
+		access.Because(ctx, in.Body.Note)
 		note := strings.TrimSpace(fmt.Sprintf("back to revision %d. %s", in.Body.Revision, in.Body.Note))
 		done, faults, err := s.applyOne(tx, who, system, &applyInput{Name: file, DryRun: in.DryRun, IfMatch: in.IfMatch}, note)
 		if err != nil {

@@ -164,6 +164,7 @@ func (s *Server) hook(ctx context.Context, id, what string, do func(tx *store.Tx
 		if err := do(tx, who, &row); err != nil {
 			return err
 		}
+		access.About(ctx, row.Name, what)
 		return tx.AddHistory([]store.History{history.AuditEntry(who.tenant, "", who.name, "webhook "+row.Name+": "+what)})
 	})
 }

@@ -42,7 +42,8 @@ type Ref struct {
 
 // A Shift is what changed hands in a merge or a split.
 type Shift struct {
-	Person   store.Person     `json:"person"` // who was merged away, or was made
+	Person   store.Person     `json:"person"`          // who was merged away, or was made
+	Stays    string           `json:"stays,omitempty"` // key of the other, as it was; "": an earlier release did it
 	Accounts []Ref            `json:"accounts"`
 	LetGo    []Ref            `json:"let_go,omitempty"` // of who was merged away, nobody's now
 	Keys     []string         `json:"keys"`
@@ -77,7 +78,7 @@ func (in *Intake) Merge(tx *store.Tx, from, into store.Person, who string) (stor
 	if err := s.still(from, into); err != nil {
 		return store.Merge{}, err
 	}
-	shift := Shift{Person: from}
+	shift := Shift{Person: from, Stays: into.Shown()}
 	accounts, err := tx.AccountsOf(s.tenant, []string{from.ID, into.ID})
 	if err != nil {
 		return store.Merge{}, err
@@ -150,7 +151,7 @@ func (in *Intake) Split(tx *store.Tx, p store.Person, refs []Ref, who string) (s
 	if err != nil {
 		return store.Merge{}, err
 	}
-	shift := Shift{Accounts: refs}
+	shift := Shift{Accounts: refs, Stays: p.Shown()}
 	for _, r := range refs {
 		if !slices.ContainsFunc(accounts, func(a store.Account) bool { return a.System == r.System && a.ID == r.ID && a.Gone == 0 }) {
 			return store.Merge{}, cannot("%s has no record or account %s in %s: drawbridge person records %s lists them", p.Shown(), r.ID, r.System, p.Shown())
