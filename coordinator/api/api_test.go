@@ -242,6 +242,38 @@ func sortInputs(in []client.Input) map[string]client.Input {
 	return out
 }
 
+// A reference says whose account its value names, for an id tells nobody.
+func TestExplain_namesReferences(t *testing.T) {
+	t.Parallel()
+	w := rehearsal.New(t)
+	w.Apply(rehearsal.Documents)
+	w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace"), rehearsal.Worker("E1002", "Grace", "Hopper", "manager_id", "E1001"))
+	w.Settle()
+	c := connect(t, w)
+	var p client.Person
+	if err := c.Get(t.Context(), "/v1/people/E1002", nil, &p); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range p.Accounts[0].Values {
+		var want []client.Holder
+		if v.Attribute == "manager" {
+			want = []client.Holder{{Value: strings.Join(v.Values, ""), Key: "E1001", Display: "Ada Lovelace"}}
+		}
+		if diff := cmp.Diff(want, v.People); diff != "" {
+			t.Errorf("people of %s (-want +got):\n%s", v.Attribute, diff)
+		}
+	}
+	var s client.SystemDetail
+	if err := c.Get(t.Context(), "/v1/systems/corp-ad", nil, &s); err != nil || s.Waiting != 0 {
+		t.Errorf("jobs waiting at corp-ad, where all is done = %d, %v; want none", s.Waiting, err)
+	}
+	w.Read("hr", rehearsal.Worker("E1003", "Alan", "Turing"))
+	w.Plan()
+	if err := c.Get(t.Context(), "/v1/systems/corp-ad", nil, &s); err != nil || s.Waiting != 1 {
+		t.Errorf("jobs waiting at corp-ad, with one planned = %d, %v; want 1", s.Waiting, err)
+	}
+}
+
 // What is not there yet says why.
 func TestExplain_saysWhyNotYet(t *testing.T) {
 	t.Parallel()

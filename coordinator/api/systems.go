@@ -281,7 +281,7 @@ func (s *Server) system(tx *store.Tx, row store.System, counts []store.Count) (c
 	}
 	var health linkv1.SystemHealth
 	if row.Health != "" && row.Health != "{}" && (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal([]byte(row.Health), &health) == nil {
-		out.State, out.Parallel, out.Waiting = "failing", int(health.GetConcurrency()), int64(health.GetWaiting())
+		out.State, out.Parallel = "failing", int(health.GetConcurrency())
 		if health.GetReady() {
 			out.State = "ready"
 		}
@@ -296,6 +296,10 @@ func (s *Server) system(tx *store.Tx, row store.System, counts []store.Count) (c
 		if c.Name == row.Name {
 			out.Accounts = c.N
 		}
+	}
+	var err error
+	if out.Waiting, err = tx.WaitingJobs(row.Tenant, row.Site, row.Name, mostWaiting); err != nil {
+		return out, err
 	}
 	last, err := tx.LastCycle(row.Tenant, row.Name)
 	if errors.Is(err, store.ErrNone) {
@@ -314,6 +318,9 @@ func (s *Server) system(tx *store.Tx, row store.System, counts []store.Count) (c
 	}
 	return out, nil
 }
+
+// mostWaiting is how far waiting jobs of a system are counted.
+const mostWaiting = 100_000
 
 func role(system *mapping.System) string {
 	switch {

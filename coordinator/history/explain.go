@@ -37,6 +37,9 @@ func Explain(tx *store.Tx, compile func(store.System) (*mapping.System, error), 
 			continue
 		}
 		if a, wanted := e.account(system); wanted {
+			if err := e.holders(&a, system); err != nil {
+				return client.Person{}, err
+			}
 			out.Accounts = append(out.Accounts, a)
 		}
 	}
@@ -227,6 +230,45 @@ func (e *explanation) account(system *mapping.System) (client.Account, bool) {
 	v := &valuer{explanation: e, system: system, object: object, jobs: mine, account: &out}
 	v.values()
 	return out, true
+}
+
+// holders tells whose accounts the values of references name.
+func (e *explanation) holders(a *client.Account, system *mapping.System) error {
+	var ids []string
+	for _, r := range system.Target.Rules {
+		for _, v := range a.Values {
+			if r.Person && v.Attribute == r.Attribute {
+				ids = append(append(ids, v.Values...), v.Want...)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	accounts, err := e.tx.Accounts(e.row.Tenant, system.Name, ids)
+	if err != nil {
+		return err
+	}
+	of, people := map[string]string{}, []string{} // people by account
+	for _, account := range accounts {
+		of[account.ID] = account.Person
+		people = append(people, account.Person)
+	}
+	rows, err := e.tx.People(e.row.Tenant, people)
+	if err != nil {
+		return err
+	}
+	for i := range a.Values {
+		v := &a.Values[i]
+		for _, id := range slices.Concat(v.Values, v.Want) {
+			for _, p := range rows {
+				if p.ID == of[id] {
+					v.People = append(v.People, client.Holder{Value: id, Key: p.Shown(), Display: p.Display})
+				}
+			}
+		}
+	}
+	return nil
 }
 
 type jobReasons struct {

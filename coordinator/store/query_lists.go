@@ -200,6 +200,13 @@ func (tx *Tx) OpenJobCounts(tenant string) ([]Count, error) {
 		FROM job WHERE tenant = ? AND ended = 0 GROUP BY 1`, tenant)
 }
 
+// WaitingJobs returns how many of a system's jobs wait for an agent of its site or are with one, most at most. What
+// agents hold for an instant ahead is none of them.
+func (tx *Tx) WaitingJobs(tenant, site, system string, most int) (int64, error) {
+	return value[int64](tx, `SELECT count(*) FROM (SELECT 1 FROM job WHERE tenant = ? AND ended = 0 AND state IN ('queued','waiting','sent')
+		AND site = ? AND system = ? AND priority <> 40 LIMIT ?) AS of_it`, tenant, site, system, most)
+}
+
 // CountProblems returns how many problems there are.
 func (tx *Tx) CountProblems(tenant string) (int64, error) {
 	return value[int64](tx, "SELECT count(*) FROM problem WHERE tenant = ?", tenant)

@@ -88,10 +88,18 @@ type Value struct {
 	Attribute string   `json:"attribute" doc:"Name as the system spells it"`
 	Values    []string `json:"values" doc:"What it holds there"`
 	Want      []string `json:"want,omitempty" doc:"What it shall hold, where that differs"`
+	People    []Holder `json:"people,omitempty" doc:"Whose accounts the values name, as far as that is known"`
 	Rule      *Rule    `json:"rule,omitempty" doc:"The rule that wants it"`
 	Inputs    []Input  `json:"inputs" doc:"What the rule looked at"`
 	Written   *Written `json:"written,omitempty" doc:"When Drawbridge wrote it; absent when it was there before"`
 	Pending   string   `json:"pending,omitempty" doc:"Why it is not as wanted yet"`
+}
+
+// A Holder is a person whose account a value names.
+type Holder struct {
+	Value   string `json:"value" doc:"Id of the account"`
+	Key     string `json:"key" doc:"Key of the person"`
+	Display string `json:"display" doc:"Name to show"`
 }
 
 // An Input is something known of the person that a rule looked at.

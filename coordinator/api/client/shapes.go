@@ -141,7 +141,7 @@ type System struct {
 	Fault     *Trouble  `json:"fault,omitempty" doc:"Why it fails"`
 	NextTry   time.Time `json:"next_try,omitzero" doc:"When the agent tries again"`
 	Parallel  int       `json:"parallel,omitempty" doc:"Operations under way at a time, as the agent found best"`
-	Waiting   int64     `json:"waiting" doc:"Jobs that wait at the agent"`
+	Waiting   int64     `json:"waiting" doc:"Jobs that wait for an agent or are with one, counted up to 100,000"`
 	Accounts  int64     `json:"accounts" doc:"Accounts known there"`
 	SchemaAt  time.Time `json:"schema_at,omitzero" doc:"When its schema was last read"`
 	NextRead  time.Time `json:"next_read,omitzero" doc:"When it is read again by schedule"`
