@@ -274,6 +274,9 @@ func (in *Intake) Run(ctx context.Context) error {
 	}
 }
 
+// theirSources is what a scope is called that is of no source alone.
+const theirSources = "their sources"
+
 // Anew makes people anew of their records as they are: of which employment
 // what is said counts may be another with time, and an account that tells of
 // its person may have become theirs.
@@ -281,7 +284,7 @@ func (in *Intake) Anew(tx *store.Tx, tenant string, people []string) error {
 	if len(people) == 0 {
 		return nil
 	}
-	s := &scope{Intake: in, tx: tx, tenant: tenant, name: "their sources", system: &mapping.System{}}
+	s := &scope{Intake: in, tx: tx, tenant: tenant, name: theirSources, system: &mapping.System{}}
 	rows, err := tx.People(tenant, people)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,11 +53,20 @@ type Shift struct {
 
 // text says how much changed hands.
 func (s Shift) text() string {
-	text := fmt.Sprintf("%d records and accounts and the keys %s changed hands", len(s.Accounts), strings.Join(s.Keys, ", "))
+	text := fmt.Sprintf("%s changed hands, with %s %s", numbered(len(s.Accounts), "record or account", "records and accounts"), plural(len(s.Keys), "the key", "the keys"), strings.Join(s.Keys, ", "))
 	if len(s.LetGo) > 0 {
-		text += fmt.Sprintf("; %d accounts beside theirs were let go", len(s.LetGo))
+		text += "; " + numbered(len(s.LetGo), "account beside theirs was let go", "accounts beside theirs were let go")
 	}
 	return text
+}
+
+func numbered(n int, one, many string) string { return fmt.Sprintf("%d %s", n, plural(n, one, many)) }
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
 
 // ShiftOf gives what changed hands.
@@ -252,7 +262,7 @@ func (in *Intake) apart(tx *store.Tx, m store.Merge, p store.Person, who string)
 	if err := errors.Join(tx.RemoveFormers(s.tenant, p.ID, m.Other), s.part(back, p, accounts, m.Other), s.regain(was), s.keepFor(was.Kept, m.Other)); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("the merge of %s into %s was undone by %s: %s", was.Person.Shown(), p.Shown(), who, back.text())
+	text := fmt.Sprintf("the merge of %s into %s was undone by %s: %s", was.Person.Shown(), cmp.Or(was.Stays, p.Shown()), who, back.text())
 	if err := s.tell(text, p.ID, was.Person.ID); err != nil {
 		return err
 	}
@@ -261,7 +271,7 @@ func (in *Intake) apart(tx *store.Tx, m store.Merge, p store.Person, who string)
 
 // regroup is a scope of no system.
 func (in *Intake) regroup(tx *store.Tx, tenant string) *scope {
-	return &scope{Intake: in, tx: tx, tenant: tenant, name: "their sources", system: &mapping.System{}}
+	return &scope{Intake: in, tx: tx, tenant: tenant, name: theirSources, system: &mapping.System{}}
 }
 
 // still makes sure that no agent is about something of theirs, and drops what waits: it is planned anew.

@@ -250,6 +250,9 @@ func (s *scope) bothSources() (map[classOf]*mapping.Source, error) {
 // told is the entry of the log about what became of a person. It names attributes, never values.
 func (s *scope) told(d *draft, before string) store.History {
 	h := store.History{Tenant: s.tenant, Kind: "source-changed", System: s.name, Person: d.row.ID}
+	if s.name == theirSources {
+		h.System = "" // no system is called so
+	}
 	switch {
 	case d.isNew:
 		h.Text = "new in " + s.name
