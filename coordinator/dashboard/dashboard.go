@@ -54,14 +54,17 @@ type asset struct {
 }
 
 // New gives the dashboard; what is none of its pages or files goes to next.
-func New(next http.Handler) *Server {
+func New(next http.Handler) *Server { return of(files, next) }
+
+// of gives the dashboard of what was embedded: the built one, or else the page that says how to build it.
+func of(files fs.FS, next http.Handler) *Server {
 	app, err := fs.Sub(files, "static/app")
 	if err == nil {
 		if s, err := load(app, next); err == nil {
 			return s
 		}
 	}
-	unbuilt, _ := files.ReadFile("static/unbuilt.html") // embedded: always there
+	unbuilt, _ := fs.ReadFile(files, "static/unbuilt.html") // embedded: always there
 	return &Server{index: unbuilt, next: next}
 }
 

@@ -113,7 +113,7 @@ func TestServer_unbuilt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{index: page, next: api}
+	s := of(fstest.MapFS{"static/unbuilt.html": {Data: page}}, api) // as a bare go build embeds it
 	text, _ := io.ReadAll(get(s, "GET", "/systems", "Accept", "text/html").Body)
 	if s.Built() || !strings.Contains(string(text), "make build") || strings.Contains(string(text), nonceMark) {
 		t.Errorf("page = %s; want it to say make build, with a nonce", text)
