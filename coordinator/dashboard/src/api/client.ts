@@ -3,6 +3,7 @@
 import createFetch, { type Middleware } from "openapi-fetch";
 import createQueries from "openapi-react-query";
 import type { components, paths } from "./schema";
+import { reasons } from "./reason";
 import { session } from "./session";
 
 export type Schema = components["schemas"];
@@ -18,5 +19,5 @@ const credentials: Middleware = {
 };
 
 export const http = createFetch<paths>({ baseUrl: "", credentials: "same-origin" });
-http.use(credentials);
+http.use(credentials, reasons);
 export const api = createQueries(http);

@@ -7,6 +7,7 @@ import { useMe } from "../api/me";
 import { problemOf } from "../api/problem";
 import { session } from "../api/session";
 import { SignIn } from "../pages/signin/SignIn";
+import { AskReason } from "../parts/AskReason";
 import { Refusal } from "../parts/Refusal";
 import { nonce } from "./nonce";
 import { Pages } from "./Pages";
@@ -32,6 +33,7 @@ export function App() {
   return (
     <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto" getStyleNonce={() => nonce}>
       <Notifications position="bottom-right" />
+      <AskReason />
       <QueryClientProvider client={queries}>
         <BrowserRouter>
           <Door />
