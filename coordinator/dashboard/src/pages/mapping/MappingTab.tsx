@@ -55,7 +55,7 @@ export function MappingTab({ system }: { system: Schema["SystemDetail"] }) {
               There is nobody yet to try it on. What is written is checked.
             </Text>
           ) : (
-            <PersonPicker value={person.key} onChange={person.choose} />
+            <PersonPicker label="Try it on" value={person.key} onChange={person.choose} />
           )}
           {trial && <Text fz="xs" c="dimmed">{changed ? "Not saved yet: this is what it would be." : "This is what it gives now."}</Text>}
         </Group>

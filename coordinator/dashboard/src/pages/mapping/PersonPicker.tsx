@@ -4,8 +4,8 @@ import { keepPreviousData } from "@tanstack/react-query";
 import { useState } from "react";
 import { api } from "../../api/client";
 
-/** Chooses the person on whom a mapping is tried; the first one there is, to begin with. */
-export function PersonPicker({ value, onChange }: { value: string; onChange: (key: string) => void }) {
+/** Chooses a person by name or number. */
+export function PersonPicker({ label, value, onChange }: { label: string; value: string; onChange: (key: string) => void }) {
   const [text, setText] = useState("");
   const [asked] = useDebouncedValue(text.trim(), 150);
   const q = asked === "" || asked.includes("(") ? undefined : asked;
@@ -14,7 +14,7 @@ export function PersonPicker({ value, onChange }: { value: string; onChange: (ke
   if (value && !options.some((o) => o.value === value)) options.unshift({ value, label: value });
   return (
     <Select
-      label="Try it on" placeholder="Name or number" searchable data={options} value={value || null} onChange={(v) => v && onChange(v)} onSearchChange={setText}
+      label={label} placeholder="Name or number" searchable data={options} value={value || null} onChange={(v) => v && onChange(v)} onSearchChange={setText}
       filter={({ options }) => options} nothingFoundMessage="Nobody is called so" w={300} maw="100%" size="xs" allowDeselect={false}
     />
   );

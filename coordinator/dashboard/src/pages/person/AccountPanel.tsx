@@ -1,4 +1,4 @@
-import { Alert, Group, Text } from "@mantine/core";
+import { Alert, Button, Group, Text } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
 import { Link } from "react-router";
 import type { Schema } from "../../api/client";
@@ -6,6 +6,7 @@ import { sentence } from "../../api/problem";
 import { Instant } from "../../parts/Instant";
 import { Panel } from "../../parts/Panel";
 import { State } from "../../parts/State";
+import { useRetry } from "../problems/Problems";
 import { Explained } from "./Explained";
 import { OriginLine, RuleLine } from "./Origin";
 import { Values } from "./Values";
@@ -17,6 +18,7 @@ type Value = Schema["Value"];
 /** An account with every value: what is there, what shall be, and why. */
 export function AccountPanel({ account: a, person }: { account: Account; person: Schema["Person"] }) {
   const values = a.values ?? [];
+  const retry = useRetry();
   return (
     <Panel
       title={a.system} flush
@@ -32,7 +34,7 @@ export function AccountPanel({ account: a, person }: { account: Account; person:
         </Group>
       }
     >
-      {a.address && (
+      {a.address && !values.some((v) => v.attribute === "address") && (
         <Text px={14} pt={10} pb={6} fz="sm" className="mono" c="dimmed">
           {a.address}
         </Text>
@@ -40,6 +42,11 @@ export function AccountPanel({ account: a, person }: { account: Account; person:
       {a.problem && (
         <Alert m="sm" variant="default" icon={<IconAlertTriangle size={18} color="var(--warn)" aria-hidden />} title={sentence(a.problem.fault.cause)}>
           {a.problem.fault.next_step}
+          <div style={{ marginTop: 8 }}>
+            <Button variant="default" loading={retry.isPending} onClick={() => retry.mutate({ person: person.key, system: a.system })}>
+              Try again
+            </Button>
+          </div>
         </Alert>
       )}
       {(a.open ?? []).map((j) => (
@@ -70,6 +77,19 @@ export function AccountPanel({ account: a, person }: { account: Account; person:
   );
 }
 
+/** Whose accounts the values of a reference name; the id itself where that is not known, and on hover. */
+function Holders({ of, people }: { of: string[] | null; people: Schema["Holder"][] }) {
+  return (
+    <span className={classes.values}>
+      {(of ?? []).map((id) => {
+        const holder = people.find((p) => p.value === id);
+        return <span key={id} title={id}>{holder ? `${holder.display} (${holder.key})` : id}</span>;
+      })}
+      {!of?.length && <span className={classes.none}>nothing</span>}
+    </span>
+  );
+}
+
 function ValueLine({ value: v }: { value: Value }) {
   const note = v.pending ? sentence(v.pending) : v.written ? <>written <Instant at={v.written.at} /></> : v.rule ? "was so before" : "";
   return (
@@ -77,10 +97,10 @@ function ValueLine({ value: v }: { value: Value }) {
       name={v.attribute} note={note}
       value={
         <>
-          <Values of={v.values} />
+          {v.people?.length ? <Holders of={v.values} people={v.people} /> : <Values of={v.values} />}
           {v.want && (
             <Text span fz="sm" c="var(--busy)">
-              {" "}→ <Values of={v.want} />
+              {" "}→ {v.people?.length ? <Holders of={v.want} people={v.people} /> : <Values of={v.want} />}
             </Text>
           )}
         </>

@@ -12,6 +12,7 @@ import { Ahead } from "./Ahead";
 import { Attributes } from "./Attributes";
 import { LookNow } from "./LookNow";
 import { Preview } from "./Preview";
+import { Records } from "./Records";
 import { UndoButton } from "../plans/UndoButton";
 import { TimeLine } from "./TimeLine";
 
@@ -42,6 +43,7 @@ export default function Person() {
             <Tabs.Tab value="accounts">Accounts</Tabs.Tab>
             <Tabs.Tab value="known">What is known</Tabs.Tab>
             <Tabs.Tab value="time">Time line</Tabs.Tab>
+            <Tabs.Tab value="records">Records</Tabs.Tab>
           </Tabs.List>
           <Tabs.Panel value="accounts">
             <Stack gap="md">
@@ -56,6 +58,9 @@ export default function Person() {
           </Tabs.Panel>
           <Tabs.Panel value="time">
             <TimeLine person={p.key} />
+          </Tabs.Panel>
+          <Tabs.Panel value="records">
+            <Records key={p.key} person={p} />
           </Tabs.Panel>
         </Tabs>
       </Stack>

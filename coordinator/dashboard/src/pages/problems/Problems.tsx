@@ -19,9 +19,54 @@ type Obstacle = Schema["Obstacle"];
 export const useRetry = () =>
   useAction((body: Schema["Retry"]) => http.POST("/v1/problems/retry", { body }), { done: (d) => d.detail });
 
+const useProblems = (system?: string) =>
+  usePages<Obstacle>(["/v1/problems", { system }], (cursor, signal) => http.GET("/v1/problems", { params: { query: { system, cursor, limit: 100 } }, signal }));
+
 /** What stops accounts from being as wanted. */
 export default function Problems() {
-  const problems = usePages<Obstacle>(["/v1/problems"], (cursor, signal) => http.GET("/v1/problems", { params: { query: { cursor, limit: 100 } }, signal }));
+  const problems = useProblems();
+  const retry = useRetry();
+  const all = problems.list.length > 1 && (
+    <Button variant="default" onClick={() => retry.mutate({})} loading={retry.isPending}>
+      Try all again
+    </Button>
+  );
+  return (
+    <Page title="Problems" lead="What stops accounts from being as wanted. Each is tried again by itself; what it says mends it sooner." actions={all}>
+      <Panel flush>
+        <Refusal error={problems.error} onRetry={() => void problems.refetch()} />
+        {problems.isPending && <Loading />}
+        {problems.list.length > 0 && <List of={problems.list} />}
+        <More of={problems} />
+        {problems.isSuccess && problems.list.length === 0 && (
+          <Empty title="Nothing is in the way" icon={<IconCircleCheck size={28} aria-hidden color="var(--good)" />}>
+            Every account is as it should be, or is being made so.
+          </Empty>
+        )}
+      </Panel>
+    </Page>
+  );
+}
+
+/** What is in the way at one system; nothing where there is nothing. */
+export function SystemProblems({ system }: { system: string }) {
+  const problems = useProblems(system);
+  const retry = useRetry();
+  if (problems.list.length === 0) return null;
+  const all = (
+    <Button variant="default" onClick={() => retry.mutate({ system })} loading={retry.isPending}>
+      Try all again
+    </Button>
+  );
+  return (
+    <Panel title="Held back by a problem" flush actions={all}>
+      <List of={problems.list} />
+      <More of={problems} />
+    </Panel>
+  );
+}
+
+function List({ of: list }: { of: Obstacle[] }) {
   const retry = useRetry();
   const columns: Column<Obstacle>[] = [
     { head: "Person", cell: (o) => <Link to={`/people/${encodeURIComponent(o.person)}`}>{o.display || o.person}</Link>, width: 180 },
@@ -38,26 +83,7 @@ export default function Problems() {
       ),
     },
   ];
-  const all = problems.list.length > 1 && (
-    <Button variant="default" onClick={() => retry.mutate({})} loading={retry.isPending}>
-      Try all again
-    </Button>
-  );
-  return (
-    <Page title="Problems" lead="What stops accounts from being as wanted. Each is tried again by itself; what it says mends it sooner." actions={all}>
-      <Panel flush>
-        <Refusal error={problems.error} onRetry={() => void problems.refetch()} />
-        {problems.isPending && <Loading />}
-        {problems.list.length > 0 && <Rows label="Problems" columns={columns} rows={problems.list} rowKey={(o) => `${o.person} ${o.system}`} />}
-        <More of={problems} />
-        {problems.isSuccess && problems.list.length === 0 && (
-          <Empty title="Nothing is in the way" icon={<IconCircleCheck size={28} aria-hidden color="var(--good)" />}>
-            Every account is as it should be, or is being made so.
-          </Empty>
-        )}
-      </Panel>
-    </Page>
-  );
+  return <Rows label="Problems" columns={columns} rows={list} rowKey={(o) => `${o.person} ${o.system}`} />;
 }
 
 export function Cause({ of: o }: { of: Obstacle }) {

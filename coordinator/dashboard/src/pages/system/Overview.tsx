@@ -1,19 +1,34 @@
-import { Alert, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Alert, Button, SimpleGrid, Stack, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
-import { api, type Schema } from "../../api/client";
+import { api, http, type Schema } from "../../api/client";
 import { count } from "../../api/format";
 import { sentence } from "../../api/problem";
+import { useAction } from "../../parts/action";
 import { Empty } from "../../parts/Empty";
 import { Instant } from "../../parts/Instant";
 import { Facts, Panel } from "../../parts/Panel";
 import { Rows } from "../../parts/Rows";
 import { State } from "../../parts/State";
 import { cycleColumns } from "../cycles/CycleList";
+import { SystemProblems } from "../problems/Problems";
 import { ModeLine } from "./ModeLine";
 import { TestPanel, useTest } from "./TestPanel";
 
 type Detail = Schema["SystemDetail"];
+
+/** Reads the system anew, as somebody does who has mended what was set aside. */
+export const useRead = (name: string) =>
+  useAction(() => http.POST("/v1/systems/{name}/run", { params: { path: { name } }, body: {} }), { done: (d) => `Cycle ${d.cycle} has begun.` });
+
+function ReadAgain({ system }: { system: string }) {
+  const read = useRead(system);
+  return (
+    <Button variant="default" loading={read.isPending} onClick={() => read.mutate(undefined)}>
+      Mended: read it again
+    </Button>
+  );
+}
 
 /** How a system is: health, schedule, what was set aside, the latest reads. */
 export function Overview({ system: s }: { system: Detail }) {
@@ -60,8 +75,9 @@ export function Overview({ system: s }: { system: Detail }) {
         </Panel>
       </SimpleGrid>
       <TestPanel test={test} />
+      <SystemProblems system={s.name} />
       {(s.rejects ?? []).length > 0 && (
-        <Panel title={`Set aside by the latest read (${s.rejects?.length})`} flush>
+        <Panel title={`Set aside by the latest read (${s.rejects?.length})`} flush actions={<ReadAgain system={s.name} />}>
           <Rows
             label="Set aside" rows={s.rejects ?? []} rowKey={(r) => `${r.place} ${r.object} ${r.reason}`}
             columns={[{ head: "Where", cell: (r) => r.place, width: 200 }, { head: "Object", cell: (r) => r.object ?? "", width: 160 }, { head: "Why, and how to mend it", cell: (r) => sentence(r.reason) }]}

@@ -1,8 +1,7 @@
 import { Button, Stack, Tabs } from "@mantine/core";
 import { IconRefresh } from "@tabler/icons-react";
 import { Link, useNavigate, useParams } from "react-router";
-import { api, http } from "../../api/client";
-import { useAction } from "../../parts/action";
+import { api } from "../../api/client";
 import { Instant } from "../../parts/Instant";
 import { Loading } from "../../parts/Loading";
 import { Page } from "../../parts/Page";
@@ -13,7 +12,7 @@ import { DocumentTab } from "./DocumentTab";
 import { SchemaTab } from "./SchemaTab";
 import { VersionsTab } from "./VersionsTab";
 import { MappingTab } from "../mapping/MappingTab";
-import { Overview } from "./Overview";
+import { Overview, useRead } from "./Overview";
 
 /** One system: how it is, what is read from it and written to it. */
 export default function System() {
@@ -21,9 +20,7 @@ export default function System() {
   const go = useNavigate();
   const params = { path: { name } };
   const { data: s, error, refetch } = api.useQuery("get", "/v1/systems/{name}", { params });
-  const run = useAction(() => http.POST("/v1/systems/{name}/run", { params, body: {} }), {
-    done: (d) => `Cycle ${d.cycle} has begun.`,
-  });
+  const run = useRead(name);
   if (!s) return <Page title={name}>{error ? <Refusal error={error} onRetry={() => void refetch()} /> : <Loading />}</Page>;
   const lead = (
     <>
