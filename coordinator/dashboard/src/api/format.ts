@@ -40,7 +40,7 @@ export function relative(at: Date, now: number): string {
 }
 
 export const shortInstant = (at: Date, now: number) =>
-  Math.abs(now - at.getTime()) < 12 * 3600_000 ? clock.format(at) : dayAndClock.format(at);
+  new Date(now).toDateString() === at.toDateString() ? clock.format(at) : dayAndClock.format(at);
 
 /** "340 ms", "2.4 s", "3 min 20 s", "2 h 5 min" */
 export function span(ms: number): string {

@@ -20,7 +20,7 @@ export function Entries({ list, short }: { list: Entry[]; short?: boolean }) {
             <Instant at={e.at} as={short ? "relative" : "time"} />
           </span>
           <span className={classes.kind} data-tone={toneOf(e.kind)}>
-            {e.kind}
+            {e.kind.replaceAll("-", " ")}
           </span>
           <span className={classes.text} data-short={short || undefined} title={short ? e.text : undefined}>
             {e.person && <Link to={`/people/${encodeURIComponent(e.person)}`}>{e.person}</Link>} {sentence(e.text)}

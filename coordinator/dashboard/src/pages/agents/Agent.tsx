@@ -3,7 +3,7 @@ import { IconShieldQuestion } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { Link, useParams } from "react-router";
 import { api, http, type Schema } from "../../api/client";
-import { count } from "../../api/format";
+import { count, counted } from "../../api/format";
 import { sentence } from "../../api/problem";
 import { useAction } from "../../parts/action";
 import { Confirm } from "../../parts/Confirm";
@@ -49,11 +49,11 @@ export default function Agent() {
                 [a.state === "connected" ? "Connected since" : "Last heard of", <Instant at={a.state === "connected" ? a.connected : a.seen} />],
                 ["Site", a.site],
                 ["Version", a.version],
-                ["Update ring", <Ring agent={a} />],
+                ["Update ring", <><Ring agent={a} /><Text c="dimmed" fz="xs">A label for whoever installs releases: agents do not update themselves.</Text></>],
                 ["Platform", a.platform || "not told"],
                 ["Enrolled", <Instant at={a.enrolled} />],
                 ["Certificate ends", <><Instant at={a.cert_expires} /> <Text span c="dimmed" fz="xs">renewed by itself before</Text></>],
-                ["Attested", `${count(a.generation)} times`],
+                ["Attested", counted(a.generation, "time")],
               ]}
             />
           </Panel>

@@ -64,6 +64,6 @@ function facts(j: Schema["JobDetail"]): [string, ReactNode][] {
   if (j.person) list.push(["Person", <Link to={`/people/${encodeURIComponent(j.person)}`}>{j.display || j.person}</Link>]);
   if (j.cycle) list.push(["Cycle", <Link to={`/cycles/${j.cycle}`}>{j.cycle}</Link>]);
   list.push(["Planned", <Instant at={j.made} as="time" />], ["Sent", <Instant at={j.sent} as="time" none="not yet" />], ["Ended", <Instant at={j.ended} as="time" none="not yet" />]);
-  if (j.outcome) list.push(["Outcome", j.outcome]);
+  if (j.outcome) list.push(["Outcome", j.outcome.toLowerCase().replaceAll("_", " ")]);
   return list;
 }

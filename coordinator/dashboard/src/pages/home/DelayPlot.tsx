@@ -30,7 +30,7 @@ export function DelayPlot() {
           <LineChart
             h={200} data={spans.map((s) => ({ at: axisLabel(new Date(s.at), span), median: s.median, p95: s.p95 }))} dataKey="at" series={series} curveType="linear"
             gridColor="var(--line)" textColor="var(--mantine-color-dimmed)" tickLine="none" valueFormatter={(s) => duration(s * 1000)} strokeWidth={2}
-            dotProps={{ r: 3 }} lineProps={{ isAnimationActive: false }} xAxisProps={{ minTickGap: 40 }} role="img" aria-label="Seconds from HR to the directory over time"
+            dotProps={{ r: 3 }} lineProps={{ isAnimationActive: false }} xAxisProps={{ minTickGap: 40 }} yAxisProps={{ padding: { top: 8 } }} role="img" aria-label="Seconds from HR to the directory over time"
           />
           <Group gap="md" mt="xs">
             {series.map((s) => (

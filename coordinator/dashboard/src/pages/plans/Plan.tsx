@@ -69,7 +69,7 @@ function Changes({ plan: p }: { plan: Schema["Plan"] }) {
 function Values({ of }: { of: Schema["Reason"][] }) {
   return of.slice(0, 12).map((r) => (
     <Text key={r.attribute} fz="xs" c="dimmed" component="div">
-      <span className="mono">{r.attribute}</span>: {r.before?.join(", ") || "nothing"} → {r.after?.join(", ") || "nothing"}
+      <span className="mono">{r.attribute}</span>: {r.before?.length ? `${r.before.join(", ")} → ` : ""}{r.after?.join(", ") || "nothing"}
     </Text>
   ));
 }

@@ -31,7 +31,7 @@ export function APITokens() {
             { head: "Good for", cell: (t) => (t.scim ? (t.source ? `pushing people to ${t.source}` : "reading by SCIM") : "the API") },
             { head: "Roles", cell: (t) => t.roles.join(", ") },
             { head: "Made", cell: (t) => <Instant at={t.made} />, align: "right" },
-            { head: "Good until", cell: (t) => <Instant at={t.expires} none="ever" />, align: "right" },
+            { head: "Good until", cell: (t) => <Instant at={t.expires} none="no end" />, align: "right" },
             { head: "Last used", cell: (t) => <Instant at={t.used} />, align: "right" },
             { head: "End it", cell: (t) => <Revoke token={t} />, align: "right", width: 110 },
           ]}
@@ -89,7 +89,7 @@ function Make({ close }: { close: () => void }) {
         <Select label="Role" data={roles} value={role} onChange={(v) => setRole((v as Role) ?? "viewer")} allowDeselect={false} size="sm" />
         <Select
           label="Good for" value={valid} onChange={(v) => setValid(v ?? "2160h")} allowDeselect={false} size="sm"
-          data={[{ value: "24h", label: "a day" }, { value: "720h", label: "30 days" }, { value: "2160h", label: "90 days" }, { value: "8760h", label: "a year" }, { value: "always", label: "ever" }]}
+          data={[{ value: "24h", label: "a day" }, { value: "720h", label: "30 days" }, { value: "2160h", label: "90 days" }, { value: "8760h", label: "a year" }, { value: "always", label: "until it is revoked" }]}
         />
         <Refusal error={make.error} />
         <Group justify="flex-end">

@@ -30,11 +30,11 @@ export function VersionsTab({ name }: { name: string }) {
           <Rows
             label="Versions" rows={list} rowKey={(v) => v.revision}
             columns={[
-              { head: "Revision", cell: (v) => <>{v.revision} {v.current && <State of="ready">in force</State>}</>, width: 160 },
+              { head: "Revision", cell: (v) => <>{v.revision}{" "}&ensp;{v.current && <State of="ready">in force</State>}</>, width: 160 },
               { head: "Applied", cell: (v) => <Instant at={v.applied} />, width: 130 },
               { head: "By", cell: (v) => v.by || "", width: 160 },
               { head: "Why", cell: (v) => v.note || "" },
-              { head: "Lines", cell: (v) => `+${v.added} −${v.removed}`, align: "right", width: 100 },
+              { head: "Lines", cell: (v) => (v.revision === 1 ? "first" : `+${v.added} −${v.removed}`), align: "right", width: 100 },
               { head: "Look", cell: (v) => <Actions version={v} shown={v.revision === revision} onShow={() => setShown(v.revision)} />, align: "right", width: 210 },
             ]}
           />
