@@ -22,14 +22,14 @@ const dashboardPeople = 40
 
 // A new admin gets from nothing to accounts in a directory by the dashboard
 // alone, in a real browser, and lives with it for a while: leavers are held and
-// approved, a change is undone, somebody changes an account by hand. With PICTURES=1
-// every page is kept as pictures in build/pictures, light and dark, wide and narrow,
-// and each of these is held to the rules of axe. The journeys are in coordinator/dashboard/browser.
+// approved, a change is undone, somebody changes an account by hand. Every page is kept
+// as pictures in build/pictures, light and dark, wide and narrow, and held to the rules of axe. The journeys are in coordinator/dashboard/browser.
 func TestDashboard_journeys(t *testing.T) {
 	if testing.Short() {
 		t.Skip("end-to-end tests are not quick; `make test` runs them")
 	}
 	node, chromium := needBrowser(t)
+	t.Setenv("DRAWBRIDGE_REQUIRE_REASON", "set-ring") // as some organisations want
 	s := set(t, "double")
 	if err := s.Furnish(); err != nil {
 		t.Fatal(err)
@@ -38,17 +38,13 @@ func TestDashboard_journeys(t *testing.T) {
 	if err := s.File.Save(); err != nil {
 		t.Fatal(err)
 	}
-	pictures, err := filepath.Abs("../../build/pictures")
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	defer cancel()
 	around, o := newOutside(t, s)
 	cmd := exec.CommandContext(ctx, node, "browser/main.mjs")
 	cmd.Dir = "../../coordinator/dashboard"
 	cmd.Env = append(os.Environ(), "PLAY_URL="+s.URL, "PLAY_LINK="+adminLink(t, s), "PLAY_TOKEN="+s.API.Token,
-		"PLAY_STAGE="+plot(t, s, around), "PLAY_PICTURES="+pictures, "PLAY_CHROMIUM="+chromium)
+		"PLAY_STAGE="+plot(t, s, around), "PLAY_PICTURES="+pictures(t), "PLAY_CHROMIUM="+chromium)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
@@ -76,6 +72,16 @@ func TestDashboard_journeys(t *testing.T) {
 	}
 }
 
+// pictures gives the folder for pictures of the pages.
+func pictures(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs("../../build/pictures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // plot tells the browser what an admin of the stage knows.
 func plot(t *testing.T, s *stage.Stage, around string) string {
 	t.Helper()
@@ -89,6 +95,7 @@ func plot(t *testing.T, s *stage.Stage, around string) string {
 		"outside": around, "people": dashboardPeople, "title": w.Title, "movedTitle": movedTitle, "gone": goneFirst, "goneLater": goneLater,
 		"byHand": []string{nameOf(byHand), nameOf(byHand + 1)}, "byHandText": byHandText, "leaver": workers.ID(firstGone),
 		"person": map[string]string{"key": w.EmployeeID, "name": w.FirstName + " " + w.LastName},
+		"same":   []map[string]string{{"key": workers.ID(sameAs), "name": nameOf(sameAs)}, {"key": workers.ID(sameAs + 1), "name": nameOf(sameAs + 1)}},
 		"shown":  strings.ToUpper(first.LastName) + ", " + first.FirstName,
 		"hr": map[string]any{"path": s.File.Path, "rules": map[string]string{
 			"name.givenName": "trim(first_name)", "name.familyName": "trim(last_name)", "displayName": `join(" ", first_name, last_name)`,

@@ -38,7 +38,7 @@ func build(m *testing.M) (int, error) {
 	}
 	defer os.RemoveAll(dir)
 	bin = dir
-	if err := stage.Build(context.Background(), dir); err != nil {
+	if err := stage.Build(context.Background(), dir, "./installer/demo"); err != nil {
 		return 0, err
 	}
 	return m.Run(), nil

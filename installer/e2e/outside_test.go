@@ -37,6 +37,7 @@ const (
 	goneLater  = 7  // so many leave later
 	byHand     = 3  // their title is changed in the directory; that of the next one as well
 	byHandText = "Changed by hand"
+	sameAs     = 33 // is taken for the same as the next one, for a while
 	tooLong    = 11 // gets a title that the directory does not take
 )
 

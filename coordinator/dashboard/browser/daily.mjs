@@ -146,12 +146,47 @@ export async function setRing(page) {
   await page.getByRole("dialog").getByRole("combobox", { name: "Ring" }).or(page.getByRole("dialog").getByRole("textbox", { name: "Ring" })).first().fill("canary");
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
-  await page.getByRole("dialog").waitFor({ state: "detached" });
+  const why = page.getByRole("dialog", { name: "Why?" }); // this organisation wants a reason for it
+  await why.getByRole("textbox", { name: "Reason" }).fill("tries releases first");
+  await why.getByRole("button", { name: "Do it", exact: true }).click();
+  await page.getByRole("dialog").first().waitFor({ state: "detached" });
   await page.getByText("canary").first().waitFor();
   await page.getByRole("link", { name: /^Agents/ }).first().click();
   await page.getByRole("textbox", { name: "Ring" }).fill("canary");
   await page.getByRole("table", { name: "Agents" }).getByRole("row").nth(2).waitFor({ state: "detached" });
   await page.getByRole("cell", { name: "canary" }).waitFor();
+}
+
+/** Makes two people one, seeing first what that changes, looks at splitting them, and takes it back. */
+export async function merge(page) {
+  const [from, into] = stage.same;
+  await page.goto(new URL(`/people/${from.key}?tab=records`, page.url()).href);
+  await page.getByRole("button", { name: "Merge into …" }).click();
+  const dialog = page.getByRole("dialog", { name: `${from.name} is the same person as …` });
+  await dialog.getByRole("combobox", { name: "The person who stays" }).or(dialog.getByRole("textbox", { name: "The person who stays" })).first().fill(into.key);
+  await page.getByRole("option", { name: new RegExp(into.key) }).click();
+  await dialog.getByText(/change hands|changes hands/).waitFor();
+  await dialog.getByText(`of corp-ad`).first().waitFor(); // whose account is let go
+  await dialog.getByRole("button", { name: "Merge", exact: true }).click();
+  await page.waitForURL(`**/people/${into.key}?tab=records`);
+  const records = page.getByRole("table", { name: "Records and accounts" });
+  for (const one of [from, into]) await records.getByRole("row", { name: new RegExp(`record: tells of them hr ${one.key}`) }).waitFor();
+  await page.getByRole("row", { name: new RegExp(`${from.key} became one with ${into.key}`) }).waitFor();
+  await records.getByRole("checkbox", { name: /^Not theirs: record/ }).first().check();
+  await page.getByRole("button", { name: "Split off …" }).click();
+  const split = page.getByRole("dialog", { name: /becomes a new person’s$/ });
+  await split.getByText(/changes hands/).waitFor();
+  await split.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("link", { name: "History" }).first().click();
+  await page.getByRole("tab", { name: "Merged and split" }).click();
+  await page.getByRole("button", { name: `Take back: merge of ${from.key}` }).click();
+  const back = page.getByRole("dialog", { name: `Make ${from.key} a person of their own again?` });
+  await back.getByText(/change hands|changes hands/).waitFor();
+  await back.getByRole("button", { name: "Take it back" }).click();
+  await page.getByText(/taken back .* by local admin/).waitFor();
+  await page.goto(new URL(`/people/${from.key}`, page.url()).href);
+  await page.getByRole("heading", { name: from.name, level: 1 }).waitFor();
+  await page.getByRole("region", { name: "corp-ad" }).getByText("enabled").first().waitFor();
 }
 
 /** More people leave, and one gets a title that the directory refuses: what the gallery shows of that. */

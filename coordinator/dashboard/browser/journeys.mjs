@@ -6,7 +6,7 @@ import { onHost, stage, token, url } from "./play.mjs";
 export async function signInByLink(page, link) {
   await page.goto(link);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("heading", { name: "Welcome to Drawbridge" }).or(page.getByText("First steps")).first().waitFor();
+  await page.getByRole("heading", { name: "Welcome to Drawbridge" }).or(page.getByText("First steps")).or(page.getByRole("heading", { name: "What happened last" })).first().waitFor();
 }
 
 /** Makes a command for another agent, runs it on its host, and sees that it has joined. */
@@ -60,12 +60,20 @@ async function addRule(page, attribute, expression) {
   await page.getByRole("button", { name: new RegExp(`^${attribute.replaceAll(".", "\\.")} `) }).click();
 }
 
-/** Adds Active Directory: secret on the agent's host, test step by step, mapping tried on a person, turned on, applied. */
-export async function addDirectory(page) {
+/** Adds the first target. */
+export async function addTarget(page) {
   await page.getByRole("link", { name: "Home" }).click();
   await page.getByRole("link", { name: "Add it: Add a target" }).click();
+  assert.equal(await addDirectory(page, "corp-ad"), stage.people);
+}
+
+/**
+ * Adds Active Directory by the wizard: secret on the agent's host, test step by step, mapping tried on a person, turned on,
+ * applied. Returns for how many accounts are planned.
+ */
+export async function addDirectory(page, name) {
   await page.getByRole("radio", { name: "Active Directory" }).click();
-  await page.getByRole("textbox", { name: "Name" }).fill("corp-ad");
+  await page.getByRole("textbox", { name: "Name" }).fill(name);
   await page.getByRole("button", { name: "Next: connection" }).click();
   await page.getByRole("textbox", { name: "servers" }).fill(stage.ad.server);
   await page.getByRole("textbox", { name: "bind" }).fill(stage.ad.bind);
@@ -84,10 +92,11 @@ export async function addDirectory(page) {
   await tryMapping(page);
   await page.getByRole("button", { name: "Turn it on" }).click();
   await page.getByRole("button", { name: "What would change?" }).click();
-  await page.getByRole("row", { name: new RegExp(`^create corp-ad ${stage.people}`) }).waitFor();
+  const planned = await page.getByRole("row", { name: new RegExp(`^create ${name} `) }).innerText();
   await page.getByRole("textbox", { name: /^Why/ }).fill("Staff get accounts");
   await page.getByRole("button", { name: "Apply", exact: true }).click();
   await page.getByText("What would change for everybody").waitFor({ state: "detached" });
+  return Number(planned.split(/\s+/)[2].replaceAll(",", ""));
 }
 
 /** While a rule is typed, what it gives for a real person is shown, and what is wrong with it. */
@@ -104,13 +113,17 @@ async function tryMapping(page) {
 }
 
 /** Looks at the plan of the first accounts, and approves it. */
-export async function approve(page) {
+export async function approve(page, people, system) {
   await page.getByRole("link", { name: /^Changes/ }).click();
   await page.getByRole("link", { name: "Look at every change" }).click();
   await page.getByRole("table", { name: "Changes of the plan" }).getByText(stage.shown).first().waitFor();
-  await page.getByRole("button", { name: `Approve ${stage.people}` }).click();
+  await page.getByRole("button", { name: `Approve ${people}` }).click();
   await page.getByText(/is approved/).first().waitFor();
   stage.plan = page.url().split("/").pop(); // for the gallery
+}
+
+/** Has a system written to at once from now on. */
+export async function writeAtOnce(page) {
   await page.getByRole("link", { name: "Systems" }).first().click();
   await page.getByRole("link", { name: "corp-ad" }).click();
   await page.getByRole("button", { name: "Write at once from now on" }).click();

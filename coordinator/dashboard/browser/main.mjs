@@ -1,14 +1,15 @@
-import { addWebhook, appearance, approveByKeyboard, changeMapping, decideDrift, setRing, something, undo } from "./daily.mjs";
-import { addDirectory, addHR, approve, enrolAgent, explain, lookUp, signInByLink, signInByToken } from "./journeys.mjs";
+import { addWebhook, appearance, approveByKeyboard, changeMapping, decideDrift, setRing, merge, something, undo } from "./daily.mjs";
+import { addHR, addTarget, approve, enrolAgent, explain, lookUp, signInByLink, signInByToken, writeAtOnce } from "./journeys.mjs";
 import { gallery } from "./gallery.mjs";
-import { link, play } from "./play.mjs";
+import { link, play, stage } from "./play.mjs";
 
 const journeys = [
   ["sign in by a link", (page) => signInByLink(page, link)],
   ["enrol an agent", enrolAgent],
   ["add the HR system", addHR],
-  ["add a directory", addDirectory],
-  ["approve the first accounts", approve],
+  ["add a directory", addTarget],
+  ["approve the first accounts", (page) => approve(page, stage.people)],
+  ["write at once from now on", writeAtOnce],
   ["find a person and explain a value", explain],
   ["look up a job", lookUp],
   ["choose light and dark", appearance],
@@ -18,10 +19,8 @@ const journeys = [
   ["decide about drift", decideDrift],
   ["add a webhook", addWebhook],
   ["put an agent into a ring", setRing],
+  ["make two people one, and take it back", merge],
   ["more leave, one is refused", something],
 ];
 
-// The gallery takes minutes: PICTURES=1 go test ./installer/e2e -run Dashboard
-const pictures = process.env.PICTURES ? [["pictures of every page, and axe", gallery]] : [];
-
-await play([...journeys, ...pictures, ["sign in by a token", signInByToken]]);
+await play([...journeys, ["pictures of every page, and axe", gallery], ["sign in by a token", signInByToken]]);
