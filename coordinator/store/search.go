@@ -12,6 +12,10 @@ type found struct {
 	place int64
 }
 
+// lookedThrough is among how many people, in the order of keys, a page is looked for before the index is asked. What so
+// many have that a page is full by then would be sorted whole out of it.
+const lookedThrough = 5000
+
 // SearchPeople returns up to limit people of whom every one of the words, as of
 // directory.Words, begins some word: of their key, name or mail. after is "" or what was
 // returned as next, which is "" when there are no more.
@@ -24,8 +28,13 @@ func (tx *Tx) SearchPeople(tenant string, words []string, after string, limit in
 		for i, w := range words {
 			quoted[i] = "'" + w + "':*"
 		}
-		people, err = query[Person](tx, "SELECT "+personColumns+` FROM person WHERE tenant = ? AND word_index @@ CAST(? AS TSQUERY) AND key > ?
-			ORDER BY key LIMIT ?`, tenant, strings.Join(quoted, " & "), after, limit)
+		wanted := strings.Join(quoted, " & ")
+		people, err = query[Person](tx, "SELECT "+personColumns+" FROM (SELECT "+personColumns+`, word_index FROM person WHERE tenant = ? AND key > ? ORDER BY key LIMIT ?) AS next_ones
+			WHERE word_index @@ CAST(? AS TSQUERY) ORDER BY key LIMIT ?`, tenant, after, lookedThrough, wanted, limit)
+		if err == nil && len(people) < limit {
+			people, err = query[Person](tx, "SELECT "+personColumns+` FROM person WHERE tenant = ? AND word_index @@ CAST(? AS TSQUERY) AND key > ?
+				ORDER BY key LIMIT ?`, tenant, wanted, after, limit)
+		}
 		if len(people) == limit {
 			next = people[limit-1].Key
 		}

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +63,29 @@ func TestSearchPeople(t *testing.T) {
 			if got := find(text); !slices.Equal(got, want) {
 				t.Errorf("found for %q: %q; want %q", text, got, want)
 			}
+		}
+	})
+}
+
+// Who is the only one of a name is found however many come before them.
+func TestSearchPeople_behindMany(t *testing.T) {
+	both(t, func(t *testing.T, s *store.Store) {
+		const many = 5_100
+		people := make([]store.Person, many)
+		for i := range people {
+			people[i] = store.Person{Tenant: tenant, ID: fmt.Sprint("p", i), Key: fmt.Sprintf("k%05d", i), Display: "Ada Many", Attributes: "{}", Words: fmt.Sprintf("k%05d ada many", i)}
+		}
+		last := &people[many-1]
+		last.Display, last.Words = "Unica Ada", last.Key+" unica ada"
+		write(t, s, func(tx *store.Tx) error { return tx.PutPeople(people) })
+		for words, want := range map[string]string{"unica": last.ID, "ada unica": last.ID, "ada": "p0"} {
+			write(t, s, func(tx *store.Tx) error {
+				found, _, err := tx.SearchPeople(tenant, strings.Fields(words), "", 3)
+				if err == nil && (len(found) == 0 || found[0].ID != want) {
+					t.Errorf("found for %q: %+v; want %s first", words, found, want)
+				}
+				return err
+			})
 		}
 	})
 }
