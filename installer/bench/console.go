@@ -115,6 +115,9 @@ type console struct {
 
 func openConsole(ctx context.Context, b *bench, n int) (*console, error) {
 	data := filepath.Join(cmp.Or(b.kept, b.dir), fmt.Sprintf("coordinator-%d", n))
+	if b.store != "" {
+		data += "-shared"
+	}
 	if err := fillFile(ctx, b, data, n); err != nil {
 		return nil, err
 	}
@@ -125,6 +128,9 @@ func openConsole(ctx context.Context, b *bench, n int) (*console, error) {
 	c := &console{url: "http://" + address, n: n, cmd: exec.CommandContext(ctx, filepath.Join(b.bin, "drawbridge-coordinator"), "--data", data, "--api", address, "--link", link,
 		"--check-every", "24h", "--log-level", "warn", "--api-rate", "100000")}
 	c.cmd.Stderr = os.Stderr
+	if b.store != "" {
+		c.cmd.Env = append(os.Environ(), "DRAWBRIDGE_STORE="+b.store)
+	}
 	if err := c.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -150,7 +156,7 @@ func fillFile(ctx context.Context, b *bench, data string, n int) error {
 	if err := errors.Join(os.RemoveAll(data), os.MkdirAll(data, 0o700)); err != nil {
 		return err
 	}
-	st, err := store.Open(ctx, filepath.Join(data, "coordinator.db"))
+	st, err := store.Open(ctx, cmp.Or(b.store, filepath.Join(data, "coordinator.db")))
 	if err != nil {
 		return err
 	}

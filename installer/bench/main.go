@@ -40,11 +40,12 @@ func against(name string, value float64, unit string, baseline float64) Figure {
 
 // bench is what every benchmark is given.
 type bench struct {
-	bin  string // folder of the built programs
-	dir  string // an empty folder of its own, removed afterwards
-	size int    // people or entries; 0: each benchmark's own number
-	kept string // folder in which filled stores stay for the next run; "": they do not
-	log  func(format string, args ...any)
+	bin   string // folder of the built programs
+	dir   string // an empty folder of its own, removed afterwards
+	size  int    // people or entries; 0: each benchmark's own number
+	store string // address of a PostgreSQL database for the coordinators of lists; "": a file
+	kept  string // folder in which filled stores stay for the next run; "": they do not
+	log   func(format string, args ...any)
 }
 
 // count gives how many people or entries a benchmark takes whose own number is usual.
@@ -69,10 +70,11 @@ func main() {
 	out := flag.String("out", "build/bench.jsonl", "file that figures are appended to")
 	size := flag.Int("size", 0, "people or entries to take instead of each benchmark's own number, for a quick look")
 	kept := flag.String("kept", "", "folder to leave the coordinators' filled stores in, and to take them from the next time")
+	store := flag.String("store", "", "address of an empty PostgreSQL database that coordinators of lists have instead of a file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *only, *out, bench{bin: *bin, size: *size, kept: *kept}); err != nil {
+	if err := run(ctx, *only, *out, bench{bin: *bin, size: *size, store: *store, kept: *kept}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
