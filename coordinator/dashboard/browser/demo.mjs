@@ -10,7 +10,7 @@ const add = async (page) => {
 };
 
 await play([
-  ["sign in by the link that the demonstration prints", (page) => signInByLink(page, link)],
+  ["sign in by the link that the demonstration prints", (page) => signInByLink(page, link, "What happened last")],
   ["add another Active Directory", add],
   ["approve its accounts", (page) => approve(page, stage.made)],
 ]);

@@ -112,6 +112,7 @@ async function photograph(page, [name, path, ready, first], found) {
     await page.emulateMedia({ colorScheme: scheme });
     await page.locator(`html[data-mantine-color-scheme="${scheme}"]`).waitFor();
     if (!over) await page.setViewportSize({ ...widths[width], height: await heightOf(page, widths[width].height) }); // the whole page is seen at once
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))); // else a tall picture may show it as it was
     await page.screenshot({ path: join(pictures, `${name}-${scheme}-${width}.png`), animations: "disabled" });
     const spill = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     if (spill > 0) found.push(`${name}, ${width}: the page is ${spill} pixels too wide`);

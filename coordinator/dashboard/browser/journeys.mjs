@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { onHost, stage, token, url } from "./play.mjs";
 
-/** Signs in by the link that the coordinator prints on its host. */
-export async function signInByLink(page, link) {
+/** Signs in by the link that the coordinator prints on its host, and sees the heading of a page: that of a new one. */
+export async function signInByLink(page, link, heading = "First steps") {
   await page.goto(link);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("heading", { name: "Welcome to Drawbridge" }).or(page.getByText("First steps")).or(page.getByRole("heading", { name: "What happened last" })).first().waitFor();
+  await page.getByRole("heading", { name: heading }).waitFor();
 }
 
 /** Makes a command for another agent, runs it on its host, and sees that it has joined. */

@@ -64,6 +64,9 @@ export function RegroupDialog({ title, about, verb, opened, close, ask, done, on
 
 const named = (list: Schema["Belonging"][]) => list.map((b) => `${b.kind ?? "account"} ${b.place || b.id} of ${b.system}`).join("; ");
 
+/** Values as one reads them: a date is kept as the midnight that it begins with. */
+const days = (values: string[]) => values.join(", ").replaceAll("T00:00:00Z", "") || "nothing";
+
 function Shown({ of: r }: { of: Regrouped }) {
   return (
     <Stack gap="sm">
@@ -80,7 +83,7 @@ function Shown({ of: r }: { of: Regrouped }) {
           <List size="sm" spacing={2}>
             {p.changes.map((c) => (
               <List.Item key={c.path}>
-                <span className="mono">{c.path}</span>: {c.before.join(", ") || "nothing"} → {c.after.join(", ") || "nothing"}
+                <span className="mono">{c.path}</span>: {days(c.before)} → {days(c.after)}
               </List.Item>
             ))}
             {p.steps.map((s, i) => (
