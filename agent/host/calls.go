@@ -98,10 +98,13 @@ func (p *Process) Inspect(ctx context.Context, r *connectorv1.InspectRequest) (*
 	return answer, err
 }
 
+// A Batch is what a connector reads at a time, as both ends of the contract have it.
+type Batch = sdk.Batch
+
 // Read streams objects to each, in order, and returns how the read ended. While
 // each works, the connector waits. What each is given is good until it returns.
 // A stream without an end is an error.
-func (p *Process) Read(ctx context.Context, r *connectorv1.ReadRequest, each func(*sdk.Batch) error) (*connectorv1.ReadEnd, error) {
+func (p *Process) Read(ctx context.Context, r *connectorv1.ReadRequest, each func(*Batch) error) (*connectorv1.ReadEnd, error) {
 	stream, done, err := open(ctx, p, func(ctx context.Context) (grpc.ServerStreamingClient[connectorv1.ReadResponse], error) {
 		return p.rpc.Read(ctx, r)
 	})
@@ -113,7 +116,7 @@ func (p *Process) Read(ctx context.Context, r *connectorv1.ReadRequest, each fun
 		p.lost(fmt.Errorf("a read brought nothing for %s", p.host.opt.ReadWait))
 	})
 	defer late.Stop()
-	batch := &sdk.Batch{}
+	batch := &Batch{}
 	for {
 		if err := stream.RecvMsg(batch); err != nil {
 			return nil, p.judge(ctx, err)

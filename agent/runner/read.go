@@ -16,7 +16,6 @@ import (
 	"github.com/drawbridge-id/drawbridge/agent/host"
 	"github.com/drawbridge-id/drawbridge/agent/snapshot"
 	"github.com/drawbridge-id/drawbridge/agent/spool"
-	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
@@ -152,7 +151,7 @@ func (in *intake) run(ctx context.Context, p *host.Process, known *snapshot.Snap
 	}
 	in.begin()
 	end, err := p.Read(ctx, &connectorv1.ReadRequest{Classes: r.GetClasses(), Attributes: attributes, Cookie: cookie, Rows: true},
-		func(batch *sdk.Batch) error { return in.take(ctx, compare, batch) })
+		func(batch *host.Batch) error { return in.take(ctx, compare, batch) })
 	var disk *diskError
 	if errors.As(err, &disk) {
 		return nil, err
@@ -182,7 +181,7 @@ func (in *intake) set(r *linkv1.Read, attributes []string) []byte {
 
 // take forwards what is new in one response. The batch is the host's; what
 // changed, which is seldom much, is kept.
-func (in *intake) take(ctx context.Context, compare *snapshot.Read, batch *sdk.Batch) error {
+func (in *intake) take(ctx context.Context, compare *snapshot.Read, batch *host.Batch) error {
 	response := batch.Response()
 	changed, err := compare.Filter(nil, response.GetRecords())
 	if err != nil {
