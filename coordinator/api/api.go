@@ -120,6 +120,7 @@ func (s *Server) build() (http.Handler, *huma.OpenAPI) {
 	s.configuration(doc)
 	s.versions(doc)
 	s.cycleRoutes(doc)
+	s.replay(doc)
 	s.held(doc)
 	s.plans(doc)
 	s.drift(doc)

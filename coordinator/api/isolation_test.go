@@ -37,7 +37,12 @@ func furnish(t *testing.T) *furnished {
 		if err != nil {
 			return err
 		}
+		named, err := tx.PeopleByKey(rehearsal.Tenant, []string{"e1001"})
+		if err != nil {
+			return err
+		}
 		return errors.Join(
+			tx.AddImages([]store.Image{{Tenant: rehearsal.Tenant, Cycle: 1_000_000, Person: named[0].ID, At: tx.Now, Sourced: true, Attributes: named[0].Attributes, Accounts: "[]"}}),
 			tx.AddJobs([]store.Job{{Tenant: rehearsal.Tenant, Site: rehearsal.Site, System: "corp-ad", Person: people[0].ID, Object: people[0].ID,
 				Class: "disable", State: store.JobHeld, Work: []byte{}, Reasons: "{}"}}),
 			tx.PutCycle(store.Cycle{Tenant: rehearsal.Tenant, ID: 1_000_000, System: "hr", Cause: "schedule", Began: tx.Now, State: store.CycleHeld}),
@@ -76,7 +81,7 @@ func furnish(t *testing.T) *furnished {
 		"/v1/api-tokens": `{"name":"x"}`, "/v1/sessions/revoke": `{"subject":"corp#lovelace"}`, "/v1/webhooks": `{"name":"x","url":"https://x.example"}`, "/v1/webhooks/{id}": `{"name":"x","url":"https://x.example"}`,
 		"/v1/agents/{id}/ring": `{"ring":"canary"}`, "/v1/mail-receivers": `{"address":"x@x.example"}`, "/v1/sign-in-links": `{"name":"x"}`,
 		"/v1/people/{key}/pickup": `{"name":"` + strings.Repeat("ab", 32) + `","key":"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"}`,
-		"/v1/people/{key}/merge":  `{"into":"e1002"}`, "/v1/people/{key}/split": `{"records":[{"system":"hr","id":"E1001"}]}`, "/v1/merges/{id}/undo": `{}`,
+		"/v1/people/{key}/merge":  `{"into":"e1002"}`, "/v1/people/{key}/split": `{"records":[{"system":"hr","id":"E1001"}]}`, "/v1/merges/{id}/undo": `{}`, "/v1/cycles/{id}/replay": `{}`,
 	}
 	return f
 }

@@ -103,7 +103,11 @@ func (s *Server) total(ctx context.Context) (totals, error) {
 		if err != nil {
 			return t, err
 		}
-		t.people, t.due, t.later = int64(people), int64(due), int64(later)
+		looking, err := tx.CountToTouch(tenant) // it is not known yet whom these touch
+		if err != nil {
+			return t, err
+		}
+		t.people, t.due, t.later = int64(people), int64(due+looking), int64(later)
 		if t.alarms, err = tx.CountAlarms(tenant); err != nil {
 			return t, err
 		}

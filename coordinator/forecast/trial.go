@@ -30,6 +30,8 @@ type Question struct {
 	Record map[string][]string
 	System string    // "" where the person has one record only
 	At     time.Time // zero: now
+	// Then, where set, has the person looked at as they were, at that instant, by the documents of then.
+	Then *store.Image
 }
 
 // Person tells what the documents make of one person, rule by rule. It returns
@@ -49,16 +51,39 @@ func (f *Forecaster) Person(q Question) (client.Trial, error) {
 	return t.out, nil
 }
 
+// Back tells what was made of one person in a cycle: by the documents that were
+// in force, of what they and their accounts were then.
+func Back(tx *store.Tx, image store.Image, row store.Person, compile func(store.System) (*mapping.System, error)) (client.Trial, error) {
+	f, err := looking(tx, image.Tenant, image.At, compile, nil)
+	if err != nil {
+		return client.Trial{}, err
+	}
+	f.next = f.present
+	return f.Person(Question{Row: row, At: image.At.Time(), Then: &image})
+}
+
 // A trial looks at one person.
 type trial struct {
 	*Forecaster
 	Question
-	is  directory.Person
-	out client.Trial
+	is   directory.Person
+	past *plan.Past // of Then
+	out  client.Trial
 }
 
 // person makes the person of their records as the documents read them.
-func (t *trial) person() error {
+func (t *trial) person() (err error) {
+	if t.Then != nil {
+		if t.is, t.past, err = plan.PastOf(*t.Then, t.Row.Key); err != nil {
+			return err
+		}
+		t.out.Display, t.out.Life = t.is.Display(), t.is.LifeAt(t.At).String()
+		for path, value := range t.is.Attributes.All() {
+			texts := mapping.Texts(value)
+			t.out.Values = append(t.out.Values, client.TriedValue{Attribute: path, Now: texts, Values: texts, State: state(texts, true, nil)})
+		}
+		return nil
+	}
 	was, err := directory.ParseAttributes(t.Row.Attributes)
 	if err != nil {
 		return err
@@ -160,7 +185,7 @@ func (t *trial) record(a store.Account, src *mapping.Source) error {
 
 // targets tells what the targets' rules make of the person's accounts.
 func (t *trial) targets() error {
-	subject := plan.Subject{ID: t.Row.ID, As: []*directory.Person{&t.is}, Known: true}
+	subject := plan.Subject{ID: t.Row.ID, As: []*directory.Person{&t.is}, Known: true, Past: t.past}
 	f := plan.Foresee(t.tx, t.tenant, list(t.next))
 	f.At = t.At
 	seen, err := f.People([]plan.Subject{subject})

@@ -96,6 +96,8 @@ type person struct {
 	lets     []store.Deviation // where accounts are let be as they are
 	sources  sources           // the batch's
 	in       []store.Member    // groups that they are in by rules
+	joins    map[string]bool   // systems in which the batch found their account
+	past     *Past             // of whom it was; nil: of now
 }
 
 func (b *batch) run(due []store.Due) error {
@@ -308,6 +310,13 @@ func (b *batch) save(due []store.Due) error {
 	for _, pl := range b.plans {
 		names = append(names, pl.names...)
 		jobs = append(jobs, pl.jobs...)
+	}
+	images, err := b.images()
+	if err != nil {
+		return err
+	}
+	if err := tx.AddImages(images); err != nil {
+		return err
 	}
 	if err := tx.PutNames(names); err != nil {
 		return err

@@ -56,6 +56,8 @@ type Subject struct {
 	Systems []string // to look at; nil: all
 	// Known: whether they have a source is said by As; else it is looked up.
 	Known bool
+	// Past has them planned as they were, of which nothing is looked up but names, groups and whom they refer to.
+	Past *Past
 }
 
 // A Seen is what would be done for a person in a system.
@@ -89,6 +91,9 @@ func (f *Foresight) People(subjects []Subject) ([][]map[string]Seen, error) {
 		}
 		for i, subject := range subjects {
 			if p := b.byID[subject.ID]; p != nil {
+				if subject.Past != nil {
+					p.past, p.accounts, p.jobs, p.problems, p.refused, p.lets = subject.Past, subject.Past.accounts, nil, nil, nil, nil
+				}
 				p.person.HasSource = p.person.HasSource && !subject.Known || subject.Known && subject.As[n].HasSource
 				out[i][n] = map[string]Seen{}
 			}
@@ -121,7 +126,7 @@ func (f *Foresight) target(b *batch, s *side, t target, subjects []Subject, out 
 			continue
 		}
 		in := b.input(t, p, refs)
-		in.Names = ledger.of(p, "")
+		in.Names, in.Now = ledger.of(p, ""), f.At
 		seen := Seen{Account: p.account(t)}
 		if seen.Account != nil {
 			account := accountOf(*seen.Account)

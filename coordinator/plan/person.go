@@ -228,6 +228,10 @@ func (b *batch) join(t target, p *person, id string) error {
 	for _, a := range rows {
 		a.Person = p.row.ID
 		p.accounts = append(p.accounts, a)
+		if p.joins == nil {
+			p.joins = map[string]bool{}
+		}
+		p.joins[a.System] = true
 		b.joined = append(b.joined, a)
 		b.history = append(b.history, store.History{Tenant: b.tenant, Kind: history.Matched, System: t.row.Name, Person: p.row.ID,
 			Account: a.ID, Text: "the account that was there is theirs: " + a.Address})
@@ -349,6 +353,9 @@ func (p *person) letIn(system string) bool {
 
 // granted gives the groups that our jobs put the account in and have not taken it out of.
 func (p *person) granted(system string) []string {
+	if p.past != nil {
+		return p.past.granted[system]
+	}
 	var in []string
 	for _, j := range p.jobs {
 		if j.System != system || j.State != store.JobDone || j.Class != "membership" {

@@ -47,7 +47,7 @@ var removals = map[string][]string{
 	RetireJobs:    {"DELETE FROM job_answer WHERE tenant = ? AND id IN", "DELETE FROM job_work WHERE tenant = ? AND id IN", "DELETE FROM plan_item WHERE tenant = ? AND job IN", "DELETE FROM job WHERE tenant = ? AND id IN"},
 	RetireAnswers: {"DELETE FROM job_answer WHERE tenant = ? AND id IN"},
 	RetireHistory: {"DELETE FROM history WHERE tenant = ? AND seq IN"},
-	RetireCycles:  {"DELETE FROM tally WHERE tenant = ? AND width = 0 AND at IN", "DELETE FROM preview_cycle WHERE tenant = ? AND cycle IN", "DELETE FROM cycle WHERE tenant = ? AND id IN"},
+	RetireCycles:  {"DELETE FROM tally WHERE tenant = ? AND width = 0 AND at IN", "DELETE FROM preview_cycle WHERE tenant = ? AND cycle IN", "DELETE FROM image WHERE tenant = ? AND cycle IN", "DELETE FROM cycle WHERE tenant = ? AND id IN"},
 	RetirePlans:   {"DELETE FROM plan_item WHERE tenant = ? AND plan IN", "DELETE FROM plan WHERE tenant = ? AND id IN"},
 	RetireAudit:   {"DELETE FROM audit WHERE tenant = ? AND seq IN"},
 }

@@ -129,6 +129,11 @@ func (tx *Tx) SystemsToTouch() ([]System, error) {
 	return query[System](tx, "SELECT "+systemColumns+" FROM system WHERE planned < revision AND read_as = revision AND evaluated = revision ORDER BY tenant, name")
 }
 
+// CountToTouch returns how many of a tenant's systems wait for SystemsToTouch, or will once they are evaluated.
+func (tx *Tx) CountToTouch(tenant string) (int, error) {
+	return value[int](tx, "SELECT count(*) FROM system WHERE tenant = ? AND planned < revision AND read_as = revision", tenant)
+}
+
 // Unsettled returns, each once, the people who have a job that has not ended, a problem or a deviation in a system, or wait for somebody there.
 func (tx *Tx) Unsettled(tenant, system string) ([]string, error) {
 	return column[string](tx, `SELECT person FROM job WHERE tenant = ? AND system = ? AND ended = 0 AND person <> ''

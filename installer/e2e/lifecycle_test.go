@@ -2,12 +2,15 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/installer/stage"
 	"github.com/drawbridge-id/drawbridge/installer/workers"
 )
@@ -42,7 +45,7 @@ func TestLifecycle(t *testing.T) {
 		}{
 			{"hire", hire}, {"change", change}, {"marriage", marriage}, {"move", move}, {"manager later", managerLater},
 			{"leave", leave}, {"termination at an instant", terminationAtAnInstant}, {"rehire", rehire},
-			{"future hire", futureHire}, {"half a file", halfAFile}, {"explained", explained}, {"deleted in the end", deletedInTheEnd},
+			{"future hire", futureHire}, {"half a file", halfAFile}, {"undone", undone}, {"explained", explained}, {"deleted in the end", deletedInTheEnd},
 		}
 		for _, part := range parts {
 			if !t.Run(part.name, func(t *testing.T) { part.play(t, s) }) {
@@ -208,6 +211,88 @@ func halfAFile(t *testing.T, s *stage.Stage) {
 	}
 	s.File.Put(all...)
 	export(t, s)
+}
+
+// What was done is taken back at the directory: one change after the other (membership,
+// move, disable, create), all that a cycle did, all that was done to a person; and it stays so.
+func undone(t *testing.T, s *stage.Stage) {
+	s.File.Put(worker("E11", "Lena", "Vogt", "Sales"), worker("E12", "Omar", "Haddad", "Sales"), worker("E13", "Pia", "Roth", "Sales"))
+	export(t, s)
+	omar := s.File.Get("E12")
+	omar.Status = "T"
+	s.File.Put(omar)
+	export(t, s)
+	before := map[string]string{"enabled": "true", "groups": "Sales staff, Staff", "dn": "CN=Omar Haddad,OU=Sales,OU=Staff"}
+	want(t, s, "E12", map[string]string{"enabled": "false", "groups": "", "dn": "CN=Omar Haddad,OU=Leavers"})
+	for _, class := range []string{"membership", "move", "disable"} {
+		undo(t, s, "--job", jobOf(t, s, "E12", class))
+	}
+	want(t, s, "E12", before)
+	undo(t, s, "--job", jobOf(t, s, "E13", "create"))
+	if e := account(t, s, "E13"); e != nil {
+		t.Errorf("%s is there, though its creation was undone", e.DN)
+	}
+
+	lena := s.File.Get("E11")
+	lena.Department = "Production"
+	s.File.Put(lena)
+	export(t, s)
+	moved := map[string]string{"department": "Production", "groups": "Production staff, Staff", "dn": "CN=Lena Vogt,OU=Production,OU=Staff"}
+	want(t, s, "E11", moved)
+	var cycles []client.Cycle
+	if err := s.API.Items(t.Context(), "/v1/cycles", url.Values{"system": {stage.HR}}, &cycles); err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(cycles, func(c client.Cycle) bool { return c.Changed > 0 })
+	if i < 0 {
+		t.Fatalf("cycles = %+v; want one that changed something", cycles)
+	}
+	undo(t, s, "--cycle", fmt.Sprint(cycles[i].ID))
+	back := map[string]string{"department": "Sales", "groups": "Sales staff, Staff", "dn": "CN=Lena Vogt,OU=Sales,OU=Staff"}
+	want(t, s, "E11", back)
+
+	since := time.Now()
+	lena.Title, lena.Phone = "Head of Production", ""
+	s.File.Put(lena)
+	export(t, s)
+	want(t, s, "E11", map[string]string{"title": "Head of Production", "telephoneNumber": ""})
+	undo(t, s, "--person", "E11", "--since", since.UTC().Format(time.RFC3339))
+	want(t, s, "E11", map[string]string{"title": "Analyst", "telephoneNumber": "+49 30 1234567"})
+	export(t, s)
+	want(t, s, "E11", back)
+	want(t, s, "E12", before)
+	for _, id := range []string{"E11", "E12", "E13"} {
+		s.File.Remove(id)
+	}
+	export(t, s)
+}
+
+// undo undoes what the arguments say, by the command line, and waits until it is done.
+func undo(t *testing.T, s *stage.Stage, args ...string) {
+	t.Helper()
+	out, err := s.CLI(t.Context(), append([]string{"undo", "-o", "json"}, args...)...)
+	var plan client.Plan
+	if err != nil || json.Unmarshal(out, &plan) != nil || plan.Hash == "" {
+		t.Fatalf("undo %v = %s, %v; want a sealed plan", args, out, err)
+	}
+	if out, err := s.CLI(t.Context(), "plan", "approve", fmt.Sprint(plan.ID), "--hash", plan.Hash); err != nil {
+		t.Fatalf("approving the undo of %v: %v\n%s", args, err, out)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := s.Settle(ctx, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// jobOf gives the number of the latest done job of a class for somebody.
+func jobOf(t *testing.T, s *stage.Stage, key, class string) string {
+	t.Helper()
+	jobs, err := s.Jobs(t.Context(), url.Values{"person": {key}, "class": {class}, "state": {"done"}})
+	if err != nil || len(jobs) == 0 {
+		t.Fatalf("no %s of %s is done: %v", class, key, err)
+	}
+	return fmt.Sprint(jobs[0].ID)
 }
 
 // person show names for each value the row, the rule, and when it was written.

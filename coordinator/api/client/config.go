@@ -114,6 +114,11 @@ type AskTrial struct {
 	At     time.Time           `json:"at,omitzero" doc:"Instant to look at; now where it is left out"`
 }
 
+// Replay asks what documents would have made of a past cycle.
+type Replay struct {
+	Files []File `json:"files,omitempty" maxItems:"1000" doc:"Files of documents; those in force where there are none"`
+}
+
 // A Trial is what documents make of one person: every rule with its outcome.
 type Trial struct {
 	Person   string         `json:"person" doc:"Key of the person"`

@@ -58,7 +58,7 @@ func lines(dir string) map[string][]string {
 		"log": {"", "-f"}, "plan": {"-f " + file, "-f " + file + " --person x"}, "apply": {"-f " + file + " --yes"}, "system apply": {"-f " + file},
 		"held approve": {"--all"}, "held reject": {"--all"}, "problem retry": {"--all"}, "recipient add": {"x age1x"}, "recipient keygen": {},
 		"password show": {"x --identity " + key}, "undo": {"--job 1"}, "person preview": {"x --wait 10ms"}, "person split": {"x hr/x"}, "webhook create": {"x --url https://x.example"}, "system rollback": {"x 1"}, "run": {"x --wait"},
-		"system show": {"x", "x --revision 1"}, "system diff": {"x"}, "import entra": {}, "test": {}, "api": {}, "system history": {"x"},
+		"system show": {"x", "x --revision 1"}, "replay": {"--cycle 1"}, "person show": {"x", "x --cycle 1"}, "system diff": {"x"}, "import entra": {}, "test": {}, "api": {}, "system history": {"x"},
 		"cycle show": {"1 -f"}, "completion bash": {}, "completion zsh": {}, "completion fish": {}, "completion powershell": {}, "help": {},
 	}
 }

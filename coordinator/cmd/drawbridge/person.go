@@ -78,12 +78,22 @@ func personTimeline(s *session) *cobra.Command {
 }
 
 func personShow(s *session) *cobra.Command {
-	return &cobra.Command{
-		Use:               "show KEY",
-		Short:             "Explain a person: record → rule → value → when written",
+	var cycle int64
+	c := &cobra.Command{
+		Use:   "show KEY [--cycle CYCLE]",
+		Short: "Explain a person: record → rule → value → when written",
+		Long: `Show explains every value of a person's accounts as it is. With --cycle it explains what that cycle made of
+them: every rule of then with what it read and gave, what was to be done, and what stopped or delayed it.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: s.complete("/v1/people?limit=200", "key"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cycle != 0 {
+				var t client.Trial
+				if err := s.api.Get(cmd.Context(), fmt.Sprintf("/v1/cycles/%d/people/%s", cycle, segment(args[0])), nil, &t); err != nil {
+					return err
+				}
+				return s.show(t, func() { s.trial(t) })
+			}
 			var p client.Person
 			if err := s.api.Get(cmd.Context(), "/v1/people/"+segment(args[0]), nil, &p); err != nil {
 				return err
@@ -91,6 +101,8 @@ func personShow(s *session) *cobra.Command {
 			return s.show(p, func() { s.person(p) })
 		},
 	}
+	c.Flags().Int64Var(&cycle, "cycle", 0, "explain what a past cycle made of them")
+	return c
 }
 
 func (s *session) person(p client.Person) {

@@ -59,7 +59,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 coordinator not reached, 4 not pe
 		jobCommand(s), logCommand(s), problemCommand(s), tokenCommand(s), agentCommand(s),
 		recipientCommand(s), passwordCommand(s),
 		loginCommand(s), logoutCommand(s), accessCommand(s), auditCommand(s),
-		importCommand(s), testCommand(s), planCommand(s), applyCommand(s), undoCommand(s), driftCommand(s),
+		importCommand(s), testCommand(s), planCommand(s), applyCommand(s), undoCommand(s), replayCommand(s), driftCommand(s),
 		homeCommand(s), healthCommand(s), statsCommand(s), watchCommand(s), connectorCommand(s), siteCommand(s),
 		webhookCommand(s), mailCommand(s), retentionCommand(s), apiCommand(s),
 	)

@@ -1,0 +1,138 @@
+package forecast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/plan"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+)
+
+// ErrNoImages says that nothing is kept of what a cycle looked at. Test with [errors.Is].
+var ErrNoImages = errors.New("nothing is kept of whom the cycle touched: it touched nobody, or is older than that is kept")
+
+// Replay plans whom a cycle touched once more, as they and their accounts were
+// then and at that instant, by the documents that were in force and by others,
+// and tells what differs. Documents that are not given are those in force now.
+//
+// People are as they were made of their records then: what a source's document
+// would make of the records is not replayed. Names, groups and the accounts of
+// those referred to are as they are now.
+func Replay(ctx context.Context, tx *store.Tx, cycle store.Cycle, compile func(store.System) (*mapping.System, error), documents []*mapping.System) (client.Forecast, error) {
+	first, err := tx.ImagesAfter(cycle.Tenant, cycle.ID, "", 1)
+	if err != nil {
+		return client.Forecast{}, err
+	}
+	if len(first) == 0 {
+		return client.Forecast{}, ErrNoImages
+	}
+	f, err := looking(tx, cycle.Tenant, first[0].At, compile, documents)
+	if err != nil {
+		return client.Forecast{}, err
+	}
+	t := newTally(f)
+	w := &walk{Forecaster: f, tally: t, foresight: plan.Foresee(tx, cycle.Tenant, list(f.present), list(f.next))}
+	for last, more := "", true; more; {
+		if err := context.Cause(ctx); err != nil {
+			return client.Forecast{}, err
+		}
+		images, err := tx.ImagesAfter(cycle.Tenant, cycle.ID, last, page)
+		if err != nil {
+			return client.Forecast{}, err
+		}
+		if more = len(images) == page; len(images) > 0 {
+			last = images[len(images)-1].Person
+		}
+		if err := w.images(images); err != nil {
+			return client.Forecast{}, err
+		}
+	}
+	return t.result(), nil
+}
+
+// looking makes a forecaster that compares documents with those in force at an instant.
+func looking(tx *store.Tx, tenant string, at store.Instant, compile func(store.System) (*mapping.System, error), documents []*mapping.System) (*Forecaster, error) {
+	f, err := New(tx, tenant, compile, documents)
+	if err != nil {
+		return nil, err
+	}
+	f.changed, f.sources, f.targets = nil, nil, []string{}
+	for name, row := range f.rows {
+		v, err := tx.VersionAt(tenant, name, at)
+		if errors.Is(err, store.ErrNone) { // it was not there yet
+			delete(f.present, name)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		then, err := mapping.Parse(name, []byte(v.Document))
+		if err != nil {
+			return nil, fmt.Errorf("revision %d of %s is not understood any more: %w", v.Revision, name, err)
+		}
+		var schema connectorv1.SchemaResponse
+		if len(row.Schema) > 0 && proto.Unmarshal(row.Schema, &schema) == nil {
+			then = then.WithSchema(&schema)
+		}
+		f.present[name] = then
+	}
+	for name, is := range f.next {
+		was := f.present[name]
+		if was == nil {
+			was = &mapping.System{Name: name}
+		}
+		if is.Target != nil && !mapping.SameTarget(was, is) {
+			f.changed, f.targets = append(f.changed, name), append(f.targets, name)
+		}
+	}
+	slices.Sort(f.changed)
+	return f, nil
+}
+
+// images looks at people as they were.
+func (w *walk) images(rows []store.Image) error {
+	w.tally.out.People += len(rows)
+	ids := make([]string, len(rows))
+	for i, r := range rows {
+		ids[i] = r.Person
+	}
+	people, err := w.tx.People(w.tenant, ids)
+	if err != nil {
+		return err
+	}
+	shown := map[string]store.Person{}
+	for _, p := range people {
+		shown[p.ID] = p
+	}
+	byInstant := map[store.Instant][]plan.Subject{}
+	for _, r := range rows {
+		row, there := shown[r.Person]
+		if !there {
+			row = store.Person{ID: r.Person, Key: r.Person}
+			shown[r.Person] = row
+		}
+		was, past, err := plan.PastOf(r, row.Key)
+		if err != nil {
+			return fmt.Errorf("image of %s: %w", row.Shown(), err)
+		}
+		byInstant[r.At] = append(byInstant[r.At], plan.Subject{ID: r.Person, As: []*directory.Person{&was, &was}, Systems: w.targets, Known: true, Past: past})
+	}
+	for at, subjects := range byInstant {
+		w.foresight.At = at.Time()
+		if len(w.targets) == 0 {
+			continue
+		}
+		if err := w.plan(subjects, shown); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,16 @@
+-- +goose Up
+
+-- What people and their accounts were when a cycle had them planned, before anything of it was done: for looking back.
+CREATE TABLE image (
+  tenant     TEXT NOT NULL,
+  cycle      INTEGER NOT NULL,
+  person     TEXT NOT NULL,
+  at         INTEGER NOT NULL,
+  sourced    INTEGER NOT NULL,     -- 1: a source had a record of them
+  attributes TEXT NOT NULL,     -- as in person
+  accounts   TEXT NOT NULL,     -- in targets, with the groups that we had put them in; JSON
+  PRIMARY KEY (tenant, cycle, person)
+);
+
+-- +goose Down
+DROP TABLE image;
