@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -38,6 +39,9 @@ func (s *Server) listRecipients(ctx context.Context, _ *empty) (*items[client.Re
 	err := s.read(ctx, func(tx *store.Tx, who caller) error {
 		rows, err := tx.Recipients(who.tenant)
 		for _, r := range rows {
+			if strings.HasPrefix(r.Name, mapping.PickupOf("")) { // nobody's key, but a link's, until its time is over
+				continue
+			}
 			list = append(list, client.Recipient{Name: r.Label, Key: r.Public, Made: r.Made.Time()})
 		}
 		return err

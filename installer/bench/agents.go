@@ -35,13 +35,13 @@ const (
 )
 
 // agentsIdle compares the resident memory of a coordinator with 10,000 agents
-// that have nothing to do, per agent, with a bare gRPC server that holds one
+// that have nothing to do, each alone at its site, per agent, with a bare gRPC server that holds one
 // stream for each, with buffers as small as they may be; both by mutual TLS
 // and after their memory has settled. Then it cuts all connections at once and
 // compares the time until the last agent is let in again with the time in
 // which a bare listener makes as many full mutual-TLS handshakes.
 func agentsIdle(ctx context.Context, b *bench) ([]Figure, error) {
-	crowd, err := newCrowd(b.dir, crowdSize)
+	crowd, err := newCrowd(b.dir, b.count(crowdSize))
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func newCrowd(dir string, n int) (*crowd, error) {
 }
 
 func crowdName(i int) identity.Agent {
-	return identity.Agent{Tenant: "default", Site: "hq", ID: "agent-" + strconv.Itoa(i)}
+	return identity.Agent{Tenant: "default", Site: "site-" + strconv.Itoa(i), ID: "agent-" + strconv.Itoa(i)}
 }
 
 // visit has the crowd connect to a server of a kind, measures the server's
