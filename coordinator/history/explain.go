@@ -334,6 +334,7 @@ func (v *valuer) values() {
 	for _, r := range t.Rules {
 		held, _ := v.object.Get(r.Attribute)
 		v.add(view, r, r.Attribute, slices.Clone(held))
+		v.others(r, held)
 	}
 	v.groups(view)
 }

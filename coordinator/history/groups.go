@@ -9,6 +9,25 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
+// others tells of an additive rule which of the values others wrote.
+func (v *valuer) others(r *mapping.Rule, held []string) {
+	if r.Keep != mapping.KeepAdditive {
+		return
+	}
+	rows, err := v.tx.AddedTo(v.row.Tenant, v.system.Name, []string{v.account.ID})
+	if err != nil {
+		return
+	}
+	last := &v.account.Values[len(v.account.Values)-1]
+	for _, value := range held {
+		if !slices.ContainsFunc(rows, func(a store.Added) bool {
+			return strings.EqualFold(a.Attribute, r.Attribute) && strings.EqualFold(a.Value, value)
+		}) {
+			last.Others = append(last.Others, value)
+		}
+	}
+}
+
 // groups explains the memberships: those that are, as far as is known, and
 // those that the rules want besides.
 func (v *valuer) groups(view mapping.View) {

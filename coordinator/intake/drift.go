@@ -21,6 +21,10 @@ func (s *scope) drift(changes []*change) error {
 		return nil
 	}
 	var rows []store.Deviation
+	ours, err := s.ours(changes)
+	if err != nil {
+		return err
+	}
 	for _, c := range changes {
 		if c.old == nil || c.old.Gone != 0 || c.account.Person == "" || c.old.Person != c.account.Person || c.account.Class != s.system.Target.Class ||
 			string(c.old.Object) == string(c.account.Object) {
@@ -30,7 +34,7 @@ func (s *scope) drift(changes []*change) error {
 		if err != nil {
 			continue
 		}
-		rows = append(rows, s.differences(c, old)...)
+		rows = append(rows, s.differences(c, old, ours)...)
 	}
 	if len(rows) == 0 {
 		return nil
@@ -58,7 +62,7 @@ var policy = map[string]string{store.DeviationFound: "what the rules want is put
 	store.DeviationAdopted: "it stands", store.DeviationUndone: "a change of ours was undone there, and stays so"}
 
 // differences gives what of an account differs that rules speak of.
-func (s *scope) differences(c *change, old mapping.Object) (rows []store.Deviation) {
+func (s *scope) differences(c *change, old mapping.Object, ours map[string][]string) (rows []store.Deviation) {
 	add := func(attribute, kind string, was, is []string) {
 		rows = append(rows, store.Deviation{Tenant: s.tenant, Person: c.account.Person, System: s.name, Attribute: attribute, Account: c.account.ID,
 			Kind: kind, Refused: store.TextList(was), Found: store.TextList(is), At: s.tx.Now})
@@ -69,6 +73,10 @@ func (s *scope) differences(c *change, old mapping.Object) (rows []store.Deviati
 		}
 		was, knewOld := old.Get(r.Attribute)
 		is, knowsNew := c.object.Get(r.Attribute)
+		if r.Keep == mapping.KeepAdditive { // what others write besides is theirs
+			mine := ours[c.account.ID+"\x00"+strings.ToLower(r.Attribute)]
+			was, is = only(was, mine), only(is, mine)
+		}
 		if knewOld && knowsNew && !slices.Equal(was, is) {
 			kind := [...]string{mapping.Revert: store.DeviationFound, mapping.Adopt: store.DeviationAdopted, mapping.LeaveAlone: store.DeviationLeft}[r.Drift]
 			add(r.Attribute, kind, was, is)
@@ -78,6 +86,33 @@ func (s *scope) differences(c *change, old mapping.Object) (rows []store.Deviati
 		add(address, store.DeviationFound, []string{old.Address}, []string{c.object.Address})
 	}
 	return rows
+}
+
+// ours gives the values of additive rules that we added to the accounts, by account and folded attribute.
+func (s *scope) ours(changes []*change) (map[string][]string, error) {
+	if !s.system.Target.Adds() {
+		return nil, nil
+	}
+	ids := make([]string, len(changes))
+	for i, c := range changes {
+		ids[i] = c.account.ID
+	}
+	rows, err := s.tx.AddedTo(s.tenant, s.name, ids)
+	ours := make(map[string][]string, len(rows))
+	for _, row := range rows {
+		key := row.Account + "\x00" + row.Attribute
+		ours[key] = append(ours[key], row.Value)
+	}
+	return ours, err
+}
+
+// only gives those of the values that are among some, in order.
+func only(values, some []string) []string {
+	values = slices.DeleteFunc(slices.Clone(values), func(v string) bool {
+		return !slices.ContainsFunc(some, func(o string) bool { return strings.EqualFold(o, v) })
+	})
+	slices.Sort(values)
+	return values
 }
 
 func (s *scope) known(rows []store.Deviation) (map[string]store.Deviation, error) {

@@ -215,6 +215,9 @@ func (f *finish) applied(j store.Job, r *linkv1.Result) error {
 	f.writes = append(f.writes, ended)
 	if r.GetOutcome() == connectorv1.Outcome_OUTCOME_DONE {
 		f.done = append(f.done, j.ID)
+		if err := f.added(j, op, r.GetObject().GetId()); err != nil {
+			return err
+		}
 		f.password(j, r, op)
 		switch {
 		case j.Class == "delete":

@@ -70,7 +70,7 @@ func (b *builder) groupTarget(n ast.Node) {
 		return
 	}
 	unique := map[string]bool{}
-	t := &Target{Class: groupClass, OfGroups: true, Others: people.Others, Preview: people.Preview, Window: people.Window, scope: b.targetScope(n, unique), thresholds: people.thresholds,
+	t := &Target{Class: groupClass, OfGroups: true, Preview: people.Preview, Window: people.Window, scope: b.targetScope(n, unique), thresholds: people.thresholds,
 		Lifecycle: Lifecycle{Leave: Leave{At: Moment{FromEnd: true}}}}
 	b.sys.GroupTarget, b.building = t, t
 	b.mapping(n, "group", map[string]key{
@@ -90,6 +90,9 @@ func (b *builder) groupTarget(n ast.Node) {
 	b.building = people
 	if strings.EqualFold(t.Class, people.Class) {
 		b.fault(n, "", "groups and people are of one class: %s", t.Class)
+	}
+	if src := b.sys.GroupSource; src != nil && strings.EqualFold(src.Class, t.Class) {
+		b.fault(n, "leave out group in the source, or here", "the system would bring the groups that are made in it: groups go one way")
 	}
 	if t.Makes {
 		b.fault(n, "groups within groups are those of the directory: - {directory: memberOf}", "a group does not make other groups")

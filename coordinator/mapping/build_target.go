@@ -119,7 +119,6 @@ func (b *builder) target(n ast.Node) {
 		"attributes":      {true, func(n ast.Node) { t.Rules = b.rules(n, "attributes") }},
 		"groups":          {false, b.list("groups", func(n ast.Node) { b.groupRule(t, n) })},
 		"group":           {false, func(n ast.Node) { group = n }},
-		"people":          {false, b.one("people", []string{"all", "others"}, func(i int) { t.Others = i == 1 })},
 		"password":        {false, func(n ast.Node) { b.password(t, n) }},
 		"lifecycle":       {false, func(n ast.Node) { b.lifecycle(t, n) }},
 		"thresholds":      {false, func(n ast.Node) { b.thresholds(t, n) }},
@@ -154,7 +153,7 @@ func (b *builder) written(n ast.Node, t *Target) {
 		return nil
 	}
 	s := b.sys.Source
-	t.WriteBack = s != nil && !s.Joins && !t.Others && strings.EqualFold(s.Class, t.Class)
+	t.WriteBack = s != nil && !s.Joins && strings.EqualFold(s.Class, t.Class)
 	if !t.WriteBack {
 		if named("name") == nil {
 			b.fault(n, "", "target lacks the key name")
@@ -306,7 +305,7 @@ func (b *builder) attribute(attribute string, n ast.Node) *Rule {
 		"value":    {false, func(n ast.Node) { value = n }},
 		"person":   {false, func(n ast.Node) { person = n }},
 		"apply":    {false, b.one("apply", []string{"always", "create", "if_empty"}, func(i int) { shape.Apply = Apply(i) })},
-		"keep":     {false, b.one("keep", []string{"none", "old", "alias"}, func(i int) { shape.Keep = Keep(i) })},
+		"keep":     {false, b.one("keep", []string{"none", "old", "alias", "additive"}, func(i int) { shape.Keep = Keep(i) })},
 		"empty":    {false, b.one("empty", []string{"clear", "keep"}, func(i int) { shape.KeepEmpty = i == 1 })},
 		"drift":    {false, b.one("drift", []string{"revert", "adopt", "leave"}, func(i int) { shape.Drift = Drift(i) })},
 		"cool_off": {false, func(n ast.Node) { shape.CoolOff = b.coolOff(n) }},
@@ -329,6 +328,9 @@ func (b *builder) attribute(attribute string, n ast.Node) *Rule {
 	}
 	r.Apply, r.Keep, r.KeepEmpty, r.Exact, r.Person = shape.Apply, shape.Keep, shape.KeepEmpty, shape.Exact, shape.Person
 	r.Drift, r.CoolOff = shape.Drift, shape.CoolOff
+	if r.Keep == KeepAdditive && (r.Unique() || r.Person || r.Apply != Always) {
+		b.fault(n, "leave out keep, or the other", "%s: keep: additive is for values that are written whenever they differ, not for firstUnique, person or another apply", attribute)
+	}
 	if r.CoolOff > 0 && !r.Unique() {
 		b.fault(n, "", "%s: cool_off is for rules that choose by firstUnique", attribute)
 	}

@@ -94,7 +94,7 @@ func (e *Edit) compare(moved bool, pairs ...pair) {
 			e.keep(p)
 		case p.was.Apply != p.is.Apply || p.was.Keep != p.is.Keep || p.was.KeepEmpty != p.is.KeepEmpty || p.was.Exact != p.is.Exact || p.was.Person != p.is.Person ||
 			p.was.Unique() != p.is.Unique() || p.was.CoolOff != p.is.CoolOff || p.was.Drift != p.is.Drift ||
-			p.was.Additive != p.is.Additive || p.was.Make != p.is.Make || p.was.Directory != p.is.Directory || p.was.Display.form() != p.is.Display.form():
+			p.was.Make != p.is.Make || p.was.Directory != p.is.Directory || p.was.Display.form() != p.is.Display.form():
 			e.all = true
 		case p.is.Apply == OnCreate: // whoever has an account keeps what it has
 		case moved || p.was.text != p.is.text:
@@ -191,7 +191,7 @@ func (s *System) identityForm() string {
 			f.add("none")
 			continue
 		}
-		f.add("target", t.Class, t.WriteBack, t.Match, t.MemberOf, t.EnabledAttribute, t.Owns, t.Others)
+		f.add("target", t.Class, t.WriteBack, t.Match, t.MemberOf, t.EnabledAttribute, t.Owns)
 		for _, r := range t.Rules {
 			if r.Unique() {
 				f.add(r.Attribute, r.CoolOff)

@@ -79,7 +79,7 @@ func (t *Target) form() string {
 			continue
 		}
 		f.rule(r.Attribute, r.expression)
-		f.add(r.Apply, r.Keep, r.KeepEmpty, r.Exact, r.Person, r.CoolOff, r.Additive, r.Make, r.Directory)
+		f.add(r.Apply, r.Keep, r.KeepEmpty, r.Exact, r.Person, r.CoolOff, r.Make, r.Directory)
 	}
 	for _, class := range slices.Sorted(maps.Keys(t.thresholds)) {
 		f.add(class, t.thresholds[class])
@@ -90,7 +90,7 @@ func (t *Target) form() string {
 // frame gives the form of what a target wants of every account, whatever its rules say.
 func (t *Target) frame() string {
 	f := form{}
-	f.add("target", t.Class, t.OfGroups, t.Others, t.WriteBack, t.Match, t.EnabledAttribute, t.MemberOf)
+	f.add("target", t.Class, t.OfGroups, t.WriteBack, t.Match, t.EnabledAttribute, t.MemberOf)
 	l := t.Lifecycle
 	f.add(l.Create, l.Enable, l.HoldRehire, l.IgnoreOutOfScope, l.HoldOutOfScope, l.Leave.At, l.Leave.Disable, l.Leave.Groups)
 	if l.Leave.Delete != nil {

@@ -235,7 +235,7 @@ func (s *System) knowing(t *Target, schema *connectorv1.SchemaResponse) *Target 
 		return t
 	}
 	return &Target{
-		System: t.System, Owns: t.Owns, OfGroups: t.OfGroups, Others: t.Others, Authoritative: t.Authoritative, Makes: t.Makes,
+		System: t.System, Owns: t.Owns, OfGroups: t.OfGroups, Authoritative: t.Authoritative, Makes: t.Makes,
 		Class: t.Class, WriteBack: t.WriteBack, Match: t.Match, MakeContainers: t.MakeContainers, Password: t.Password, Lifecycle: t.Lifecycle, Preview: t.Preview, Window: t.Window,
 		Scope: t.Scope, MatchRule: t.MatchRule, Container: t.Container, Name: known.with(t.Name), LeaversContainer: t.LeaversContainer,
 		Rules: known.all(t.Rules), LeaverRules: known.all(t.LeaverRules), Groups: t.Groups,

@@ -53,6 +53,16 @@ func (s *System) File() string { return s.file }
 // groups; nil where the document makes and brings none.
 func (s *System) Groups() *System { return s.groups }
 
+// TargetOf gives the target that objects of a class are accounts of; nil where there is none.
+func (s *System) TargetOf(class string) *Target {
+	for _, t := range []*Target{s.Target, s.GroupTarget} {
+		if t != nil && strings.EqualFold(t.Class, class) {
+			return t
+		}
+	}
+	return nil
+}
+
 // ofGroups settles what Groups gives.
 func (s *System) ofGroups() {
 	if s.GroupSource == nil && s.GroupTarget == nil {

@@ -30,9 +30,6 @@ type Target struct {
 	Preview bool
 	// OfGroups: the accounts are groups.
 	OfGroups bool
-	// Others: the target is for those only whom other systems bring, and the accounts
-	// that it made say nothing as records of the document's source.
-	Others bool
 	// Authoritative tells of a group whether only members by rule remain in it; nil: of none.
 	Authoritative *Rule
 	// System is the name of the document's.
@@ -74,8 +71,6 @@ type Rule struct {
 	Exact bool
 	// Person: the value is the key of a person whose account is meant.
 	Person bool
-	// Additive: of other values there only those are taken away that we added.
-	Additive bool
 	// Make: of a rule of groups, that the group is made where it is not there.
 	Make bool
 	// Directory: of a rule of groups, that it gives keys of the directory's groups.
@@ -107,6 +102,21 @@ func (r *Rule) Text() string { return r.expression.text }
 // Line gives the line of the expression in the document.
 func (r *Rule) Line() int { return r.expression.line }
 
+// RuleOf gives the rule of an attribute; nil where it has none.
+func (t *Target) RuleOf(attribute string) *Rule {
+	for _, r := range t.Rules {
+		if strings.EqualFold(r.Attribute, attribute) {
+			return r
+		}
+	}
+	return nil
+}
+
+// Adds tells whether a rule of the target is additive.
+func (t *Target) Adds() bool {
+	return slices.ContainsFunc(t.Rules, func(r *Rule) bool { return r.Keep == KeepAdditive })
+}
+
 // Apply says when a rule's value is written.
 type Apply uint8
 
@@ -129,6 +139,8 @@ const (
 	KeepOld
 	// KeepAlias: as KeepOld, and a primary address (SMTP:) becomes an alias (smtp:).
 	KeepAlias
+	// KeepAdditive: those that others wrote stay; those that we added go when the rule gives them no more.
+	KeepAdditive
 )
 
 // Drift says what becomes of a value that somebody else has written.

@@ -98,6 +98,7 @@ type person struct {
 	in       []store.Member    // groups that they are in by rules
 	joins    map[string]bool   // systems in which the batch found their account
 	past     *Past             // of whom it was; nil: of now
+	added    addedValues       // what we added to their accounts
 }
 
 func (b *batch) run(due []store.Due) error {
@@ -240,6 +241,9 @@ func (b *batch) loadBelongings(ids []string) error {
 			p.accounts = append(p.accounts, a)
 			p.person.HasSource = p.person.HasSource || b.sources.has(a)
 		}
+	}
+	if err := b.loadAdded(); err != nil {
+		return err
 	}
 	if err := b.loadMade(ids); err != nil {
 		return err

@@ -131,6 +131,7 @@ func (f *Foresight) target(b *batch, s *side, t target, subjects []Subject, out 
 		if seen.Account != nil {
 			account := accountOf(*seen.Account)
 			account.Granted = p.granted(t.row.Name)
+			account.Added = p.added[accountKey(seen.Account.System, seen.Account.ID)]
 			in.Account, in.Names = &account, ledger.of(p, seen.Account.ID)
 		} else if in.Candidates = candidates[p.row.ID]; len(in.Candidates) == 1 {
 			c := in.Candidates[0]

@@ -55,6 +55,7 @@ func (b *batch) plan(t target) error {
 		if a := p.account(t); a != nil {
 			account := accountOf(*a)
 			account.Granted = p.granted(t.row.Name)
+			account.Added = p.added[accountKey(a.System, a.ID)]
 			if in.Strangers, err = b.strangers(t, *a); err != nil {
 				return err
 			}

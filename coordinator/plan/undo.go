@@ -70,12 +70,13 @@ func (w *work) undo(u Undo) (store.Plan, error) {
 	if err := back.load(rows); err != nil {
 		return store.Plan{}, err
 	}
-	for _, j := range rows { // the newest first
-		back.take(j)
-	}
 	b := &batch{tx: w.tx, planner: w.Planner, tenant: w.tenant}
 	if err := b.loadSystems(); err != nil {
 		return store.Plan{}, err
+	}
+	back.targets = b.targets
+	for _, j := range rows { // the newest first
+		back.take(j)
 	}
 	jobs, err := back.jobs(b.targets, cause)
 	note := strings.Join(back.notes, "\n")
@@ -134,11 +135,12 @@ func (w *work) applied(u Undo) (rows []store.Job, cause string, err error) {
 
 // An inverse makes up what accounts were before changes of ours.
 type inverse struct {
-	tx     *store.Tx
-	tenant string
-	of     map[string]*before // by system and native id
-	same   map[int64]bool     // jobs that found their work done already
-	notes  []string
+	tx      *store.Tx
+	tenant  string
+	of      map[string]*before // by system and native id
+	targets []target
+	same    map[int64]bool // jobs that found their work done already
+	notes   []string
 }
 
 // A before is what an account is, and what it was.
@@ -252,12 +254,34 @@ func (v *inverse) modify(j store.Job, b *before, c *connectorv1.Change) {
 		now, _ := b.object.Get(c.GetName())
 		w = &was{c.GetName(), slices.Clone(now), slices.Clone(now)}
 	}
+	if v.additive(b, c.GetName()) { // what others wrote since stays
+		w.before = append(without(w.before, without(c.GetWant(), c.GetExpect())), without(without(c.GetExpect(), c.GetWant()), w.before)...)
+		b.values[key] = w
+		return
+	}
 	if !sameValues(w.before, c.GetWant()) {
 		v.note(j, "%s is not as this change left it any more: it is left alone", c.GetName())
 		return
 	}
 	w.before = c.GetExpect()
 	b.values[key] = w
+}
+
+// additive tells whether the rule of an attribute takes away only what we added.
+func (v *inverse) additive(b *before, attribute string) bool {
+	i := slices.IndexFunc(v.targets, func(t target) bool { return t.row.Name == b.account.System && t.system.Target.Class == b.account.Class })
+	if i < 0 {
+		return false
+	}
+	r := v.targets[i].system.Target.RuleOf(attribute)
+	return r != nil && r.Keep == mapping.KeepAdditive
+}
+
+// without gives values but some.
+func without(values, some []string) []string {
+	return slices.DeleteFunc(slices.Clone(values), func(s string) bool {
+		return slices.ContainsFunc(some, func(o string) bool { return strings.EqualFold(o, s) })
+	})
 }
 
 func (v *inverse) move(j store.Job, b *before, m *connectorv1.Move) {

@@ -65,6 +65,12 @@ func (p *planner) letsRule(r *mapping.Rule, want []string) (stands, changed bool
 	if len(p.in.Deviations) == 0 {
 		return false, false
 	}
+	if r.Keep == mapping.KeepAdditive { // others may have written besides: only the rule's own values count
+		v, err := p.view.Eval(r)
+		return p.lets(r.Attribute, func(refused []string) bool {
+			return err == nil && !slices.ContainsFunc(v.All(), func(own string) bool { return !among(r, refused, own) })
+		})
+	}
 	return p.lets(r.Attribute, func(refused []string) bool { return equal(r, refused, want) })
 }
 
@@ -113,7 +119,7 @@ type edit struct {
 
 func (e *edit) add(c *connectorv1.Change, r mapping.Reason) {
 	e.changes, e.reasons = append(e.changes, c), append(e.reasons, r)
-	e.takes = e.takes || len(c.GetExpect()) > 0
+	e.takes = e.takes || slices.ContainsFunc(c.GetExpect(), func(v string) bool { return !slices.Contains(c.GetWant(), v) })
 }
 
 func (p *planner) edit(class string, e edit) {

@@ -63,6 +63,9 @@ type Account struct {
 	// Granted are native ids of the groups that Drawbridge put the account in and
 	// has not taken it out of since: only these are ever left for a rule's sake.
 	Granted []string
+	// Added are values of additive rules that Drawbridge wrote there, by folded
+	// attribute: only these are ever taken away.
+	Added map[string][]string
 }
 
 // Names is the ledger of names spoken for. Callers plan people in ascending

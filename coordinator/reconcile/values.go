@@ -101,6 +101,11 @@ func (p *planner) want(r *mapping.Rule, current []string) (values []string, note
 	case err != nil:
 		p.expression(err)
 		return nil, "", false
+	case r.Keep == mapping.KeepAdditive:
+		if v.Empty() && (!v.Known || r.KeepEmpty) {
+			return nil, "", false
+		}
+		values = p.added(r, v.All(), current)
 	case v.Empty():
 		return nil, "", v.Known && !r.KeepEmpty && r.Keep == mapping.KeepNone
 	case r.Person:
@@ -141,6 +146,33 @@ func (p *planner) reference(key string) (values []string, note string, ok bool) 
 	}
 	p.out.Waits = append(p.out.Waits, key)
 	return nil, "", false
+}
+
+// added gives what is there, without what we added and the rule does not give
+// any more, and the rule's values. What others wrote stays, also what the rule
+// gives as well: nobody knows that they do not want it.
+func (p *planner) added(r *mapping.Rule, values, current []string) []string {
+	var ours []string
+	if p.account != nil {
+		ours = p.account.Added[strings.ToLower(r.Attribute)]
+	}
+	var out []string
+	for _, c := range current {
+		if among(r, values, c) || !among(r, ours, c) {
+			out = append(out, c)
+		}
+	}
+	for _, v := range values {
+		if !among(r, out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// among tells whether a value is one of several, as the rule compares.
+func among(r *mapping.Rule, values []string, value string) bool {
+	return slices.ContainsFunc(values, func(v string) bool { return equal(r, []string{v}, []string{value}) })
 }
 
 // kept gives the rule's values and those that are there besides.

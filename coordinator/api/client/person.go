@@ -89,6 +89,7 @@ type Value struct {
 	Values    []string `json:"values" doc:"What it holds there"`
 	Want      []string `json:"want,omitempty" doc:"What it shall hold, where that differs"`
 	People    []Holder `json:"people,omitempty" doc:"Whose accounts the values name, as far as that is known"`
+	Others    []string `json:"others,omitempty" doc:"Of an additive rule: those of the values that others wrote, which stay"`
 	Rule      *Rule    `json:"rule,omitempty" doc:"The rule that wants it"`
 	Inputs    []Input  `json:"inputs" doc:"What the rule looked at"`
 	Written   *Written `json:"written,omitempty" doc:"When Drawbridge wrote it; absent when it was there before"`

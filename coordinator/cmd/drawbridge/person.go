@@ -171,6 +171,9 @@ func (s *session) value(v client.Value) {
 	if v.Want != nil {
 		s.printf("      wanted   %s", ink.warn(held(v.Want)))
 	}
+	if len(v.Others) > 0 {
+		s.printf("      others'  %s", held(v.Others))
+	}
 	label := "record"
 	for _, line := range records(v.Inputs) {
 		s.printf("      %-8s %s", label, line)
