@@ -53,9 +53,7 @@ func driftOf(tx *store.Tx, tenant string, rows []store.Deviation) ([]client.Drif
 	people, err := peopleByID(tx, tenant, ids)
 	list := make([]client.Drift, len(rows))
 	for i, d := range rows {
-		p := people[d.Person]
-		list[i] = client.Drift{Person: p.Shown(), Display: p.Display, System: d.System, Account: d.Account, Attribute: d.Attribute, Kind: d.Kind,
-			Refused: orEmpty(store.TextsOf(d.Refused)), Found: orEmpty(store.TextsOf(d.Found)), At: d.At.Time(), By: d.Who, Job: d.Job}
+		list[i] = history.DriftOf(d, people[d.Person])
 	}
 	return list, err
 }

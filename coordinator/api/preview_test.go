@@ -76,6 +76,10 @@ func TestPreviewPerson(t *testing.T) {
 	if err := api.Items(t.Context(), "/v1/drift?kind=undone", nil, &drift); err != nil || len(drift) != 1 || drift[0].Attribute != "title" || drift[0].Job <= changes[0].ID {
 		t.Fatalf("drift = %+v, %v; want the title, undone", drift, err)
 	}
+	var shown client.Person
+	if err := api.Get(t.Context(), "/v1/people/e1001", nil, &shown); err != nil || len(shown.Accounts) != 1 || len(shown.Accounts[0].Drift) != 1 || shown.Accounts[0].Drift[0].Kind != "undone" {
+		t.Errorf("person = %+v, %v; want their account with the title, undone", shown.Accounts, err)
+	}
 	if err := api.Post(t.Context(), "/v1/drift/revert", client.DriftDecision{Person: "E1001", System: "corp-ad", Attribute: "Title"}, nil); err != nil {
 		t.Fatal(err)
 	}

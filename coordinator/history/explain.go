@@ -62,6 +62,7 @@ type explanation struct {
 	problems []store.Problem
 	alarms   []store.Alarm
 	waits    []store.Waiting
+	lets     []store.Deviation
 	origins  map[string]*client.Origin // by path
 	others   map[string][]client.Other // by path: what was not taken
 }
@@ -91,6 +92,9 @@ func (e *explanation) load(compile func(store.System) (*mapping.System, error)) 
 		return err
 	}
 	if e.waits, err = tx.WaitsOf(tenant, id); err != nil {
+		return err
+	}
+	if e.lets, err = tx.DeviationsOf(tenant, []string{id}); err != nil {
 		return err
 	}
 	var ids []string
@@ -181,7 +185,7 @@ func ruleOf(system *mapping.System, r mapping.Reason) *client.Rule {
 // account explains the person's account in a target. It is not wanted where
 // there is none, and nothing is known of one.
 func (e *explanation) account(system *mapping.System) (client.Account, bool) {
-	out := client.Account{System: system.Name, State: "wanted", Values: []client.Value{}, Waits: []string{}, Open: []client.Job{}}
+	out := client.Account{System: system.Name, State: "wanted", Values: []client.Value{}, Waits: []string{}, Open: []client.Job{}, Drift: []client.Drift{}}
 	var object mapping.Object
 	for _, a := range e.accounts {
 		if a.System != system.Name || a.Class != system.Target.Class || out.ID != "" && (a.Gone != 0 || a.ID > out.ID) {
@@ -218,6 +222,11 @@ func (e *explanation) account(system *mapping.System) (client.Account, bool) {
 		}
 	}
 	slices.Reverse(out.Open)
+	for _, d := range e.lets {
+		if d.System == system.Name {
+			out.Drift = append(out.Drift, DriftOf(d, e.row))
+		}
+	}
 	for _, p := range e.problems {
 		if p.System == system.Name {
 			o := ObstacleOf(p, e.row)

@@ -58,3 +58,9 @@ func ObstacleOf(r store.Problem, p store.Person) client.Obstacle {
 	}
 	return o
 }
+
+// DriftOf shows where an account of a person is let be as it is, or is being put back.
+func DriftOf(d store.Deviation, p store.Person) client.Drift {
+	return client.Drift{Person: p.Shown(), Display: p.Display, System: d.System, Account: d.Account, Attribute: d.Attribute, Kind: d.Kind,
+		Refused: append([]string{}, store.TextsOf(d.Refused)...), Found: append([]string{}, store.TextsOf(d.Found)...), At: d.At.Time(), By: d.Who, Job: d.Job}
+}

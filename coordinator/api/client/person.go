@@ -81,6 +81,7 @@ type Account struct {
 	Waits   []string  `json:"waits" doc:"Keys of people whose accounts are waited for"`
 	Open    []Job     `json:"open" doc:"Jobs under way"`
 	Problem *Obstacle `json:"problem,omitempty" doc:"What stops it"`
+	Drift   []Drift   `json:"drift" nullable:"false" doc:"Where it is known to be other than the rules want, and let be, or being put back"`
 }
 
 // Value explains one attribute of an account.

@@ -154,6 +154,9 @@ func (s *session) account(a client.Account) {
 	if a.Problem != nil {
 		s.trouble("  ", a.Problem.Fault)
 	}
+	for _, d := range a.Drift {
+		s.printf("  %s %s %s since %s: is %s, %s is not written", ink.warn("≠"), d.Attribute, d.Kind, stamp(d.At), held(d.Found), held(d.Refused))
+	}
 	for _, key := range a.Waits {
 		s.printf("  %s waits for the account of %s", ink.warn("…"), key)
 	}
