@@ -100,8 +100,12 @@ func (w phoned) want(what string, numbers ...string) {
 // drifts gives of what the log says that somebody changed it.
 func (w phoned) drifts() (n int) {
 	w.Write(func(tx *store.Tx) error {
-		rows, err := tx.Deviations(rehearsal.Tenant, "corp-ad", "", 100)
-		n = len(rows)
+		rows, err := tx.ListHistory(rehearsal.Tenant, store.LogFilter{Kind: history.Drift}, 100)
+		for _, h := range rows {
+			if strings.HasPrefix(h.Text, "otherTelephone was changed") {
+				n++
+			}
+		}
 		return err
 	})
 	return n
@@ -127,6 +131,9 @@ func TestAdditive_onlyOursIsTakenAway(t *testing.T) {
 	}
 	w.writes("7", "9")
 	w.want("somebody takes ours away: it is put back", "2", "7", "9")
+	if n := w.drifts(); n != 1 {
+		t.Errorf("what somebody takes away of ours is called drift %d times; want once", n)
+	}
 	w.says("", "")
 	w.want("the rule gives nothing any more", "7", "9")
 	w.says("3", "")

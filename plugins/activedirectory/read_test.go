@@ -228,6 +228,10 @@ func findManyValues(t *testing.T, d domain) {
 			t.Errorf("Find(%s, %q) = %v; want %s", attribute, v, got, id)
 		}
 	}
+	// A document may take the id as the key of people and groups.
+	if got := c.find("user", "sAMAccountName", []string{"ann.find"}, "objectGUID"); len(got) != 1 || value(got[0], "objectGUID") != id {
+		t.Errorf("objectGUID of %s is shown as %q", id, value(got[0], "objectGUID"))
+	}
 	if got := c.find("user", "sAMAccountName", []string{"*"}, "name"); len(got) != 0 {
 		t.Errorf("Find(sAMAccountName, *) = %v; want nothing: a value is no pattern", got)
 	}
