@@ -97,6 +97,8 @@ const tallest = 8000; // pixels of a picture
 
 const heightOf = (page, least) => page.evaluate(([least, tallest]) => Math.min(tallest, Math.max(least, document.documentElement.scrollHeight)), [least, tallest]);
 
+const drawn = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+
 const overlays = ["find", "job", "enrol", "merge"]; // of which what is beneath is no part
 
 async function photograph(page, [name, path, ready, first], found) {
@@ -111,8 +113,9 @@ async function photograph(page, [name, path, ready, first], found) {
     await page.setViewportSize(widths[width]);
     await page.emulateMedia({ colorScheme: scheme });
     await page.locator(`html[data-mantine-color-scheme="${scheme}"]`).waitFor();
+    await drawn(page); // else its height is that of before
     if (!over) await page.setViewportSize({ ...widths[width], height: await heightOf(page, widths[width].height) }); // the whole page is seen at once
-    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))); // else a tall picture may show it as it was
+    await drawn(page); // else a tall picture may show it as it was
     await page.screenshot({ path: join(pictures, `${name}-${scheme}-${width}.png`), animations: "disabled" });
     const spill = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     if (spill > 0) found.push(`${name}, ${width}: the page is ${spill} pixels too wide`);
