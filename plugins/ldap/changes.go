@@ -170,7 +170,7 @@ func (s *System) ReadChanges(ctx context.Context, q sdk.Query, cookie []byte, ou
 	if err != nil {
 		return nil, err
 	}
-	if seen == nil || asks(q, memberOf) && seen.ofGroup || !seen.explicit && seen.lost(p.Census) {
+	if seen == nil || seen.many || asks(q, memberOf) && seen.ofGroup || !seen.explicit && seen.lost(p.Census) {
 		return nil, sdk.ErrResync
 	}
 	next := p
@@ -182,12 +182,29 @@ func (s *System) ReadChanges(ctx context.Context, q sdk.Query, cookie []byte, ou
 type delta struct {
 	changed  []candidate
 	deleted  []string
+	many     bool     // more changed or were deleted than are remembered
 	explicit bool     // deleted is all that was deleted; else the census says whether something was
 	present  census   // of what did not change
 	named    []uint64 // weights of ids that the server named as present
 	ofGroup  bool     // a group is among the changed
 	cookie   []byte
 	time     string
+}
+
+// mostChanges are remembered of a delta, some 3 MB. Where more changed, as after
+// a migration, everything is read, which asks less of the server, too.
+const mostChanges = 10_000
+
+func (d *delta) change(c candidate) {
+	if d.many = d.many || len(d.changed) == mostChanges; !d.many {
+		d.changed = append(d.changed, c)
+	}
+}
+
+func (d *delta) remove(id string) {
+	if d.many = d.many || len(d.deleted) == mostChanges; !d.many {
+		d.deleted = append(d.deleted, id)
+	}
 }
 
 // giveDelta reads what changed whole. What is not found is gone, for this
@@ -317,7 +334,7 @@ func (s *System) timesSince(ctx context.Context, c *dc.Conn, d *directory, q sdk
 			seen.present.add(m.id)
 			return
 		}
-		seen.changed = append(seen.changed, candidate{id: fold(m.id), created: strings.Clone(m.created)})
+		seen.change(candidate{id: fold(m.id), created: strings.Clone(m.created)})
 		// Within the overlap a change is seen twice; of a group only a new one
 		// is worth reading everything for.
 		seen.ofGroup = seen.ofGroup || m.group && m.modified > p.Time

@@ -171,6 +171,23 @@ func TestReadChanges_cookieRefused(t *testing.T) {
 	}
 }
 
+// More changes than a connector remembers are read with everything else: all
+// these were made in the second in which the time of the cookie lies.
+func TestReadChanges_many(t *testing.T) {
+	t.Parallel()
+	for count, resync := range map[int]bool{9_000: false, 11_000: true} {
+		s := start(t, count, openldap.Standard)
+		c := s.open(t, map[string]any{"changes": "modify_timestamp"})
+		q := &connectorv1.ReadRequest{Classes: []string{"user"}, Attributes: []string{"uid"}}
+		first := connkit.Read(t, c, q)
+		q.Cookie = first.End.GetCookie()
+		r := connkit.Read(t, c, q)
+		if len(first.Objects) != count || r.End.GetResync() != resync {
+			t.Errorf("of %d, all as new as the cookie, a read of changes ends %v; want a resync: %v", len(first.Objects), r.End, resync)
+		}
+	}
+}
+
 // By a group's change memberOf of those who left it changes, too, and nobody
 // knows who they were: everything is read.
 func TestReadChanges_ofAGroup(t *testing.T) {

@@ -138,9 +138,9 @@ func (d *delta) entry(state []byte, m mark) error {
 	case present:
 		d.named = append(d.named, weigh(id))
 	case deleted:
-		d.deleted = append(d.deleted, id)
+		d.remove(id)
 	default: // added or modified
-		d.changed = append(d.changed, candidate{id: id, created: strings.Clone(m.created)})
+		d.change(candidate{id: id, created: strings.Clone(m.created)})
 		d.ofGroup = d.ofGroup || m.group
 	}
 	return nil
@@ -168,7 +168,7 @@ func (d *delta) info(value []byte) error {
 				case err != nil:
 					return err
 				case deletes:
-					d.deleted = append(d.deleted, id)
+					d.remove(id)
 				default:
 					d.named = append(d.named, weigh(id))
 				}
