@@ -170,7 +170,8 @@ func (s *System) ReadChanges(ctx context.Context, q sdk.Query, cookie []byte, ou
 	if err != nil {
 		return nil, err
 	}
-	if seen == nil || seen.many || asks(q, memberOf) && seen.ofGroup || !seen.explicit && seen.lost(p.Census) {
+	ofGroup := seen != nil && (seen.ofGroup || len(seen.deleted) > 0) // of what was deleted nobody knows the class
+	if seen == nil || seen.many || asks(q, memberOf) && ofGroup || !seen.explicit && seen.lost(p.Census) {
 		return nil, sdk.ErrResync
 	}
 	next := p

@@ -192,7 +192,7 @@ func TestReadChanges_many(t *testing.T) {
 // knows who they were: everything is read.
 func TestReadChanges_ofAGroup(t *testing.T) {
 	t.Parallel()
-	s := start(t, 10, "")
+	s := start(t, 10, openldap.Standard) // with a log of deletions
 	s.add(t, "cn=All,"+groups, "objectClass", "groupOfNames", "cn", "All", "member", "uid=p1,"+people)
 	c := s.open(t)
 	q := &connectorv1.ReadRequest{Classes: []string{"user", "group"}, Attributes: []string{"uid", "memberOf"}}
@@ -200,6 +200,12 @@ func TestReadChanges_ofAGroup(t *testing.T) {
 	s.replace(t, "cn=All,"+groups, "member", "uid=p2,"+people)
 	if r := connkit.Read(t, c, q); !r.End.GetResync() {
 		t.Errorf("the read ends %v with %v; want a resync", r.End, r.Objects)
+	}
+	q.Cookie = nil
+	q.Cookie = connkit.Read(t, c, q).End.GetCookie()
+	s.remove(t, "cn=All,"+groups)
+	if r := connkit.Read(t, c, q); !r.End.GetResync() {
+		t.Errorf("after the group is gone the read ends %v with %v; want a resync", r.End, r.Objects)
 	}
 	if r := connkit.Read(t, c, &connectorv1.ReadRequest{Classes: []string{"user"}, Attributes: q.Attributes}); len(r.End.GetCookie()) != 0 {
 		t.Errorf("a read of memberOf without groups ends %v; want no cookie", r.End)
