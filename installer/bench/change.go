@@ -27,11 +27,12 @@ const (
 // `run hr`, as a trigger of the database would: HR is asked what has changed,
 // the person is made anew, planned, and written. First with nothing else to do;
 // then while the HR system is read whole again and again, with all its 100,000
-// workers. The goals are a median of 1 s and a 99th percentile of 5 s.
+// workers. They changed long ago: rows of the last five minutes are asked for
+// again by each read of changes, and a database is seldom filled in those. The goals are a median of 1 s and a 99th percentile of 5 s.
 func hrToAD(ctx context.Context, b *bench) ([]Figure, error) {
 	count := b.count(100_000)
 	m, db, err := workersInMariaDB(ctx, count,
-		"ALTER TABLE workers ADD COLUMN changed timestamp(6) NOT NULL DEFAULT current_timestamp(6) ON UPDATE current_timestamp(6), ADD INDEX (changed)")
+		"ALTER TABLE workers ADD COLUMN changed timestamp(6) NOT NULL DEFAULT '2020-01-01' ON UPDATE current_timestamp(6), ADD INDEX (changed)")
 	if err != nil {
 		return nil, err
 	}
