@@ -256,10 +256,13 @@ func (f *toucher) everybody(ctx context.Context) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	from := ""
-	for _, end := range append(ends, "") {
-		group.Go(func() error { return f.part(ctx, from, end) })
-		from = end
+	ends = append(ends, "")
+	for i, end := range ends {
+		begin := ""
+		if i > 0 {
+			begin = ends[i-1]
+		}
+		group.Go(func() error { return f.part(ctx, begin, end) })
 	}
 	return group.Wait()
 }
