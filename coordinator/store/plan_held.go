@@ -59,29 +59,35 @@ func (tx *Tx) ApproveJobs(ids []int64, notAfter map[int64]Instant) error {
 		}
 	}
 	for _, id := range slices.Sorted(slices.Values(ids)) { // one by one: each becomes the end of its object's chain
-		_, err := tx.exec(`UPDATE job SET fault = '', since = 0, (after, state) = (SELECT coalesce(max(p.id), 0), CASE WHEN max(p.id) IS NULL THEN 'queued' ELSE 'waiting' END
-			FROM job p WHERE p.tenant = job.tenant AND p.person <> '' AND p.person = job.person
-			AND p.system = job.system AND p.object = job.object AND p.state IN ('queued','waiting','sent') AND p.priority <> 40 AND p.after <> job.id
-			AND NOT EXISTS (SELECT 1 FROM job q WHERE q.after = p.id AND q.after <> 0 AND q.state = 'waiting'))
-			WHERE id = ? AND state = 'held'`, id)
+		chain, err := tx.chainOf(id)
 		if err != nil {
 			return err
 		}
-		if err := tx.raiseFences(id); err != nil {
+		_, err = tx.exec(`UPDATE job SET fault = '', since = 0, (after, state) = (SELECT coalesce(max(p.id), 0), CASE WHEN max(p.id) IS NULL THEN 'queued' ELSE 'waiting' END
+			FROM job p WHERE p.tenant = job.tenant AND p.person <> '' AND p.person = job.person
+			AND p.system = job.system AND p.object = job.object AND p.state IN ('queued','waiting','sent') AND p.priority <> 40
+			AND p.id NOT IN (SELECT value FROM json_each(?))
+			AND NOT EXISTS (SELECT 1 FROM job q WHERE q.after = p.id AND q.after <> 0 AND q.state = 'waiting'))
+			WHERE id = ? AND state = 'held'`, list(chain), id) // after none of those that wait for it
+		if err != nil {
+			return err
+		}
+		if err := tx.raiseFences(chain); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// raiseFences gives a job and those that follow it in its chain fences above
-// that of every job there is, because some of these have passed it by.
-func (tx *Tx) raiseFences(id int64) error {
-	chain, err := column[int64](tx, `WITH RECURSIVE follow(id) AS (SELECT CAST(? AS BIGINT) UNION SELECT j.id FROM job j JOIN follow f ON j.after = f.id AND j.after <> 0 WHERE j.state = 'waiting')
+// chainOf returns a job and those that follow it in its chain.
+func (tx *Tx) chainOf(id int64) ([]int64, error) {
+	return column[int64](tx, `WITH RECURSIVE follow(id) AS (SELECT CAST(? AS BIGINT) UNION SELECT j.id FROM job j JOIN follow f ON j.after = f.id AND j.after <> 0 WHERE j.state = 'waiting')
 		SELECT id FROM follow ORDER BY id`, id)
-	if err != nil {
-		return err
-	}
+}
+
+// raiseFences gives the jobs of a chain fences above that of every job there
+// is, because some of these have passed them by.
+func (tx *Tx) raiseFences(chain []int64) error {
 	fence, err := tx.ReserveJobs(len(chain))
 	if err != nil {
 		return err
