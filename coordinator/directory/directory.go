@@ -12,6 +12,7 @@
 package directory
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -34,6 +35,11 @@ type Person struct {
 // Fold gives the form in which keys, names and match values are compared and
 // stored: without outer space and regard to case.
 func Fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// Among tells whether a value is one of several, without regard to case.
+func Among(values []string, value string) bool {
+	return slices.ContainsFunc(values, func(v string) bool { return strings.EqualFold(v, value) })
+}
 
 // GroupKey gives the key by which a group is known among people and groups,
 // given the key that its source gives it.

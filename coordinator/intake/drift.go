@@ -108,9 +108,7 @@ func (s *scope) ours(changes []*change) (map[string][]string, error) {
 
 // only gives those of the values that are among some, in order.
 func only(values, some []string) []string {
-	values = slices.DeleteFunc(slices.Clone(values), func(v string) bool {
-		return !slices.ContainsFunc(some, func(o string) bool { return strings.EqualFold(o, v) })
-	})
+	values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return !directory.Among(some, v) })
 	slices.Sort(values)
 	return values
 }

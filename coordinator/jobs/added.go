@@ -1,9 +1,9 @@
 package jobs
 
 import (
-	"slices"
 	"strings"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
@@ -29,12 +29,12 @@ func (f *finish) added(j store.Job, op *connectorv1.Operation, account string) e
 		}
 		row := store.Added{Tenant: j.Tenant, System: j.System, Account: account, Attribute: strings.ToLower(attribute)}
 		for _, row.Value = range after {
-			if !has(before, row.Value) {
+			if !directory.Among(before, row.Value) {
 				put = append(put, row)
 			}
 		}
 		for _, row.Value = range before {
-			if !has(after, row.Value) {
+			if !directory.Among(after, row.Value) {
 				remove = append(remove, row)
 			}
 		}
@@ -49,8 +49,4 @@ func (f *finish) added(j store.Job, op *connectorv1.Operation, account string) e
 		return err
 	}
 	return f.tx.PutAdded(put)
-}
-
-func has(values []string, value string) bool {
-	return slices.ContainsFunc(values, func(v string) bool { return strings.EqualFold(v, value) })
 }

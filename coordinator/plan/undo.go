@@ -279,9 +279,7 @@ func (v *inverse) additive(b *before, attribute string) bool {
 
 // without gives values but some.
 func without(values, some []string) []string {
-	return slices.DeleteFunc(slices.Clone(values), func(s string) bool {
-		return slices.ContainsFunc(some, func(o string) bool { return strings.EqualFold(o, s) })
-	})
+	return slices.DeleteFunc(slices.Clone(values), func(s string) bool { return directory.Among(some, s) })
 }
 
 func (v *inverse) move(j store.Job, b *before, m *connectorv1.Move) {
@@ -299,7 +297,7 @@ func sameValues(a, b []string) bool {
 		return false
 	}
 	for _, x := range a {
-		if !slices.ContainsFunc(b, func(y string) bool { return strings.EqualFold(x, y) }) {
+		if !directory.Among(b, x) {
 			return false
 		}
 	}

@@ -184,7 +184,7 @@ func kept(values, current []string, keep mapping.Keep) []string {
 				c = strings.ToLower(kind) + ":" + address
 			}
 		}
-		if !slices.ContainsFunc(out, func(o string) bool { return strings.EqualFold(o, c) }) {
+		if !directory.Among(out, c) {
 			out = append(out, c)
 		}
 	}
