@@ -210,20 +210,31 @@ func (s *scope) complete(people map[string]*draft, lost []string, changes []*cha
 	return nil
 }
 
-// sources gives the tenant's sources by the names of their systems.
-func (s *scope) sources() (map[string]*mapping.Source, error) {
+// systems gives the tenant's documents that can be used.
+func (s *scope) systems() ([]*mapping.System, error) {
 	rows, err := s.tx.Systems(s.tenant)
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[string]*mapping.Source, len(rows))
+	out := make([]*mapping.System, 0, len(rows))
 	for _, row := range rows {
-		system, err := s.Systems.Get(row)
-		if err == nil && system.Source != nil {
-			out[row.Name] = system.Source
+		if system, err := s.Systems.Get(row); err == nil {
+			out = append(out, system)
 		}
 	}
 	return out, nil
+}
+
+// sources gives the tenant's sources by the names of their systems.
+func (s *scope) sources() (map[string]*mapping.Source, error) {
+	systems, err := s.systems()
+	out := make(map[string]*mapping.Source, len(systems))
+	for _, system := range systems {
+		if system.Source != nil {
+			out[system.Name] = system.Source
+		}
+	}
+	return out, err
 }
 
 // A classOf is a class of objects of a system.
@@ -231,16 +242,12 @@ type classOf struct{ system, class string }
 
 // bothSources gives the tenant's sources, of people and of groups.
 func (s *scope) bothSources() (map[classOf]*mapping.Source, error) {
-	rows, err := s.tx.Systems(s.tenant)
-	out := make(map[classOf]*mapping.Source, len(rows))
-	for _, row := range rows {
-		system, err := s.Systems.Get(row)
-		if err != nil {
-			continue
-		}
+	systems, err := s.systems()
+	out := make(map[classOf]*mapping.Source, len(systems))
+	for _, system := range systems {
 		for _, src := range []*mapping.Source{system.Source, system.GroupSource} {
 			if src != nil {
-				out[classOf{row.Name, src.Class}] = src
+				out[classOf{system.Name, src.Class}] = src
 			}
 		}
 	}
