@@ -170,8 +170,7 @@ func (s *System) ReadChanges(ctx context.Context, q sdk.Query, cookie []byte, ou
 	if err != nil {
 		return nil, err
 	}
-	ofGroup := seen != nil && (seen.ofGroup || len(seen.deleted) > 0) // of what was deleted nobody knows the class
-	if seen == nil || seen.many || asks(q, memberOf) && ofGroup || !seen.explicit && seen.lost(p.Census) {
+	if seen == nil || seen.many || asks(q, memberOf) && seen.ofGroup || !seen.explicit && seen.lost(p.Census) {
 		return nil, sdk.ErrResync
 	}
 	next := p
@@ -187,7 +186,7 @@ type delta struct {
 	explicit bool     // deleted is all that was deleted; else the census says whether something was
 	present  census   // of what did not change
 	named    []uint64 // weights of ids that the server named as present
-	ofGroup  bool     // a group is among the changed
+	ofGroup  bool     // a group is among the changed, or may be among the deleted
 	cookie   []byte
 	time     string
 }
@@ -203,6 +202,7 @@ func (d *delta) change(c candidate) {
 }
 
 func (d *delta) remove(id string) {
+	d.ofGroup = true // for all that anybody knows
 	if d.many = d.many || len(d.deleted) == mostChanges; !d.many {
 		d.deleted = append(d.deleted, id)
 	}
