@@ -146,10 +146,8 @@ func (c *changer) change(ctx context.Context) (time.Duration, error) {
 		case took > changeWait:
 			return 0, fmt.Errorf("the title of %s has not changed after %v", id, took.Round(time.Second))
 		}
-		select {
-		case <-ctx.Done():
-			return 0, context.Cause(ctx)
-		case <-time.After(pause):
+		if err := sleep(ctx, pause); err != nil {
+			return 0, err
 		}
 	}
 }

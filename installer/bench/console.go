@@ -192,10 +192,8 @@ func (c *console) share(ctx context.Context, span time.Duration) (float64, error
 		return 0, err
 	}
 	began := time.Now()
-	select {
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
-	case <-time.After(span):
+	if err := sleep(ctx, span); err != nil {
+		return 0, err
 	}
 	after, err := stage.ProcessorTime(c.cmd.Process.Pid)
 	return float64(after-before) / float64(time.Since(began)), err

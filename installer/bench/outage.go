@@ -136,10 +136,8 @@ func promote(s *stage.Stage, n, each int) error {
 func grown(ctx context.Context, b *bench, s *stage.Stage, before int64) (int64, error) {
 	last := before
 	for {
-		select {
-		case <-ctx.Done():
-			return 0, context.Cause(ctx)
-		case <-time.After(2 * time.Second):
+		if err := sleep(ctx, 2*time.Second); err != nil {
+			return 0, err
 		}
 		out, err := exec.CommandContext(ctx, filepath.Join(b.bin, "drawbridge-agent"), "status", "--json", "--config", filepath.Join(s.Dir, "agent.yaml")).Output()
 		var status control.Status
@@ -163,10 +161,8 @@ func connected(ctx context.Context, s *stage.Stage) error {
 		if err == nil && len(status.Agents) == 1 && status.Agents[0].State == "connected" {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(50 * time.Millisecond):
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }

@@ -147,10 +147,8 @@ func planned(ctx context.Context, s *stage.Stage) (time.Time, error) {
 			}
 			return time.Time{}, err
 		}
-		select {
-		case <-ctx.Done():
-			return time.Time{}, context.Cause(ctx)
-		case <-time.After(10 * time.Millisecond):
+		if err := sleep(ctx, 10*time.Millisecond); err != nil {
+			return time.Time{}, err
 		}
 	}
 }

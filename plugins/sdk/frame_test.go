@@ -190,12 +190,7 @@ func TestBatch_refuses(t *testing.T) {
 		"has more values than the 1":    {Rows: [][]byte{row("a", "b")}, Table: &connectorv1.Table{Attributes: []string{"a"}}},
 		"has 1 values, and its table 2": {Rows: [][]byte{row("a")}, Table: &connectorv1.Table{Attributes: []string{"a", "b"}}},
 	} {
-		wire, err := proto.Marshal(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		batch := &sdk.Batch{}
-		err = batch.Take(wire)
+		batch, err := sdk.NewBatch(r)
 		if err == nil && len(batch.Rows()) > 0 {
 			_, err = batch.Object(batch.Rows()[0])
 		}
