@@ -253,11 +253,42 @@ func (s *Server) systemsOf(tx *store.Tx, tenant string, counts []store.Count) ([
 			return nil, err
 		}
 	}
+	checked, err := tx.AllChecked(tenant)
+	if err != nil {
+		return nil, err
+	}
+	for i, row := range rows {
+		s.judge(tx.Now, &list[i], row, checked)
+	}
 	modes, err := tx.SystemModes(tenant)
 	for i := range list {
 		setMode(&list[i], modes)
 	}
 	return list, err
+}
+
+// judge has a system fail whose last check from end to end failed, or that nobody
+// has answered in time: what its agent said last may be old, and an agent that is
+// up may be stuck.
+func (s *Server) judge(now store.Instant, out *client.System, row store.System, checked []store.Checked) {
+	if row.Connector == mapping.PushConnector {
+		return
+	}
+	var last store.Checked
+	for _, c := range checked {
+		if c.System == row.Name {
+			last = c
+		}
+	}
+	v := s.Health.Verdict(now, row, last)
+	out.Checked, out.Good, out.CheckJob = v.At, v.Good, v.Job
+	if v.State != "failing" || out.State == "waiting" && last.At == 0 {
+		return
+	}
+	out.State = v.State
+	if out.Fault == nil || last.Fault == "" {
+		out.Fault = v.Fault
+	}
 }
 
 // setMode takes the mode that somebody set in place of the document's, where the system is a target.
@@ -347,6 +378,11 @@ func (s *Server) getSystem(ctx context.Context, in *SystemPath) (*tagged[client.
 		if out.System, err = s.system(tx, row, total.accounts); err != nil {
 			return err
 		}
+		checked, err := tx.AllChecked(who.tenant)
+		if err != nil {
+			return err
+		}
+		s.judge(tx.Now, &out.System, row, checked)
 		modes, err := tx.SystemModes(who.tenant)
 		if err != nil {
 			return err

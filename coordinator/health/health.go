@@ -151,7 +151,7 @@ func (c *Checker) Verdicts(tx *store.Tx, tenant string) ([]client.Verdict, error
 
 // Verdict says whether a system works, as its last check tells; the zero Checked is none.
 func (c *Checker) Verdict(now store.Instant, row store.System, last store.Checked) client.Verdict {
-	v := client.Verdict{System: row.Name, Site: row.Site, State: "good", At: last.At.Time(), Good: last.Good.Time(), What: last.What, Took: float64(last.Took) / 1000}
+	v := client.Verdict{System: row.Name, Site: row.Site, State: "good", At: last.At.Time(), Good: last.Good.Time(), What: last.What, Took: float64(last.Took) / 1000, Job: last.Job}
 	switch {
 	case now > max(last.At, row.Applied).Add(c.every()+c.patience()):
 		v.State = "failing"

@@ -14,7 +14,7 @@ import (
 
 // Trouble gives a fault as the API shows it.
 func Trouble(f *connectorv1.Fault) *client.Trouble {
-	return &client.Trouble{Cause: f.GetCause(), Object: f.GetObject(), Attribute: f.GetAttribute(), NextStep: f.GetNextStep(), Raw: f.GetRaw()}
+	return &client.Trouble{Cause: f.GetCause(), Object: f.GetObject(), Attribute: f.GetAttribute(), NextStep: f.GetNextStep(), Raw: f.GetRaw(), Length: int(f.GetLength())}
 }
 
 // TroubleOf reads a stored fault; nil where there is none.
@@ -52,7 +52,7 @@ func GuardrailOf(row store.Agent) *linkv1.Guardrail {
 
 // ObstacleOf gives a problem as the API shows it.
 func ObstacleOf(r store.Problem, p store.Person) client.Obstacle {
-	o := client.Obstacle{Person: p.Shown(), Display: p.Display, System: r.System, Kind: r.Kind, At: r.At.Time(), Retry: r.Retry.Time(), Tries: r.Tries}
+	o := client.Obstacle{Person: p.Shown(), Display: p.Display, System: r.System, Kind: r.Kind, At: r.At.Time(), Retry: r.Retry.Time(), Tries: r.Tries, Job: r.Job}
 	if f := TroubleOf(r.Fault); f != nil {
 		o.Fault = *f
 	}

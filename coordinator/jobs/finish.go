@@ -156,7 +156,7 @@ func (f *finish) checked(j store.Job, r *linkv1.Result) error {
 	if j.Class != "read" && j.Class != "probe" && j.Class != "schema" {
 		return nil
 	}
-	c := store.Checked{Tenant: f.tenant, System: j.System, At: f.tx.Now, What: j.Class, Took: int64(f.tx.Now - j.Made)}
+	c := store.Checked{Tenant: f.tenant, System: j.System, At: f.tx.Now, What: j.Class, Took: int64(f.tx.Now - j.Made), Job: j.ID}
 	if r.GetOutcome() == connectorv1.Outcome_OUTCOME_DONE {
 		c.Good = f.tx.Now
 	} else if c.Fault = faultText(r.GetFault()); c.Fault == "" {
@@ -196,6 +196,9 @@ func (f *finish) applied(j store.Job, r *linkv1.Result) error {
 		f.Log.Error("Stored job cannot be read", "job", j.ID, "err", err)
 	}
 	op := work.GetApply()
+	if r.GetOutcome() != connectorv1.Outcome_OUTCOME_DONE {
+		r.Fault = complete(r.GetOutcome(), r.GetFault(), op) // what came is kept as it came
+	}
 	if record := r.GetObject(); record != nil && !record.GetDeleted() && len(record.GetObject()) > 0 {
 		s := f.of(j.System)
 		s.add(record)
@@ -561,7 +564,7 @@ func (f *finish) saveProblems() error {
 	}
 	rows := make([]store.Problem, 0, len(f.problems))
 	for _, p := range f.problems {
-		row := store.Problem{Tenant: f.tenant, Person: p.job.Person, System: p.job.System, At: f.tx.Now, Kind: p.kind, Fault: p.text, Tries: 1}
+		row := store.Problem{Tenant: f.tenant, Person: p.job.Person, System: p.job.System, At: f.tx.Now, Kind: p.kind, Fault: p.text, Tries: 1, Job: p.job.ID}
 		for _, o := range old {
 			if o.Person == row.Person && o.System == row.System && o.Kind == row.Kind {
 				row.At, row.Tries = o.At, o.Tries+1

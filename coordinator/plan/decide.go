@@ -54,7 +54,7 @@ func Reject(tx *store.Tx, tenant, who string, f store.HeldFilter) (int, error) {
 	}
 	problems := make([]store.Problem, len(jobs))
 	for i, j := range jobs {
-		problems[i] = store.Problem{Tenant: tenant, Person: j.Person, System: j.System, At: tx.Now, Kind: Rejected, Tries: 1,
+		problems[i] = store.Problem{Tenant: tenant, Person: j.Person, System: j.System, At: tx.Now, Kind: Rejected, Tries: 1, Job: j.ID,
 			Fault: faultText(&connectorv1.Fault{Cause: j.Class + " was rejected by " + who,
 				NextStep: fmt.Sprintf("correct the source; or have it planned again with: drawbridge problem retry --system %s", j.System)})}
 	}

@@ -11,12 +11,13 @@ type Problem struct {
 	Fault  string // connectorv1.Fault, JSON
 	Retry  Instant
 	Tries  int64
+	Job    int64 // of which it is the answer; 0 where nothing was asked of the system
 }
 
-const problemColumns = "tenant, person, system, at, kind, fault, retry, tries"
+const problemColumns = "tenant, person, system, at, kind, fault, retry, tries, job"
 
 func (p *Problem) fields() []any {
-	return []any{&p.Tenant, &p.Person, &p.System, &p.At, &p.Kind, &p.Fault, &p.Retry, &p.Tries}
+	return []any{&p.Tenant, &p.Person, &p.System, &p.At, &p.Kind, &p.Fault, &p.Retry, &p.Tries, &p.Job}
 }
 
 // PutProblems stores problems, each replacing that of its person and system.
@@ -25,7 +26,7 @@ func (tx *Tx) PutProblems(rows []Problem) error {
 		tx.touch(p.Tenant, TopicProblems)
 	}
 	return insert(tx, "problem", problemColumns, `ON CONFLICT (tenant, person, system) DO UPDATE SET at = excluded.at, kind = excluded.kind, fault = excluded.fault,
-		retry = excluded.retry, tries = excluded.tries`, rows)
+		retry = excluded.retry, tries = excluded.tries, job = excluded.job`, rows)
 }
 
 // ProblemsOf returns the problems of people.

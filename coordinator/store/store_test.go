@@ -324,7 +324,7 @@ func TestRows_roundTrip(t *testing.T) {
 			due     = store.Due{tenant, "p1", 1, "why", 2, 3, "00-t"}
 			alarm   = store.Alarm{tenant, "p1", 2, "start"}
 			waiting = store.Waiting{tenant, "ad", "k2", "p1"}
-			problem = store.Problem{tenant, "p1", "ad", 1, "invalid", "{}", 2, 3}
+			problem = store.Problem{tenant, "p1", "ad", 1, "invalid", "{}", 2, 3, 4}
 			job     = store.Job{9, tenant, "hq", "ad", "guid", "p1", 7, "create", store.JobSent, 8, 1, 2, 3, "a1", []byte{5}, `[1]`, 4, 5, 6, "DONE", "{}", true, 77, 5, "00-t", true}
 			history = store.History{1, tenant, 2, "written", "ad", "p1", "guid", 9, "made", []byte(`{"a":1}`)}
 		)

@@ -274,6 +274,7 @@ type Verdict struct {
 	Good   time.Time `json:"good,omitzero" doc:"When one last worked"`
 	Took   float64   `json:"took,omitempty" doc:"Seconds it took, there and back"`
 	Fault  *Trouble  `json:"fault,omitempty" doc:"What is wrong"`
+	Job    int64     `json:"job,omitempty" doc:"Job that the check was: its exact request and answer"`
 }
 
 // A Webhook is where somebody is told by HTTP of what needs a person, signed as

@@ -137,7 +137,10 @@ type System struct {
 	Role      string    `json:"role" doc:"source, target, or both"`
 	Revision  int64     `json:"revision" doc:"Rises with every change of its document"`
 	Applied   time.Time `json:"applied" doc:"When the document was applied"`
-	State     string    `json:"state" enum:"ready,failing,waiting" doc:"ready: it answered the last time; waiting: no agent has told yet"`
+	State     string    `json:"state" enum:"ready,failing,waiting" doc:"ready: its agent reaches it, and the last check from end to end worked; waiting: no agent has told yet"`
+	Checked   time.Time `json:"checked,omitzero" doc:"When it was last checked from end to end"`
+	Good      time.Time `json:"good,omitzero" doc:"When such a check last worked"`
+	CheckJob  int64     `json:"check_job,omitempty" doc:"Job that the last check was, with the exact request and answer"`
 	Fault     *Trouble  `json:"fault,omitempty" doc:"Why it fails"`
 	NextTry   time.Time `json:"next_try,omitzero" doc:"When the agent tries again"`
 	Parallel  int       `json:"parallel,omitempty" doc:"Operations under way at a time, as the agent found best"`
@@ -170,6 +173,7 @@ type Trouble struct {
 	Object    string `json:"object,omitempty" doc:"Object concerned"`
 	Attribute string `json:"attribute,omitempty" doc:"Attribute concerned"`
 	NextStep  string `json:"next_step,omitempty" doc:"What to do next"`
+	Length    int    `json:"length,omitempty" doc:"Characters of the longest value of the attribute that was to be written; the value itself is in the job alone"`
 	Raw       string `json:"raw,omitempty" doc:"The system's own words"`
 }
 
@@ -271,6 +275,7 @@ type Obstacle struct {
 	At      time.Time `json:"at" doc:"Since when"`
 	Retry   time.Time `json:"retry,omitzero" doc:"When it is tried again by itself"`
 	Tries   int64     `json:"tries" doc:"How often it was tried"`
+	Job     int64     `json:"job,omitempty" doc:"Whose exact request and answer say more, at /v1/jobs/{id}; absent where nothing was asked of the system"`
 }
 
 // Retry says which problems to try again now: all that match every field given.

@@ -141,7 +141,8 @@ func (s *session) cycle(y client.CycleDetail) {
 		t.print(s, "")
 	}
 	if y.State == "held" {
-		s.printf("\nBelieve it with: drawbridge cycle approve %d\nElse:            drawbridge cycle reject %d", y.ID, y.ID)
+		s.printf("\nBelieve it with: drawbridge cycle approve %d\nElse:            drawbridge cycle reject %d\nRead it again:   drawbridge run %s", y.ID, y.ID, y.System)
+		s.exact("Of the read, ", y.ID)
 	}
 }
 

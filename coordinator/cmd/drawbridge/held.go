@@ -56,6 +56,9 @@ func (s *session) held(list []client.Held) {
 		if more := h.Count - int64(len(h.Jobs)); more > 0 {
 			s.printf("  … and %d more: drawbridge job list --state held --system %s --class %s", more, h.System, h.Class)
 		}
+		if len(h.Jobs) > 0 {
+			s.printf("  exactly what is asked for: drawbridge job show %d", h.Jobs[0].ID)
+		}
 		s.printf("  let them go: drawbridge held approve --system %s --class %s", h.System, h.Class)
 	}
 }

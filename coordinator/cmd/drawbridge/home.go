@@ -76,6 +76,9 @@ func healthCommand(s *session) *cobra.Command {
 					if v.Fault != nil {
 						note = v.Fault.Cause
 					}
+					if v.Fault != nil && v.Job != 0 {
+						note += fmt.Sprintf(" (drawbridge job show %d)", v.Job)
+					}
 					t.row(v.System, v.Site, v.State, stamp(v.At), stamp(v.Good), fmt.Sprintf("%.1f s", v.Took), note)
 				}
 				t.print(s, "No systems yet.")

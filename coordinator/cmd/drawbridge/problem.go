@@ -42,6 +42,8 @@ func (s *session) problems(list []client.Obstacle) {
 		}
 		s.printf("%s in %s  %s since %s", p.bold(o.Person+" "+o.Display), o.System, o.Kind, stamp(o.At))
 		s.trouble("  ", o.Fault)
+		s.exact("  ", o.Job)
+		s.printf("  try again now: drawbridge problem retry --person %s --system %s", o.Person, o.System)
 		if !o.Retry.IsZero() {
 			s.printf("  tried %d times, again %s", o.Tries, stamp(o.Retry))
 		}

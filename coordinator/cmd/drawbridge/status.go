@@ -63,6 +63,15 @@ func (s *session) status(st client.Status) {
 func (s *session) attention(st client.Status) {
 	p := s.paint()
 	var lines []string
+	for _, y := range st.Systems {
+		if y.State == "failing" {
+			cause := "it cannot be reached or read"
+			if y.Fault != nil {
+				cause = y.Fault.Cause
+			}
+			lines = append(lines, fmt.Sprintf("%s does not work: %s: drawbridge system show %s", y.Name, cause, y.Name))
+		}
+	}
 	for _, h := range st.Held {
 		lines = append(lines, fmt.Sprintf("%d × %s in %s are held: drawbridge held list", h.Count, h.Class, h.System))
 	}

@@ -111,7 +111,7 @@ func systemList(s *session) *cobra.Command {
 }
 
 func systemTable(list []client.System) *table {
-	t := newTable("SYSTEM", "SITE", "CONNECTOR", "ROLE", "STATE", "ACCOUNTS", "LAST CYCLE", "NOTE")
+	t := newTable("SYSTEM", "SITE", "CONNECTOR", "ROLE", "STATE", "LAST GOOD", "ACCOUNTS", "LAST CYCLE", "NOTE")
 	for _, y := range list {
 		last, note := "–", ""
 		if y.Last != nil {
@@ -123,7 +123,7 @@ func systemTable(list []client.System) *table {
 		if y.Fault != nil {
 			note = y.Fault.Cause
 		}
-		t.row(y.Name, y.Site, y.Connector, y.Role, y.State, fmt.Sprint(y.Accounts), last, note)
+		t.row(y.Name, y.Site, y.Connector, y.Role, y.State, stamp(y.Good), fmt.Sprint(y.Accounts), last, note)
 	}
 	return t
 }
@@ -177,6 +177,7 @@ func (s *session) systemDetail(y client.SystemDetail) {
 		t.row("last cycle", fmt.Sprintf("%d %s, began %s: %s", y.Last.ID, y.Last.State, stamp(y.Last.Began), counts(*y.Last)))
 	}
 	t.row("next read", stamp(y.NextRead))
+	t.row("checked", fmt.Sprintf("from end to end %s, worked %s", stamp(y.Checked), stamp(y.Good)))
 	if y.Waiting > 0 {
 		t.row("waiting", fmt.Sprintf("%d jobs at the agent, %d at a time", y.Waiting, y.Parallel))
 	}
@@ -186,6 +187,8 @@ func (s *session) systemDetail(y client.SystemDetail) {
 		if !y.NextTry.IsZero() {
 			s.printf("  tried again %s", stamp(y.NextTry))
 		}
+		s.exact("  ", y.CheckJob)
+		s.printf("  try it now, step by step: drawbridge system test %s", y.Name)
 	}
 	if len(y.Rejects) > 0 {
 		s.printf("\n%s", p.bold("Set aside by the last read"))
@@ -209,12 +212,23 @@ func stateWord(p paint, state string) string {
 	return state
 }
 
+// exact says how to see the exact request and answer of a job; nothing where there is none.
+func (s *session) exact(indent string, job int64) {
+	if job != 0 {
+		s.printf("%sthe exact request and answer: drawbridge job show %d", indent, job)
+	}
+}
+
 // trouble shows what stops something, and what to do.
 func (s *session) trouble(indent string, f client.Trouble) {
 	p := s.paint()
 	s.printf("%s%s %s", indent, p.bad("!"), f.Cause)
 	if f.Attribute != "" || f.Object != "" {
-		s.printf("%s  at %s", indent, strings.TrimSpace(f.Attribute+" "+f.Object))
+		at := strings.TrimSpace(f.Attribute + " " + f.Object)
+		if f.Length > 0 {
+			at += fmt.Sprintf(", a value of %d characters", f.Length)
+		}
+		s.printf("%s  at %s", indent, at)
 	}
 	if f.NextStep != "" {
 		s.printf("%s  next: %s", indent, f.NextStep)

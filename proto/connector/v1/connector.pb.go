@@ -2596,7 +2596,10 @@ type Fault struct {
 	// Optional. The value of attribute belongs to another object: another may be tried.
 	Taken bool `protobuf:"varint,6,opt,name=taken,proto3" json:"taken,omitempty"`
 	// Optional. Do not try again sooner.
-	RetryAfter    *durationpb.Duration `protobuf:"bytes,7,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
+	RetryAfter *durationpb.Duration `protobuf:"bytes,7,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
+	// Optional. Characters of the longest value of attribute that was to be
+	// written. A connector may leave it out: the coordinator knows what it asked for.
+	Length        uint32 `protobuf:"varint,8,opt,name=length,proto3" json:"length,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2678,6 +2681,13 @@ func (x *Fault) GetRetryAfter() *durationpb.Duration {
 		return x.RetryAfter
 	}
 	return nil
+}
+
+func (x *Fault) GetLength() uint32 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
 }
 
 type InspectRequest struct {
@@ -3176,7 +3186,7 @@ const file_connector_v1_connector_proto_rawDesc = "" +
 	"\x06object\x18\x04 \x01(\v2\x1f.drawbridge.connector.v1.RecordR\x06object\x12\x1c\n" +
 	"\tunchanged\x18\x05 \x01(\bR\tunchanged\x12'\n" +
 	"\x0fsealed_password\x18\x06 \x01(\fR\x0esealedPassword\x12\x16\n" +
-	"\x06server\x18\a \x01(\tR\x06server\"\xd4\x01\n" +
+	"\x06server\x18\a \x01(\tR\x06server\"\xec\x01\n" +
 	"\x05Fault\x12\x14\n" +
 	"\x05cause\x18\x01 \x01(\tR\x05cause\x12\x16\n" +
 	"\x06object\x18\x02 \x01(\tR\x06object\x12\x1c\n" +
@@ -3185,7 +3195,8 @@ const file_connector_v1_connector_proto_rawDesc = "" +
 	"\x03raw\x18\x05 \x01(\tR\x03raw\x12\x14\n" +
 	"\x05taken\x18\x06 \x01(\bR\x05taken\x12:\n" +
 	"\vretry_after\x18\a \x01(\v2\x19.google.protobuf.DurationR\n" +
-	"retryAfter\":\n" +
+	"retryAfter\x12\x16\n" +
+	"\x06length\x18\b \x01(\rR\x06length\":\n" +
 	"\x0eInspectRequest\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\tR\x03ids\x12\x16\n" +
 	"\x06groups\x18\x02 \x03(\tR\x06groups\"\xfb\x01\n" +

@@ -11,6 +11,7 @@ import { Facts } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
 import { Rows } from "../../parts/Rows";
 import { State } from "../../parts/State";
+import { Where } from "../problems/Problems";
 import { UndoButton } from "../plans/UndoButton";
 
 /** A job with its reasons, and the exact request and answer. */
@@ -29,7 +30,7 @@ function Detail({ id }: { id: number }) {
   return (
     <Stack gap="md">
       <Text fz="md" fw={550}>{sentence(j.text)}</Text>
-      {j.fault && <Alert variant="default" title={sentence(j.fault.cause)}>{j.fault.next_step}{j.fault.raw && <div className="mono">{j.fault.raw}</div>}</Alert>}
+      {j.fault && <Alert variant="default" title={sentence(j.fault.cause)}><Where of={j.fault} />{j.fault.next_step}{j.fault.raw && <div className="mono">{j.fault.raw}</div>}</Alert>}
       <Facts list={facts(j)} />
       {j.state === "done" && j.person && (
         <div>

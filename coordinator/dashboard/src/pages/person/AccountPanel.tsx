@@ -6,7 +6,7 @@ import { sentence } from "../../api/problem";
 import { Instant } from "../../parts/Instant";
 import { Panel } from "../../parts/Panel";
 import { State } from "../../parts/State";
-import { useRetry } from "../problems/Problems";
+import { Exchange, useRetry, Where } from "../problems/Problems";
 import { Explained } from "./Explained";
 import { OriginLine, RuleLine } from "./Origin";
 import { Values } from "./Values";
@@ -41,7 +41,9 @@ export function AccountPanel({ account: a, person }: { account: Account; person:
       )}
       {a.problem && (
         <Alert m="sm" variant="default" icon={<IconAlertTriangle size={18} color="var(--warn)" aria-hidden />} title={sentence(a.problem.fault.cause)}>
+          <Where of={a.problem.fault} />
           {a.problem.fault.next_step}
+          <Exchange job={a.problem.job} />
           <div style={{ marginTop: 8 }}>
             <Button variant="default" loading={retry.isPending} onClick={() => retry.mutate({ person: person.key, system: a.system })}>
               Try again

@@ -86,11 +86,36 @@ function List({ of: list }: { of: Obstacle[] }) {
   return <Rows label="Problems" columns={columns} rows={list} rowKey={(o) => `${o.person} ${o.system}`} />;
 }
 
+/** Of which attribute and object a fault tells, and how long the value was. */
+export function Where({ of: f }: { of: Schema["Trouble"] }) {
+  if (!f.attribute && !f.object) return null;
+  return (
+    <Text c="dimmed" fz="sm">
+      {f.attribute && <span className="mono">{f.attribute}</span>}
+      {f.attribute && f.object && " of "}
+      {f.object && <span className="mono">{f.object}</span>}
+      {f.length ? `, a value of ${f.length} characters` : ""}
+    </Text>
+  );
+}
+
+/** The way to the exact request and answer; nothing where nothing was asked of the system. */
+export function Exchange({ job }: { job?: number }) {
+  if (!job) return null;
+  return (
+    <Text fz="sm" pos="relative" style={{ zIndex: 1 }}>
+      <Link to={`/changes/jobs?job=${job}`}>The exact request and answer</Link>
+    </Text>
+  );
+}
+
 export function Cause({ of: o }: { of: Obstacle }) {
   return (
     <>
       {sentence(o.fault.cause)}
+      <Where of={o.fault} />
       {o.fault.next_step && <Text c="dimmed" fz="sm">{sentence(o.fault.next_step)}</Text>}
+      <Exchange job={o.job} />
     </>
   );
 }

@@ -11,7 +11,7 @@ import { Facts, Panel } from "../../parts/Panel";
 import { Rows } from "../../parts/Rows";
 import { State } from "../../parts/State";
 import { cycleColumns } from "../cycles/CycleList";
-import { SystemProblems } from "../problems/Problems";
+import { Exchange, SystemProblems } from "../problems/Problems";
 import { ModeLine } from "./ModeLine";
 import { TestPanel, useTest } from "./TestPanel";
 
@@ -44,6 +44,7 @@ export function Overview({ system: s }: { system: Detail }) {
               {s.fault.raw}
             </Text>
           )}
+          <Exchange job={s.check_job} />
           {s.next_try && (
             <Text fz="xs" c="dimmed" mt={4}>
               Tried again by itself <Instant at={s.next_try} />
@@ -57,6 +58,7 @@ export function Overview({ system: s }: { system: Detail }) {
             list={[
               ["State", <State of={s.state}>{s.state === "waiting" ? "no agent has told yet" : s.state}</State>],
               ...(s.mode ? [["Written to", <ModeLine system={s} />] as [string, ReactNode]] : []),
+              ["Checked", s.checked ? <><Instant at={s.checked} /> from end to end, worked <Instant at={s.good} none="never" /></> : "not yet"],
               ["Objects known", count(s.accounts)],
               ["Jobs waiting", count(s.waiting)],
               ["At a time", s.parallel ? `${count(s.parallel)} operations, as the agent found best` : "not told"],
