@@ -175,7 +175,7 @@ func findRecord(tx *store.Tx, row store.System, system *mapping.System, accounts
 		return 0, nil
 	}
 	for _, a := range accounts {
-		if a.System != row.Name || a.Class != system.Source.Class || a.Gone != 0 {
+		if a.System != row.Name || a.Class != system.Source.Class || a.Gone != 0 || a.Mirror != store.MirrorNone {
 			continue
 		}
 		reasons, fault := system.Source.Explain(a.Object)

@@ -146,7 +146,7 @@ func (s *Server) lines(tx *store.Tx, tenant string, rows []store.Person) ([]clie
 		if targets[a.System] == a.Class {
 			in[a.Person] = append(in[a.Person], a.System)
 		}
-		has[a.Person] = has[a.Person] || sources[a.System] == a.Class
+		has[a.Person] = has[a.Person] || sources[a.System] == a.Class && a.Mirror == store.MirrorNone
 	}
 	list := make([]client.PersonLine, len(rows))
 	for i, r := range rows {

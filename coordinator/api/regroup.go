@@ -284,7 +284,7 @@ func (r *regrouping) belongings(person string) ([]client.Belonging, error) {
 	for _, a := range accounts {
 		b := client.Belonging{System: a.System, ID: a.ID, Place: a.Address, Kind: "account", Gone: a.Gone != 0}
 		for _, system := range systems {
-			if src := system.Source; system.Name == a.System && src != nil && !src.OfAccounts && strings.EqualFold(src.Class, a.Class) {
+			if src := system.Source; system.Name == a.System && src != nil && !src.OfAccounts && a.Mirror == store.MirrorNone && strings.EqualFold(src.Class, a.Class) {
 				b.Kind = "record"
 				if record, err := src.Read(a.Object); err == nil {
 					b.Key = record.Key

@@ -72,7 +72,7 @@ func (m *moves) correlate(name string, src *mapping.Source, rows []store.Account
 	var ask []candidate
 	var keys, alike []string
 	for _, a := range rows {
-		if a.Gone != 0 || a.Class != src.Class || src.OfAccounts {
+		if a.Gone != 0 || a.Class != src.Class || src.OfAccounts || m.mirror(a) {
 			continue
 		}
 		r, err := src.Read(a.Object)
@@ -199,7 +199,7 @@ func (m *moves) records(rows []store.Person) (map[string][]store.Account, error)
 	}
 	of := map[string][]store.Account{}
 	for _, a := range accounts {
-		if a.Gone != 0 || !isRecord(m.present[a.System], a) && !isRecord(m.next[a.System], a) {
+		if a.Gone != 0 || recordOf(m.present[a.System], a, false) == nil && recordOf(m.next[a.System], a, m.mirror(a)) == nil {
 			continue
 		}
 		if here[a.Person] {
@@ -212,8 +212,21 @@ func (m *moves) records(rows []store.Person) (map[string][]store.Account, error)
 	return of, nil
 }
 
-func isRecord(s *mapping.System, a store.Account) bool {
-	return s != nil && s.Source != nil && s.Source.Class == a.Class
+// recordOf gives the source by which an account tells of its person; nil where it
+// does not. It may be a mirror where it was none.
+func recordOf(s *mapping.System, a store.Account, mirror bool) *mapping.Source {
+	if s == nil {
+		return nil
+	}
+	return s.RecordOf(a.Class, mirror || a.Mirror != store.MirrorNone)
+}
+
+// makes tells whether an account makes somebody of its person.
+func makes(src *mapping.Source) bool { return src != nil && !src.Joins }
+
+// mirror tells whether an account would be a mirror.
+func (f *Forecaster) mirror(a store.Account) bool {
+	return a.Mirror != store.MirrorNone || a.Person != "" && intake.Turns(f.present[a.System], f.next[a.System], a.Class)
 }
 
 // theirs tells whether a record would be the person's.
@@ -221,14 +234,14 @@ func (m *moves) theirs(a store.Account, person string) bool {
 	if to, moved := m.owner[place{a.System, a.ID}]; moved {
 		return to == person
 	}
-	return a.Person == person && isRecord(m.next[a.System], a)
+	return a.Person == person && recordOf(m.next[a.System], a, m.mirror(a)) != nil
 }
 
 // sourced tells whether the person has a record in a source that makes people, now and then.
 func (m *moves) sourced(records []store.Account, person string) (was, is bool) {
 	for _, a := range records {
-		was = was || a.Person == person && isRecord(m.present[a.System], a) && !m.present[a.System].Source.Joins
-		is = is || m.theirs(a, person) && isRecord(m.next[a.System], a) && !m.next[a.System].Source.Joins
+		was = was || a.Person == person && makes(recordOf(m.present[a.System], a, false))
+		is = is || m.theirs(a, person) && makes(recordOf(m.next[a.System], a, m.mirror(a)))
 	}
 	return was, is
 }
@@ -241,8 +254,14 @@ func (m *moves) anew(row store.Person, records []store.Account, p *directory.Per
 		if !m.theirs(a, row.ID) {
 			continue
 		}
-		src := m.next[a.System].Source
+		src := recordOf(m.next[a.System], a, m.mirror(a))
+		if src == nil {
+			continue
+		}
 		r, err := src.Read(a.Object)
+		if err == nil {
+			err = intake.WithoutMirrors(m.tx, m.tenant, m.next[a.System], &r.Attributes)
+		}
 		if err != nil {
 			if a.Person == row.ID {
 				return

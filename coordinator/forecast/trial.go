@@ -94,19 +94,22 @@ func (t *trial) person() (err error) {
 		return err
 	}
 	slices.SortFunc(accounts, func(a, b store.Account) int { return cmp.Or(cmp.Compare(a.System, b.System), cmp.Compare(a.ID, b.ID)) })
-	accounts = slices.DeleteFunc(accounts, func(a store.Account) bool { return a.Gone != 0 || !isRecord(t.next[a.System], a) })
+	accounts = slices.DeleteFunc(accounts, func(a store.Account) bool { return a.Gone != 0 || recordOf(t.next[a.System], a, t.mirror(a)) == nil })
 	if err := t.overwrite(accounts); err != nil {
 		return err
 	}
 	var voices []intake.Voice
 	whole := true
 	for _, a := range accounts {
-		src := t.next[a.System].Source
+		src := recordOf(t.next[a.System], a, t.mirror(a))
 		t.is.HasSource = t.is.HasSource || !src.Joins
 		if err := t.record(a, src); err != nil {
 			return err
 		}
 		r, err := src.Read(a.Object)
+		if err == nil {
+			err = intake.WithoutMirrors(t.tx, t.tenant, t.next[a.System], &r.Attributes)
+		}
 		if whole = whole && err == nil; err == nil {
 			voices = append(voices, intake.Voice{System: a.System, ID: a.ID, Key: r.Key, Source: src, Attributes: r.Attributes})
 		}

@@ -143,11 +143,15 @@ func (e *explanation) trace(system *mapping.System) {
 		return
 	}
 	for _, a := range e.accounts {
-		if a.System != system.Name || a.Class != system.Source.Class || a.Gone != 0 {
+		if a.System != system.Name || a.Gone != 0 {
 			continue
 		}
-		e.person.HasSource = e.person.HasSource || !system.Source.Joins
-		reasons, err := system.Source.Explain(a.Object)
+		src := system.RecordOf(a.Class, a.Mirror != store.MirrorNone)
+		if src == nil {
+			continue
+		}
+		e.person.HasSource = e.person.HasSource || !src.Joins
+		reasons, err := src.Explain(a.Object)
 		if err != nil {
 			continue // the record was set aside; what is known is from before
 		}
@@ -157,7 +161,12 @@ func (e *explanation) trace(system *mapping.System) {
 				continue
 			}
 			origin := &client.Origin{System: system.Name, Record: a.ID, Place: a.Address, Inputs: terms(r.From), Rule: ruleOf(system, r)}
-			switch same := slices.Equal(texts(value), r.After) || len(r.After)+len(texts(value)) == 0; {
+			same := slices.Equal(texts(value), r.After) || len(r.After)+len(texts(value)) == 0
+			if r.Attribute == mapping.MemberOf { // the groups of all records count together
+				same = same || slices.ContainsFunc(r.After, func(g string) bool { return slices.Contains(texts(value), g) })
+			}
+			switch {
+			case !same && r.Attribute == mapping.MemberOf:
 			case !same:
 				e.others[r.Attribute] = append(e.others[r.Attribute], client.Other{Values: append([]string{}, r.After...), Origin: origin})
 			case e.origins[r.Attribute] == nil:
@@ -182,13 +191,17 @@ func ruleOf(system *mapping.System, r mapping.Reason) *client.Rule {
 	return &client.Rule{Document: system.Name, Line: r.Line, Text: r.Rule}
 }
 
+// AtHome is the state of an account that is the person's own record, in a system
+// that people go into and come from: it is left alone.
+const AtHome = "home"
+
 // account explains the person's account in a target. It is not wanted where
 // there is none, and nothing is known of one.
 func (e *explanation) account(system *mapping.System) (client.Account, bool) {
 	out := client.Account{System: system.Name, State: "wanted", Values: []client.Value{}, Waits: []string{}, Open: []client.Job{}, Drift: []client.Drift{}}
 	var object mapping.Object
 	for _, a := range e.accounts {
-		if a.System != system.Name || a.Class != system.Target.Class || out.ID != "" && (a.Gone != 0 || a.ID > out.ID) {
+		if a.System != system.Name || a.Class != system.Target.Class || out.ID != "" && (a.Gone != 0 || a.ID > out.ID) || out.State == AtHome {
 			continue
 		}
 		out.Class, out.ID, out.Address, out.Changed, out.State = a.Class, a.ID, a.Address, a.Changed.Time(), "present"
@@ -197,6 +210,8 @@ func (e *explanation) account(system *mapping.System) (client.Account, bool) {
 			out.State = "gone"
 		case a.Missing != 0:
 			out.State = "missing"
+		case system.Target.BothWays && a.Mirror == store.MirrorNone:
+			out.State = AtHome
 		}
 		object, _ = mapping.ReadObject(a.Object) // one that cannot be read holds nothing
 	}
@@ -237,6 +252,12 @@ func (e *explanation) account(system *mapping.System) (client.Account, bool) {
 		return out, false
 	}
 	v := &valuer{explanation: e, system: system, object: object, jobs: mine, account: &out}
+	if out.State == AtHome { // nothing is wanted of it but groups from elsewhere
+		view := system.Target.View(e.person, e.now.Time())
+		defer view.Close()
+		v.groups(view)
+		return out, true
+	}
 	v.values()
 	return out, true
 }

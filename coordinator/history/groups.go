@@ -49,7 +49,7 @@ func (v *valuer) groups(view mapping.View) {
 	if len(v.account.Values) == before || v.account.Values[before].Want != nil {
 		return
 	}
-	if v.account.State == "present" && found < len(wanted) && v.person.HasSource {
+	if (v.account.State == "present" || v.account.State == AtHome) && found < len(wanted) && v.person.HasSource {
 		v.account.Values[before].Want = wanted
 	}
 }

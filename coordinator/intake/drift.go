@@ -26,6 +26,9 @@ func (s *scope) drift(changes []*change) error {
 		return err
 	}
 	for _, c := range changes {
+		if s.system.Target.BothWays && c.account.Mirror == store.MirrorNone {
+			continue // a record: who writes there is right
+		}
 		if c.old == nil || c.old.Gone != 0 || c.account.Person == "" || c.old.Person != c.account.Person || c.account.Class != s.system.Target.Class ||
 			string(c.old.Object) == string(c.account.Object) {
 			continue

@@ -31,8 +31,12 @@ import (
 // again; to be due twice is to be planned once.
 
 // Carry notes, where a document that takes the place of another needs no more
-// of the system than was read by that, that it was read by this one as well.
+// of the system than was read by that, that it was read by this one as well, and
+// what the system's accounts are where it goes both ways from now on.
 func Carry(tx *store.Tx, old store.System, before, after *mapping.System, revision int64) error {
+	if err := turn(tx, old.Tenant, before, after); err != nil {
+		return err
+	}
 	if old.ReadAs != old.Revision || !mapping.SameReading(before, after) {
 		return nil
 	}

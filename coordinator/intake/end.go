@@ -68,7 +68,7 @@ func (in *Intake) EndRead(tx *store.Tx, job store.Job, result *linkv1.Result) er
 			return err
 		}
 	}
-	if err := s.retry(); err != nil {
+	if err := errors.Join(s.retry(), s.decide()); err != nil {
 		return err
 	}
 	if err := s.gate(&cycle); err != nil {
@@ -181,10 +181,20 @@ func (s *scope) gone(accounts []store.Account, ids, people []string) error {
 	if err := errors.Join(s.dangling(people), s.groupsGone(people), s.tx.RemoveAddedTo(s.tenant, s.name, ids), s.tx.RemoveRejectsOf(s.tenant, s.name, ids)); err != nil {
 		return err
 	}
-	if s.system.Source != nil {
-		return s.settle(map[string]*draft{}, people, nil)
+	if s.system.Source == nil {
+		return s.mark("their account in "+s.name+" is gone", people)
 	}
-	return s.mark("their account in "+s.name+" is gone", people)
+	var mirrors []string // whose records are elsewhere
+	for _, a := range accounts {
+		if a.Mirror != store.MirrorNone && slices.Contains(people, a.Person) {
+			mirrors = append(mirrors, a.Person)
+		}
+	}
+	lost := slices.DeleteFunc(slices.Clone(people), func(p string) bool { return slices.Contains(mirrors, p) })
+	if err := s.settle(map[string]*draft{}, lost, nil); err != nil || len(mirrors) == 0 {
+		return err
+	}
+	return errors.Join(s.Anew(s.tx, s.tenant, mirrors), s.mark("their account in "+s.name+" is gone", mirrors))
 }
 
 // dangling makes those due who refer to people whose accounts in the target are

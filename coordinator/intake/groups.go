@@ -20,35 +20,49 @@ type part struct {
 	changes []*change
 }
 
-// parts divides changes: groups are taken by the rules for groups, where there are such.
+// parts divides changes: groups are taken by the rules for groups, where there are
+// such, and before people; mirrors are taken apart from records, and behind them.
 func (s *scope) parts(changes []*change) []part {
-	groups := s.system.Groups()
-	if groups == nil {
-		return []part{{s, changes}}
-	}
-	of, theirs := s.of(groups.Classes()[0]), part{}
-	people := part{scope: s}
+	var of [4]part
 	for _, c := range changes {
-		if s.of(c.account.Class) != s {
-			theirs.changes = append(theirs.changes, c)
-		} else {
-			people.changes = append(people.changes, c)
+		i, mirror := 0, c.account.Mirror != store.MirrorNone
+		if !s.ofGroup(c.account.Class) {
+			i = 2
 		}
+		if mirror {
+			i++
+		}
+		if of[i].scope == nil {
+			of[i].scope = s.of(c.account.Class).records(mirror)
+		}
+		of[i].changes = append(of[i].changes, c)
 	}
-	if theirs.scope = of; len(theirs.changes) == 0 {
-		return []part{people}
+	return slices.DeleteFunc(of[:], func(p part) bool { return p.scope == nil })
+}
+
+// ofGroup tells whether objects of a class are taken by the rules for groups.
+func (s *scope) ofGroup(class string) bool {
+	groups := s.system.Groups()
+	return groups != nil && slices.ContainsFunc(groups.Classes(), func(c string) bool { return strings.EqualFold(c, class) })
+}
+
+// records gives the scope by which records are taken, or mirrors.
+func (s *scope) records(mirror bool) *scope {
+	if !mirror {
+		return s
 	}
-	return []part{theirs, people}
+	of := *s
+	of.system = s.system.Records(true)
+	return &of
 }
 
 // of gives the scope by whose rules objects of a class are taken.
 func (s *scope) of(class string) *scope {
-	groups := s.system.Groups()
-	if groups == nil || !slices.ContainsFunc(groups.Classes(), func(c string) bool { return strings.EqualFold(c, class) }) {
+	if !s.ofGroup(class) {
 		return s
 	}
 	of := *s
-	of.system = groups
+	of.system = s.system.Groups()
 	return &of
 }
 

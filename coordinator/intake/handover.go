@@ -19,7 +19,7 @@ type heldTarget struct{ *mapping.Target }
 
 // is tells whether an account is one of the target's people.
 func (t heldTarget) is(a store.Account) bool {
-	return t.Target != nil && !t.WriteBack && strings.EqualFold(t.Class, a.Class)
+	return t.Target != nil && !t.WriteBack && (!t.BothWays || a.Mirror != store.MirrorNone) && strings.EqualFold(t.Class, a.Class)
 }
 
 // targets gives the tenant's targets by the names of their systems.
@@ -63,7 +63,7 @@ func (s *scope) divide(accounts []store.Account, refs []Ref) (stay, leave []stri
 	var named []record
 	for _, a := range accounts {
 		src := sources[a.System]
-		if src == nil || src.Joins || a.Gone != 0 || a.Class != src.Class {
+		if src == nil || src.Joins || a.Gone != 0 || a.Mirror != store.MirrorNone || a.Class != src.Class {
 			continue
 		}
 		r, err := src.Read(a.Object)

@@ -75,8 +75,9 @@ type scope struct {
 	name     string
 	cycle    int64
 	trace    string
-	followed int // people of the batch
-	system   *mapping.System
+	followed int             // people of the batch
+	system   *mapping.System // as it is seen for what is taken: groups, or mirrors
+	whole    *mapping.System // as its document has it
 	owners   map[string]string
 	write    bool // the objects are what writes returned: who wrote knows when the person is due
 }
@@ -136,7 +137,7 @@ func (in *Intake) Take(tx *store.Tx, b Batch) error {
 			missing = append(missing, id)
 		case old != nil && old.Gone == 0 && string(old.Object) == string(r.GetObject()) && (b.Owners[id] == "" || b.Owners[id] == old.Person):
 			same = append(same, id)
-		case stages && old != nil && strings.EqualFold(old.Class, s.system.Source.Class):
+		case stages && old != nil && old.Mirror == store.MirrorNone && strings.EqualFold(old.Class, s.system.Source.Class):
 			staged = append(staged, store.Staged{Tenant: b.Tenant, System: b.System, ID: id, Cycle: max(b.Cycle, 0), Object: r.GetObject(), Trace: b.Trace})
 		default:
 			c, err := s.change(id, r.GetObject(), old)
@@ -177,7 +178,7 @@ func (in *Intake) scope(tx *store.Tx, tenant, name string) (*scope, error) {
 		in.Log.Error("Stored document cannot be used", "tenant", tenant, "system", name, "err", err)
 		system = &mapping.System{Name: name}
 	}
-	return &scope{Intake: in, tx: tx, tenant: tenant, name: name, system: system}, nil
+	return &scope{Intake: in, tx: tx, tenant: tenant, name: name, system: system, whole: system}, nil
 }
 
 // change makes the account of an object, or nil, with a reject, where the bytes are no object.
@@ -194,7 +195,7 @@ func (s *scope) change(id string, message []byte, old *store.Account) (*change, 
 		Object: message, Changed: s.tx.Now, Seen: s.cycle, Person: s.owners[id],
 	}}
 	if old != nil {
-		c.account.Seen = max(old.Seen, s.cycle)
+		c.account.Seen, c.account.Mirror = max(old.Seen, s.cycle), old.Mirror
 		if c.account.Person == "" {
 			c.account.Person = old.Person
 		}
@@ -206,6 +207,9 @@ func (s *scope) change(id string, message []byte, old *store.Account) (*change, 
 func (s *scope) apply(changes []*change) error {
 	if len(changes) == 0 {
 		return nil
+	}
+	if err := s.distinguish(changes); err != nil {
+		return err
 	}
 	for _, part := range s.parts(changes) {
 		if part.system.Source != nil {

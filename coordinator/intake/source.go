@@ -63,6 +63,13 @@ func (s *scope) evaluate(changes []*change) (people map[string]*draft, lost []st
 			return nil, nil, err
 		}
 	}
+	said := make([]*directory.Attributes, len(read))
+	for i, r := range read {
+		said[i] = &r.Attributes
+	}
+	if err := s.foreign(s.whole, said...); err != nil {
+		return nil, nil, err
+	}
 	people, doubtful, err := s.correlate(read)
 	if err != nil {
 		return nil, nil, err
@@ -81,7 +88,7 @@ func (s *scope) evaluate(changes []*change) (people map[string]*draft, lost []st
 			continue
 		}
 		d.records = append(d.records, record{s.name, c.account.ID, r.Key, src, r.Attributes})
-		if c.old == nil || c.account.Person != d.row.ID || c.old.Gone != 0 {
+		if (c.old == nil || c.account.Person != d.row.ID || c.old.Gone != 0) && c.account.Mirror == store.MirrorNone {
 			d.moved = true
 		}
 		if c.account.Person != "" && c.account.Person != d.row.ID {
@@ -111,6 +118,9 @@ func (s *scope) settle(people map[string]*draft, lost []string, changes []*chang
 	var log []store.History
 	var due []string
 	all := sorted(people)
+	if err := s.homes(all, changes); err != nil {
+		return err
+	}
 	before := make(map[*draft]string, len(all))
 	for _, d := range all {
 		before[d] = d.row.Attributes
@@ -186,7 +196,7 @@ func (s *scope) complete(people map[string]*draft, lost []string, changes []*cha
 		}
 		people[row.ID] = &draft{row: row, moved: true}
 	}
-	sources, err := s.bothSources()
+	systems, err := s.systems()
 	if err != nil {
 		return err
 	}
@@ -199,13 +209,22 @@ func (s *scope) complete(people map[string]*draft, lost []string, changes []*cha
 		return err
 	}
 	for _, a := range accounts {
-		src, d := sources[classOf{a.System, a.Class}], people[a.Person]
-		if src == nil || d == nil || a.Gone != 0 || a.System == s.name && here[a.ID] {
+		i, d := slices.IndexFunc(systems, func(system *mapping.System) bool { return system.Name == a.System }), people[a.Person]
+		if i < 0 || d == nil || a.Gone != 0 || a.System == s.name && here[a.ID] {
 			continue
 		}
-		if r, err := src.Read(a.Object); err == nil { // else it is a reject already
-			d.records = append(d.records, record{a.System, a.ID, r.Key, src, r.Attributes})
+		src := systems[i].RecordOf(a.Class, a.Mirror != store.MirrorNone)
+		if src == nil {
+			continue
 		}
+		r, err := src.Read(a.Object)
+		if err != nil {
+			continue // a reject already
+		}
+		if err := s.foreign(systems[i], &r.Attributes); err != nil {
+			return err
+		}
+		d.records = append(d.records, record{a.System, a.ID, r.Key, src, r.Attributes})
 	}
 	return nil
 }
@@ -232,23 +251,6 @@ func (s *scope) sources() (map[string]*mapping.Source, error) {
 	for _, system := range systems {
 		if system.Source != nil {
 			out[system.Name] = system.Source
-		}
-	}
-	return out, err
-}
-
-// A classOf is a class of objects of a system.
-type classOf struct{ system, class string }
-
-// bothSources gives the tenant's sources, of people and of groups.
-func (s *scope) bothSources() (map[classOf]*mapping.Source, error) {
-	systems, err := s.systems()
-	out := make(map[classOf]*mapping.Source, len(systems))
-	for _, system := range systems {
-		for _, src := range []*mapping.Source{system.Source, system.GroupSource} {
-			if src != nil {
-				out[classOf{system.Name, src.Class}] = src
-			}
 		}
 	}
 	return out, err

@@ -145,10 +145,10 @@ func (s *scope) fill(changes []*change) error {
 	}
 	more := map[string]int64{}
 	for _, c := range changes {
-		if strings.EqualFold(c.account.Class, s.system.Source.Class) {
+		if c.account.Mirror == store.MirrorNone && strings.EqualFold(c.account.Class, s.system.Source.Class) {
 			count(more, &c.object, 1)
 		}
-		if c.old == nil || c.old.Gone != 0 || !strings.EqualFold(c.old.Class, s.system.Source.Class) {
+		if c.old == nil || c.old.Gone != 0 || c.old.Mirror != store.MirrorNone || !strings.EqualFold(c.old.Class, s.system.Source.Class) {
 			continue
 		}
 		if err := countStored(more, c.old.Object, -1); err != nil {
@@ -165,7 +165,7 @@ func (s *scope) empty(gone []store.Account) error {
 	}
 	more := map[string]int64{}
 	for _, a := range gone {
-		if !strings.EqualFold(a.Class, s.system.Source.Class) {
+		if a.Mirror != store.MirrorNone || !strings.EqualFold(a.Class, s.system.Source.Class) {
 			continue
 		}
 		if err := countStored(more, a.Object, -1); err != nil {
@@ -198,7 +198,7 @@ func (s *scope) filled() (map[string]int64, error) {
 		more = len(rows) == atOnce
 		for _, a := range rows {
 			last = a.ID
-			if a.Gone != 0 || !strings.EqualFold(a.Class, s.system.Source.Class) {
+			if a.Gone != 0 || a.Mirror != store.MirrorNone || !strings.EqualFold(a.Class, s.system.Source.Class) {
 				continue
 			}
 			if err := countStored(n, a.Object, 1); err != nil {

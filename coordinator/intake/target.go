@@ -24,6 +24,9 @@ func (s *scope) target(changes []*change) error {
 	others := false
 	for _, c := range changes {
 		a := &c.account
+		if a.Mirror == store.MirrorMaybe {
+			continue // its names are of whoever is being made there
+		}
 		names := s.names(c.object)
 		if c.old != nil {
 			freed = append(freed, s.freed(*c.old, names)...)

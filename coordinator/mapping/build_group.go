@@ -92,7 +92,12 @@ func (b *builder) groupTarget(n ast.Node) {
 		b.fault(n, "", "groups and people are of one class: %s", t.Class)
 	}
 	if src := b.sys.GroupSource; src != nil && strings.EqualFold(src.Class, t.Class) {
-		b.fault(n, "leave out group in the source, or here", "the system would bring the groups that are made in it: groups go one way")
+		if t.BothWays = people.BothWays; !t.BothWays {
+			b.fault(n, "leave out group in the source, or here, or say both_ways: true", "the system would bring the groups that are made in it: groups go one way")
+		}
+		if t.BothWays && t.Match != "" {
+			b.fault(n, "leave it out", "where groups go both ways, every object is a record or ours: match has no place")
+		}
 	}
 	if t.Makes {
 		b.fault(n, "groups within groups are those of the directory: - {directory: memberOf}", "a group does not make other groups")

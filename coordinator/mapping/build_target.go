@@ -122,6 +122,7 @@ func (b *builder) target(n ast.Node) {
 		"password":        {false, func(n ast.Node) { b.password(t, n) }},
 		"lifecycle":       {false, func(n ast.Node) { b.lifecycle(t, n) }},
 		"thresholds":      {false, func(n ast.Node) { b.thresholds(t, n) }},
+		"both_ways":       {false, b.boolean("both_ways", &t.BothWays)},
 		"mode":            {false, b.one("mode", []string{"apply", "preview"}, func(i int) { t.Preview = i == 1 })},
 	})
 	b.written(n, t)
@@ -153,7 +154,16 @@ func (b *builder) written(n ast.Node, t *Target) {
 		return nil
 	}
 	s := b.sys.Source
-	t.WriteBack = s != nil && !s.Joins && strings.EqualFold(s.Class, t.Class)
+	t.WriteBack = s != nil && !s.Joins && strings.EqualFold(s.Class, t.Class) && !t.BothWays
+	if t.BothWays {
+		if s == nil || s.Joins || !strings.EqualFold(s.Class, t.Class) {
+			b.fault(named("both_ways"), "leave it out", "both_ways is for a system whose source makes people of the same class")
+			t.BothWays = false
+		}
+		if k := named("match"); k != nil {
+			b.fault(k, "leave it out; same_as in the source recognises whoever is there already", "where people go both ways, every object is a record or ours: match has no place")
+		}
+	}
 	if !t.WriteBack {
 		if named("name") == nil {
 			b.fault(n, "", "target lacks the key name")

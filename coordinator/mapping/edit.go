@@ -191,7 +191,7 @@ func (s *System) identityForm() string {
 			f.add("none")
 			continue
 		}
-		f.add("target", t.Class, t.WriteBack, t.Match, t.MemberOf, t.EnabledAttribute, t.Owns)
+		f.add("target", t.Class, t.WriteBack, t.BothWays, t.Match, t.MemberOf, t.EnabledAttribute, t.Owns)
 		for _, r := range t.Rules {
 			if r.Unique() {
 				f.add(r.Attribute, r.CoolOff)

@@ -23,6 +23,9 @@ func TestParse_groupsRefused(t *testing.T) {
 		"no time":                    {target + "  group: {name: displayName, remove: soon}\n", "remove is no time"},
 		"both ways": {"source:\n  class: user\n  people: join\n  attributes: {emails.work: mail}\n  group: {key: objectGUID, attributes: {displayName: cn}}\n" + target + group,
 			"groups go one way"},
+		"both ways, and nobody comes": {strings.Replace(target, "class: user\n", "class: user\n  both_ways: true\n", 1), "a system whose source makes people"},
+		"both ways, and matched": {"source: {class: user, key: objectGUID, attributes: {emails.work: mail}}\n" +
+			strings.Replace(target, "class: user\n", "class: user\n  both_ways: true\n  match: {mail: emails.work}\n", 1), "match has no place"},
 		"an example of a group": {target + "examples: [{group: {displayName: Sales}, expect: {account: made}}]\n", "is for a target with the key group"},
 		"additive, once only":   {strings.Replace(target, "employeeNumber", "{value: employeeNumber, keep: additive, apply: create}", 1), "keep: additive is for values"},
 	} {

@@ -140,6 +140,7 @@ func parse(name string, text []byte, base int) (*System, error) {
 			t.System, t.Attributes = s.Name, s.Attributes()
 		}
 	}
+	s.mirrors()
 	s.ofGroups()
 	return s, nil
 }

@@ -90,7 +90,7 @@ func (t *Target) form() string {
 // frame gives the form of what a target wants of every account, whatever its rules say.
 func (t *Target) frame() string {
 	f := form{}
-	f.add("target", t.Class, t.OfGroups, t.WriteBack, t.Match, t.EnabledAttribute, t.MemberOf)
+	f.add("target", t.Class, t.OfGroups, t.WriteBack, t.BothWays, t.Match, t.EnabledAttribute, t.MemberOf)
 	l := t.Lifecycle
 	f.add(l.Create, l.Enable, l.HoldRehire, l.IgnoreOutOfScope, l.HoldOutOfScope, l.Leave.At, l.Leave.Disable, l.Leave.Groups)
 	if l.Leave.Delete != nil {

@@ -236,7 +236,7 @@ func (s *System) knowing(t *Target, schema *connectorv1.SchemaResponse) *Target 
 	}
 	return &Target{
 		System: t.System, Owns: t.Owns, OfGroups: t.OfGroups, Authoritative: t.Authoritative, Makes: t.Makes,
-		Class: t.Class, WriteBack: t.WriteBack, Match: t.Match, MakeContainers: t.MakeContainers, Password: t.Password, Lifecycle: t.Lifecycle, Preview: t.Preview, Window: t.Window,
+		Class: t.Class, WriteBack: t.WriteBack, BothWays: t.BothWays, Match: t.Match, MakeContainers: t.MakeContainers, Password: t.Password, Lifecycle: t.Lifecycle, Preview: t.Preview, Window: t.Window,
 		Scope: t.Scope, MatchRule: t.MatchRule, Container: t.Container, Name: known.with(t.Name), LeaversContainer: t.LeaversContainer,
 		Rules: known.all(t.Rules), LeaverRules: known.all(t.LeaverRules), Groups: t.Groups,
 		EnabledAttribute: t.EnabledAttribute, MemberOf: t.MemberOf, Attributes: t.Attributes, scope: t.scope, thresholds: t.thresholds,

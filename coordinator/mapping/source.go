@@ -34,6 +34,7 @@ type Source struct {
 	key      *expression // nil where records are recognised by sameAs alone
 	sameAs   *expression
 	rules    []sourceRule // ascending by path
+	mirror   *Source      // of what the system's mirrors tell; see mirror.go
 	machines machines
 }
 
@@ -241,7 +242,7 @@ func (s *Source) Read(object []byte) (Record, error) {
 	if r.Key == "" && !s.Joins {
 		return r, recordError("key", s.key, errNoKey)
 	}
-	if s.OfGroups {
+	if s.OfGroups && r.Key != "" {
 		r.Key = directory.GroupKey(r.Key)
 	}
 	var err error

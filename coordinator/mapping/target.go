@@ -20,6 +20,9 @@ type Target struct {
 	// WriteBack: the accounts are the records of the document's source. They are
 	// changed, and never made, moved, disabled or deleted; Name is nil.
 	WriteBack bool
+	// BothWays: the system is a source of the class, too. Its accounts are those of
+	// people whose home is elsewhere; the records of its source are left alone.
+	BothWays bool
 	// Match names the attribute by which an existing account is recognised;
 	// "" where the document has no match.
 	Match string

@@ -38,7 +38,7 @@ func (p *person) placed(system string) []store.Job {
 // agent: what became of it must be known first.
 func (b *batch) ahead(t target, p *person) (busy bool, err error) {
 	in := reconcile.Input{Now: b.tx.Now.Time(), Person: p.person, Target: t.system.Target}
-	if a := p.account(t); a != nil {
+	if a := p.account(t); a != nil && !t.home(*a) {
 		account := accountOf(*a)
 		in.Account = &account
 	}

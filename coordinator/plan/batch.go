@@ -80,7 +80,9 @@ func (s sources) add(system *mapping.System) {
 }
 
 // has tells whether an account is such a record.
-func (s sources) has(a store.Account) bool { return slices.Contains(s[a.System], a.Class) }
+func (s sources) has(a store.Account) bool {
+	return a.Mirror == store.MirrorNone && slices.Contains(s[a.System], a.Class)
+}
 
 // A person is everything known of one person of the batch.
 type person struct {
@@ -425,12 +427,21 @@ func mergedAlarms(alarms []store.Alarm, whole func(string) bool) []store.Alarm {
 	return merged
 }
 
-// account gives the person's account in a target, or nil.
+// home tells whether an account of somebody in the target is their record there, of
+// a system that goes both ways.
+func (t target) home(a store.Account) bool {
+	return t.system.Target.BothWays && a.Mirror == store.MirrorNone
+}
+
+// account gives the person's account in a target, or nil; where they have their home there, that.
 func (p *person) account(t target) *store.Account {
 	var found *store.Account
 	for i := range p.accounts {
 		a := &p.accounts[i]
-		if a.System == t.row.Name && a.Class == t.system.Target.Class && (found == nil || a.ID < found.ID) {
+		if a.System != t.row.Name || a.Class != t.system.Target.Class {
+			continue
+		}
+		if found == nil || t.home(*found) == t.home(*a) && a.ID < found.ID || !t.home(*found) && t.home(*a) {
 			found = a
 		}
 	}

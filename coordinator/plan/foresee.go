@@ -132,7 +132,7 @@ func (f *Foresight) target(b *batch, s *side, t target, subjects []Subject, out 
 			account := accountOf(*seen.Account)
 			account.Granted = p.granted(t.row.Name)
 			account.Added = p.added[accountKey(seen.Account.System, seen.Account.ID)]
-			in.Account, in.Names = &account, ledger.of(p, seen.Account.ID)
+			in.Account, in.Home, in.Names = &account, t.home(*seen.Account), ledger.of(p, seen.Account.ID)
 		} else if in.Candidates = candidates[p.row.ID]; len(in.Candidates) == 1 {
 			c := in.Candidates[0]
 			seen.Account = &store.Account{Tenant: f.tenant, System: t.row.Name, ID: c.ID, Class: t.system.Target.Class, Address: c.Address, Object: c.Object}

@@ -226,7 +226,8 @@ func (r *refs) Owned(id string) bool {
 
 func (r *refs) owns(t *mapping.Target, id string) (bool, error) {
 	rows, err := r.batch.tx.Accounts(r.batch.tenant, r.target.row.Name, []string{id})
-	if err != nil || len(rows) == 0 || rows[0].Person == "" || rows[0].Class != t.Class || rows[0].Gone != 0 {
+	if err != nil || len(rows) == 0 || rows[0].Person == "" || rows[0].Class != t.Class || rows[0].Gone != 0 ||
+		t.BothWays && rows[0].Mirror == store.MirrorNone {
 		return false, err
 	}
 	people, err := r.batch.tx.People(r.batch.tenant, []string{rows[0].Person})

@@ -18,6 +18,7 @@ type pictured struct {
 	Address string   `json:"address"`
 	Object  []byte   `json:"object"`
 	Granted []string `json:"granted,omitempty"` // groups that we had put it in
+	Mirror  int64    `json:"mirror,omitempty"`  // as [store.Account] has it
 }
 
 // images gives those of whoever a cycle has made due.
@@ -30,7 +31,7 @@ func (b *batch) images() ([]store.Image, error) {
 		accounts := []pictured{}
 		for _, t := range b.targets {
 			if a := p.known(t); a != nil {
-				accounts = append(accounts, pictured{a.System, a.ID, a.Class, a.Address, a.Object, p.granted(t.row.Name)})
+				accounts = append(accounts, pictured{a.System, a.ID, a.Class, a.Address, a.Object, p.granted(t.row.Name), a.Mirror})
 			}
 		}
 		text, err := json.Marshal(accounts)
@@ -71,7 +72,7 @@ func PastOf(row store.Image, key string) (directory.Person, *Past, error) {
 	}
 	past := &Past{granted: map[string][]string{}}
 	for _, a := range list {
-		past.accounts = append(past.accounts, store.Account{Tenant: row.Tenant, System: a.System, ID: a.ID, Class: a.Class, Address: a.Address, Object: a.Object, Person: row.Person})
+		past.accounts = append(past.accounts, store.Account{Tenant: row.Tenant, System: a.System, ID: a.ID, Class: a.Class, Address: a.Address, Object: a.Object, Person: row.Person, Mirror: a.Mirror})
 		past.granted[a.System] = a.Granted
 	}
 	return p, past, nil

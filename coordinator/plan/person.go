@@ -59,7 +59,7 @@ func (b *batch) plan(t target) error {
 			if in.Strangers, err = b.strangers(t, *a); err != nil {
 				return err
 			}
-			in.Account, ledger = &account, names.of(p, a.ID)
+			in.Account, in.Home, ledger = &account, t.home(*a), names.of(p, a.ID)
 		} else {
 			in.Candidates = candidates[p.row.ID]
 		}

@@ -52,6 +52,11 @@ func (p *planner) run() {
 		p.out.Unmade = true
 		return
 	}
+	if p.in.Home {
+		p.made()
+		p.groups()
+		return
+	}
 	if p.t.WriteBack {
 		if p.account != nil && p.inScope() {
 			p.modify(p.t.Rules)

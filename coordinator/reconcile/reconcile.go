@@ -10,6 +10,7 @@
 //	account, before the start    move, modify, groups; enabled or not stays as it is
 //	account, left                disable, groups, modify, move; delete when it is time
 //	account, out of scope        as left, but never deleted; one not joined yet is not touched
+//	record at home               groups that come from elsewhere, and nothing else ever
 //	record of a source           modify while in scope, and nothing else ever: write-back
 //
 // Operations of one account are in the order in which they must be done, each
@@ -33,6 +34,9 @@ type Input struct {
 	Target *mapping.Target
 	// Account is the person's account; nil while there is none.
 	Account *Account
+	// Home tells that Account is the person's record, in a system that is source and
+	// target of the class: only memberships in groups from elsewhere are wanted of it.
+	Home bool
 	// Candidates are accounts, nobody's yet, whose match value is the person's.
 	// They are looked at only while Account is nil.
 	Candidates []Account

@@ -14,12 +14,20 @@ type Account struct {
 	Gone    Instant // since when it is deleted in the system
 	Missing int64   // cycle that found it gone, not yet believed
 	Seen    int64   // cycle that last sent it
+	Mirror  int64   // where the system is source and target of the class: what the object is there
 }
 
-const accountColumns = "tenant, system, id, class, address, match, person, object, changed, gone, missing, seen"
+// What an object is of a system that is both source and target of its class.
+const (
+	MirrorNone  = 0 // a record: whoever it is of has their home in the system; also every object of other systems
+	MirrorOurs  = 1 // the account of somebody whose home is elsewhere: made by us, or recognised
+	MirrorMaybe = 2 // it stands where one of ours is being made; the result of that tells
+)
+
+const accountColumns = "tenant, system, id, class, address, match, person, object, changed, gone, missing, seen, mirror"
 
 func (a *Account) fields() []any {
-	return []any{&a.Tenant, &a.System, &a.ID, &a.Class, &a.Address, &a.Match, &a.Person, &a.Object, &a.Changed, &a.Gone, &a.Missing, &a.Seen}
+	return []any{&a.Tenant, &a.System, &a.ID, &a.Class, &a.Address, &a.Match, &a.Person, &a.Object, &a.Changed, &a.Gone, &a.Missing, &a.Seen, &a.Mirror}
 }
 
 const selectAccount = "SELECT " + accountColumns + " FROM account WHERE tenant = ?"
@@ -49,7 +57,7 @@ func (tx *Tx) AccountsAfter(tenant, system, id string, limit int) ([]Account, er
 func (tx *Tx) PutAccounts(rows []Account) error {
 	return insert(tx, "account", accountColumns, `ON CONFLICT (tenant, system, id) DO UPDATE SET class = excluded.class, address = excluded.address,
 		match = excluded.match, person = excluded.person, object = excluded.object, changed = excluded.changed,
-		gone = excluded.gone, missing = excluded.missing, seen = excluded.seen`, rows)
+		gone = excluded.gone, missing = excluded.missing, seen = excluded.seen, mirror = excluded.mirror`, rows)
 }
 
 // MarkMissing notes that a cycle found the accounts with the ids gone, unless they are known to be.
@@ -100,4 +108,27 @@ func (tx *Tx) DiscardMissing(tenant, system string, cycle int64) (int, error) {
 // CountAccounts returns how many accounts of a system exist.
 func (tx *Tx) CountAccounts(tenant, system string) (int, error) {
 	return value[int](tx, "SELECT count(*) FROM account WHERE tenant = ? AND system = ? AND gone = 0", tenant, system)
+}
+
+// MirrorsByMatch returns the accounts of a system that have one of the folded match values, and whose owners have their home elsewhere.
+func (tx *Tx) MirrorsByMatch(tenant, system string, matches []string) ([]Account, error) {
+	return query[Account](tx, selectAccount+" AND system = ? AND mirror <> 0 AND match IN (SELECT value FROM json_each(?)) AND gone = 0",
+		tenant, system, list(matches))
+}
+
+// MaybeMirrors returns up to limit objects of a system of which it was not known yet whether they are ours.
+func (tx *Tx) MaybeMirrors(tenant, system string, limit int) ([]Account, error) {
+	return query[Account](tx, selectAccount+" AND system = ? AND mirror <> 0 AND mirror = 2 AND gone = 0 ORDER BY id LIMIT ?", tenant, system, limit)
+}
+
+// SetMirrors says of accounts of a system what they are.
+func (tx *Tx) SetMirrors(tenant, system string, ids []string, mirror int64) error {
+	_, err := tx.exec("UPDATE account SET mirror = ? WHERE tenant = ? AND system = ? AND id IN (SELECT value FROM json_each(?))", mirror, tenant, system, list(ids))
+	return err
+}
+
+// MirrorAll makes mirrors of all accounts of a class of a system that are somebody's.
+func (tx *Tx) MirrorAll(tenant, system, class string) error {
+	_, err := tx.exec("UPDATE account SET mirror = 1 WHERE tenant = ? AND system = ? AND class = ? AND person <> ''", tenant, system, class)
+	return err
 }

@@ -15,7 +15,7 @@ func (tx *Tx) PlanJobs(tenant string, people []string) ([]Job, error) {
 // those gone left out, with the objects of those in the given systems only.
 func (tx *Tx) PlanAccounts(tenant string, people, systems []string) ([]Account, error) {
 	return query[Account](tx, `SELECT tenant, system, id, class, address, match, person,
-		CASE WHEN system IN (SELECT value FROM json_each(?)) THEN object ELSE x'' END, changed, gone, missing, seen FROM account
+		CASE WHEN system IN (SELECT value FROM json_each(?)) THEN object ELSE x'' END, changed, gone, missing, seen, mirror FROM account
 		WHERE tenant = ? AND person <> '' AND person IN (SELECT value FROM json_each(?)) AND gone = 0`, list(systems), tenant, list(people))
 }
 

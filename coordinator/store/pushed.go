@@ -123,8 +123,8 @@ func (tx *Tx) CountGoneSince(tenant, system string, since Instant) (int, error) 
 	return value[int](tx, "SELECT count(*) FROM account WHERE tenant = ? AND system = ? AND gone <> 0 AND gone >= ?", tenant, system, since)
 }
 
-// PeopleIn returns which of the people have an account that exists in one of the systems.
+// PeopleIn returns which of the people have a record that exists in one of the systems.
 func (tx *Tx) PeopleIn(tenant string, people, systems []string) ([]string, error) {
 	return column[string](tx, `SELECT DISTINCT person FROM account WHERE tenant = ? AND person <> '' AND person IN (SELECT value FROM json_each(?))
-		AND gone = 0 AND system IN (SELECT value FROM json_each(?))`, tenant, list(people), list(systems))
+		AND gone = 0 AND mirror = 0 AND system IN (SELECT value FROM json_each(?))`, tenant, list(people), list(systems))
 }

@@ -319,7 +319,7 @@ func TestRows_roundTrip(t *testing.T) {
 			cycle   = store.Cycle{tenant, 7, "hr", "schedule", 1, 2, store.CycleHeld, 3, 4, 5, 6, "why"}
 			reject  = store.Reject{tenant, "hr", "line 3", 7, "bad", "id", true}
 			person  = store.Person{tenant, "p1", "k1", "Zoë", `{"a":"b"}`, 1, 2, "K1", "group", "zoe k1"}
-			account = store.Account{tenant, "ad", "guid", "user", "CN=x", "m", "p1", []byte{1, 0, 2}, 3, 4, 5, 6}
+			account = store.Account{tenant, "ad", "guid", "user", "CN=x", "m", "p1", []byte{1, 0, 2}, 3, 4, 5, 6, 1}
 			name    = store.Name{tenant, "ad", "sAMAccountName", "x", "p1"}
 			due     = store.Due{tenant, "p1", 1, "why", 2, 3, "00-t"}
 			alarm   = store.Alarm{tenant, "p1", 2, "start"}

@@ -74,7 +74,7 @@ type Account struct {
 	Class   string    `json:"class,omitempty" doc:"Class of the object"`
 	ID      string    `json:"id,omitempty" doc:"Native id; empty while there is none"`
 	Address string    `json:"address,omitempty" doc:"Where it is now, such as its DN"`
-	State   string    `json:"state" doc:"present, missing (not yet believed), gone, or wanted"`
+	State   string    `json:"state" doc:"present, home (their own record in a system of both ways, which is left as it is), missing (not yet believed), gone, or wanted"`
 	Enabled string    `json:"enabled,omitempty" doc:"yes or no, where the system says so"`
 	Changed time.Time `json:"changed,omitzero" doc:"When it last changed as far as is known"`
 	Values  []Value   `json:"values" doc:"Every value that a rule speaks of"`

@@ -202,7 +202,7 @@ func (s *session) systemDetail(y client.SystemDetail) {
 
 func stateWord(p paint, state string) string {
 	switch state {
-	case "ready", "connected", "applied", "done", "present", "active":
+	case "ready", "connected", "applied", "done", "present", "home", "active":
 		return p.good(state)
 	case "failing", "failed", "revoked", "gone":
 		return p.bad(state)
