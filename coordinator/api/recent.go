@@ -9,8 +9,8 @@ import (
 )
 
 // share is how much of a processor whoever asks all the time for something that
-// must be counted may take: a twentieth.
-const share = 20
+// must be counted may take: a fiftieth.
+const share = 50
 
 // A recent is what was found out lately, by tenant: it is given again for as
 // long as that keeps whoever asks all the time from taking more than his share.

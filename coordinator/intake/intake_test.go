@@ -709,3 +709,25 @@ func BenchmarkTake_unchanged(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }
+
+// Before there is a system to write to nobody is due; the first that is applied makes everybody due.
+func TestTake_beforeThereIsATarget(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, hrDocument)
+	b.take("hr", 1, worker(1, "Nurse"), worker(2, "Chef"))
+	if due := b.takeDue(); len(due) != 0 {
+		t.Errorf("%d people are due; there is nothing to plan for them", len(due))
+	}
+	b.applyDocument(adDocument)
+	b.write(func(tx *store.Tx) error { return tx.SetReadAs(tenant, "ad", 1) })
+	if err := errors.Join(b.Evaluate(t.Context()), b.Touch(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if due := b.takeDue(); len(due) != 2 {
+		t.Errorf("%d people are due after the first document with a target; want both", len(due))
+	}
+	b.take("hr", 2, worker(1, "Head nurse"))
+	if due := b.takeDue(); len(due) != 1 {
+		t.Errorf("%d people are due after a change; want 1", len(due))
+	}
+}

@@ -62,7 +62,7 @@ func crew(from, to int, pairs ...string) (rows []*connectorv1.Record) {
 // newCrew is a bench that has read 40 workers.
 func newCrew(t *testing.T) *bench {
 	t.Helper()
-	b := newBench(t, gatedDocument)
+	b := newBench(t, gatedDocument, adDocument)
 	if c := b.readHR(crew(0, 40)...); c.State != store.CycleApplied {
 		t.Fatalf("first read is %s: %s; want it applied", c.State, c.Reason)
 	}
@@ -251,7 +251,7 @@ func TestGate_approvesThatReadAlone(t *testing.T) {
 // More than one transaction should hold is taken step by step, also by another coordinator after a restart.
 func TestRelease_takesTheRest(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, gatedDocument)
+	b := newBench(t, gatedDocument, adDocument)
 	const many = 2700
 	b.readHR(crew(0, many)...)
 	b.takeDue()

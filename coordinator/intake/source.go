@@ -159,6 +159,9 @@ func (s *scope) settle(people map[string]*draft, lost []string, changes []*chang
 	if err := s.preview(due); err != nil {
 		return err
 	}
+	if written, err := s.written(); err != nil || !written {
+		return err
+	}
 	as := store.Due{Tenant: s.tenant, At: s.tx.Now, Why: "their record in " + s.name + " changed", Since: s.tx.Now, Cycle: max(s.cycle, 0)}
 	for s.Follow != nil && len(due) > 0 && s.followed < followed {
 		one := as
@@ -227,6 +230,19 @@ func (s *scope) complete(people map[string]*draft, lost []string, changes []*cha
 		d.records = append(d.records, record{a.System, a.ID, r.Key, src, r.Attributes})
 	}
 	return nil
+}
+
+// written tells whether there is a system that is written to, as far as this
+// release can tell. Before there is one nothing is to be planned: the first that
+// is applied makes everybody due.
+func (s *scope) written() (bool, error) {
+	rows, err := s.tx.Systems(s.tenant)
+	for _, row := range rows {
+		if system, err := s.Systems.Get(row); err != nil || system.Target != nil {
+			return true, nil
+		}
+	}
+	return false, err
 }
 
 // systems gives the tenant's documents that can be used.
