@@ -41,6 +41,7 @@ func Serve(connectors ...Connector) {
 	}
 	if os.Getenv("GOGC") == "" {
 		leaveSmallHeap()
+		go giveIdleHeap(idleLook)
 	}
 	service := NewService(c, log)
 	alive := &lifeline{end: func(why string) {

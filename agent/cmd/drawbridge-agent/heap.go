@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 )
 
 const (
@@ -36,4 +37,26 @@ func leaveSmallHeap() {
 		runtime.SetFinalizer(c, ended) // once more with the next collection
 	}
 	runtime.SetFinalizer(new(cycle), ended)
+}
+
+const (
+	idleLook = 10 * time.Second // how often it is looked whether there was anything to do
+	idleMost = 512 << 10        // bytes allocated meanwhile that are nothing
+	idleGain = 2 << 20          // bytes allocated before that are worth giving back
+)
+
+// giveIdleHeap gives the system the memory back that the agent has needed, each time
+// it comes to have nothing to do. It looks that often, and does not return.
+func giveIdleHeap(every time.Duration) {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	allocated := func() uint64 { metrics.Read(sample); return sample[0].Value.Uint64() }
+	last, given := allocated(), uint64(0)
+	for range time.Tick(every) {
+		now := allocated()
+		if now-last < idleMost && now-given > idleGain {
+			debug.FreeOSMemory()
+			given = now
+		}
+		last = now
+	}
 }

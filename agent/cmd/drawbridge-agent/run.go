@@ -48,6 +48,7 @@ func (c *command) runAgent(ctx context.Context) error {
 	log := logger(conf.Log, to)
 	if c.lookup("GOGC", "") == "" {
 		leaveSmallHeap()
+		go giveIdleHeap(idleLook)
 	}
 	for err = agent.ErrRestart; errors.Is(err, agent.ErrRestart); {
 		var a *agent.Agent
