@@ -172,7 +172,8 @@ func (s *scope) gone(accounts []store.Account, ids, people []string) error {
 	if s.system.Target != nil {
 		var freed []store.Name
 		for _, a := range accounts {
-			freed = append(freed, s.of(a.Class).freed(a, nil)...)
+			of := s.of(a.Class)
+			freed = append(freed, of.freed(a, of.had(a))...)
 		}
 		if err := s.free(freed); err != nil {
 			return err

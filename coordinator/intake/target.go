@@ -29,7 +29,11 @@ func (s *scope) target(changes []*change) error {
 		}
 		names := s.names(c.object)
 		if c.old != nil {
-			freed = append(freed, s.freed(*c.old, names)...)
+			had := s.had(*c.old)
+			freed = append(freed, s.freed(*c.old, without(had, names))...)
+			if c.holds() {
+				names = without(names, had)
+			}
 		}
 		if a.Class != t.Class {
 			others = others || c.old == nil
@@ -160,14 +164,33 @@ func (s *scope) keepNames() error {
 	return s.tx.KeepNames(s.tenant, s.name, attributes)
 }
 
-// freed gives the names of an account's object but those that stay. They are
-// held by its person, or by itself where it was nobody's when they were stored.
-func (s *scope) freed(old store.Account, stay []store.Name) []store.Name {
+// had gives the names that an account's object spoke for as it was last known.
+func (s *scope) had(old store.Account) []store.Name {
 	object, err := mapping.ReadObject(old.Object)
 	if err != nil {
 		return nil
 	}
-	names := slices.DeleteFunc(s.names(object), func(n store.Name) bool { return slices.Contains(stay, n) })
+	return s.names(object)
+}
+
+// holds tells whether what the object spoke for before is noted as its holder's
+// still. It is not where the account was gone or another's, nor where the same
+// object is looked at again, because the document has changed.
+func (c *change) holds() bool {
+	return c.old.Gone == 0 && c.old.Person == c.account.Person && c.old.Class == c.account.Class && string(c.old.Object) != string(c.account.Object)
+}
+
+// without gives a copy of names but some.
+func without(names, some []store.Name) []store.Name {
+	return slices.DeleteFunc(slices.Clone(names), func(n store.Name) bool { return slices.Contains(some, n) })
+}
+
+// freed gives names that an account has no more. They are held by its person,
+// or by itself where it was nobody's when they were stored.
+func (s *scope) freed(old store.Account, names []store.Name) []store.Name {
+	if len(names) == 0 {
+		return nil
+	}
 	if old.Person == "" {
 		return owned(names, old.ID)
 	}
