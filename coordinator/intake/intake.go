@@ -226,11 +226,15 @@ func (s *scope) apply(changes []*change) error {
 	if err := s.fill(changes); err != nil {
 		return err
 	}
-	rows := make([]store.Account, len(changes))
-	for i, c := range changes {
-		rows[i] = c.account
+	var added, known []store.Account
+	for _, c := range changes {
+		if c.old == nil {
+			added = append(added, c.account)
+		} else {
+			known = append(known, c.account)
+		}
 	}
-	return s.tx.PutAccounts(rows)
+	return errors.Join(s.tx.PutAccounts(added), s.tx.SetAccounts(known))
 }
 
 // mark makes people due because of what was read.

@@ -102,6 +102,12 @@ func (c *conn) exec(ctx context.Context, query string, args []any) (int, error) 
 	return int(n), err
 }
 
+// later is exec: a file answers at once.
+func (c *conn) later(ctx context.Context, query string, args []any) error {
+	_, err := c.exec(ctx, query, args)
+	return err
+}
+
 // query calls each for every row that a statement gives, with a function that
 // sets what fields point at to the columns.
 func (c *conn) query(ctx context.Context, query string, args []any, each func(scan scan) error) error {

@@ -27,6 +27,9 @@ type session interface {
 	rollback(ctx context.Context) error
 	// exec runs a statement and returns the number of rows it changed.
 	exec(ctx context.Context, query string, args []any) (int, error)
+	// later runs a statement of whose result only a fault matters. That may be
+	// told by whatever the session does next, at the latest by its commit.
+	later(ctx context.Context, query string, args []any) error
 	// query calls each for every row that a statement gives.
 	query(ctx context.Context, query string, args []any, each func(scan scan) error) error
 }

@@ -114,26 +114,58 @@ func insertArrays[T any](tx *Tx, table, columns, tail string, rows []T, fields f
 				}
 				seen[k] = true
 			}
-			if arrays == nil {
-				arrays = make([]any, len(values))
-			}
-			for c, v := range values {
-				switch v := plainPG(v).(type) {
-				case string:
-					arrays[c] = add(arrays[c], v, len(rows))
-				case int64:
-					arrays[c] = add(arrays[c], v, len(rows))
-				case []byte:
-					arrays[c] = add(arrays[c], v, len(rows))
-				default:
-					return fmt.Errorf("insert into %s: a %T is no value of a column", table, v)
-				}
+			if err := appendRow(&arrays, values, len(rows)); err != nil {
+				return fmt.Errorf("insert into %s: %w", table, err)
 			}
 		}
-		if _, err := tx.conn.exec(tx.ctx, arraysSQL(table, columns, tail, arrays), arrays); err != nil {
+		if err := tx.conn.later(tx.ctx, arraysSQL(table, columns, tail, arrays), arrays); err != nil {
 			return err
 		}
 		rows = later
+	}
+	return nil
+}
+
+// updateArrays sets the columns of rows that are there, in one statement whose
+// arguments are the columns; the first ones are the key.
+func updateArrays[T any](tx *Tx, table, columns string, key int, rows []T, fields func(*T) []any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	var arrays []any
+	for i := range rows {
+		if err := appendRow(&arrays, fields(&rows[i]), len(rows)); err != nil {
+			return fmt.Errorf("update %s: %w", table, err)
+		}
+	}
+	var set, where []string
+	for i, c := range strings.Split(columns, ", ") {
+		if i < key {
+			where = append(where, table+"."+c+" = i."+c)
+		} else {
+			set = append(set, c+" = i."+c)
+		}
+	}
+	return tx.later("UPDATE "+table+" SET "+strings.Join(set, ", ")+" FROM "+unnest(arrays)+" AS i ("+columns+") WHERE "+strings.Join(where, " AND "), arrays...)
+}
+
+// appendRow appends a row's values to the columns.
+func appendRow(arrays *[]any, values []any, room int) error {
+	if *arrays == nil {
+		*arrays = make([]any, len(values))
+	}
+	for c, v := range values {
+		to := &(*arrays)[c]
+		switch v := plainPG(v).(type) {
+		case string:
+			*to = add(*to, v, room)
+		case int64:
+			*to = add(*to, v, room)
+		case []byte:
+			*to = add(*to, v, room)
+		default:
+			return fmt.Errorf("a %T is no value of a column", v)
+		}
 	}
 	return nil
 }
@@ -146,8 +178,13 @@ func add[T any](to any, v T, room int) any {
 }
 
 func arraysSQL(table, columns, tail string, arrays []any) string {
+	return "INSERT INTO " + table + " (" + columns + ") SELECT * FROM " + unnest(arrays) + " " + tail
+}
+
+// unnest makes rows of columns.
+func unnest(arrays []any) string {
 	var b strings.Builder
-	b.WriteString("INSERT INTO " + table + " (" + columns + ") SELECT * FROM unnest(")
+	b.WriteString("unnest(")
 	for i, a := range arrays {
 		if i > 0 {
 			b.WriteString(",")
@@ -161,7 +198,7 @@ func arraysSQL(table, columns, tail string, arrays []any) string {
 			b.WriteString("CAST(? AS BYTEA[])")
 		}
 	}
-	b.WriteString(") " + tail)
+	b.WriteString(")")
 	return b.String()
 }
 

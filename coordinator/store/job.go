@@ -1,10 +1,5 @@
 package store
 
-import (
-	"maps"
-	"slices"
-)
-
 // States of a job; coordinator/jobs says what leads from one to another.
 const (
 	JobHeld    = "held"
@@ -123,32 +118,6 @@ func (tx *Tx) Jobs(tenant string, ids []int64) ([]Job, error) {
 	return query[Job](tx, selectWork+" WHERE id IN (SELECT value FROM json_each(?)) AND tenant = ? ORDER BY id", list(ids), tenant)
 }
 
-// ClaimJobs makes queued jobs of a site sent to an agent, up to so many of each system, and returns them, without
-// reasons: those of a system in the order to be sent.
-func (tx *Tx) ClaimJobs(tenant, site, agent string, room map[string]int) ([]Job, error) {
-	var claimed []Job
-	for _, system := range slices.Sorted(maps.Keys(room)) {
-		jobs, err := query[Job](tx, selectWork+` WHERE tenant = ? AND site = ? AND system = ? AND state = 'queued' AND ended = 0
-			AND not_before <= ? AND (class <> 'read' OR NOT EXISTS (SELECT 1 FROM system s JOIN agent a ON a.tenant = s.tenant AND a.id = s.reader
-				WHERE s.tenant = job.tenant AND s.name = job.system AND a.id <> ? AND a.site = job.site AND a.connected <> 0 AND a.revoked = 0))
-			ORDER BY priority DESC, id LIMIT ?`+tx.store.claim(), tenant, site, system, tx.Now, agent, room[system])
-		if err != nil {
-			return nil, err
-		}
-		claimed = append(claimed, jobs...)
-	}
-	if len(claimed) == 0 {
-		return nil, nil
-	}
-	ids := make([]int64, len(claimed))
-	for i := range claimed {
-		ids[i], claimed[i].State, claimed[i].Agent, claimed[i].Sent = claimed[i].ID, JobSent, agent, tx.Now
-	}
-	tx.touch(tenant, TopicJobs)
-	_, err := tx.exec("UPDATE job SET state = 'sent', agent = ?, sent = ? WHERE id IN (SELECT value FROM json_each(?))", agent, tx.Now, list(ids))
-	return claimed, err
-}
-
 // QueuedSystems returns the systems that have a queued job at a site that may be sent now, in the order of names. It goes
 // from one system to the next by the index: how many jobs there are makes no difference.
 func (tx *Tx) QueuedSystems(tenant, site string) ([]string, error) {
@@ -189,9 +158,8 @@ func (tx *Tx) RequeueAgent(tenant, agent string) (int, error) {
 // EndJobs ends jobs that have not ended, as done with no fault when fault is
 // empty, in the given state otherwise.
 func (tx *Tx) EndJobs(ids []int64, state, outcome, fault string) error {
-	_, err := tx.exec(`UPDATE job SET state = ?, outcome = ?, fault = ?, ended = ? WHERE id IN (SELECT value FROM json_each(?))
+	return tx.later(`UPDATE job SET state = ?, outcome = ?, fault = ?, ended = ? WHERE id IN (SELECT value FROM json_each(?))
 		AND ended = 0`, state, outcome, fault, tx.Now, list(ids))
-	return err
 }
 
 // UnsettleJobs has the people of jobs planned again once these are done.

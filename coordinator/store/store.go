@@ -97,14 +97,6 @@ func Open(ctx context.Context, name string) (*Store, error) {
 // Shared says whether other coordinators may have the store open, too.
 func (s *Store) Shared() bool { return s.server != nil }
 
-// claim is what a statement that claims rows ends with: a file has one writer.
-func (s *Store) claim() string {
-	if s.Shared() {
-		return " FOR UPDATE OF job SKIP LOCKED"
-	}
-	return ""
-}
-
 // Close waits for running transactions, then releases the store. It may be
 // called once; after it no other method may be.
 func (s *Store) Close() error { return s.database.close() }

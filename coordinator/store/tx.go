@@ -32,6 +32,10 @@ func (tx *Tx) raise(sig *Signal) {
 // exec runs a statement and returns the number of rows it changed.
 func (tx *Tx) exec(query string, args ...any) (int, error) { return tx.conn.exec(tx.ctx, query, args) }
 
+// later runs a statement whose result nobody waits for, so that a server works
+// on it while the transaction goes on: what follows is told a fault of it, at the latest the commit.
+func (tx *Tx) later(query string, args ...any) error { return tx.conn.later(tx.ctx, query, args) }
+
 // A row is a struct of a table whose fields are in the order of the columns asked for.
 type row[T any] interface {
 	*T
