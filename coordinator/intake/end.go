@@ -202,8 +202,10 @@ func (s *scope) gone(accounts []store.Account, ids, people []string) error {
 // no more: they wait from then on, and get the next account of whom they refer to.
 // Nothing keeps who refers to whom, so that hires need not write it.
 func (s *scope) dangling(people []string) error {
-	t := s.system.Target
-	if t == nil || len(people) == 0 || !slices.ContainsFunc(t.Rules, func(r *mapping.Rule) bool { return r.Person }) {
+	refers := func(t *mapping.Target) bool {
+		return t != nil && slices.ContainsFunc(t.Rules, func(r *mapping.Rule) bool { return r.Person })
+	}
+	if len(people) == 0 || !refers(s.system.Target) && !refers(s.system.GroupTarget) {
 		return nil
 	}
 	rows, err1 := s.tx.People(s.tenant, people)

@@ -202,3 +202,82 @@ func TestGroups_oneMoreOfManyIsOneJob(t *testing.T) {
 		t.Errorf("one more of %d members: looked at %d times, memberships %v; want Bob alone looked at, and one job with one group", members, planned, memberships)
 	}
 }
+
+// A group whose manager is not known yet, or has no account there yet, gets them
+// the moment they have one; nobody else is looked at for it.
+func TestGroups_lateManager(t *testing.T) {
+	t.Parallel()
+	w := rehearsal.New(t)
+	w.Apply(strings.NewReplacer("      description: description\n      memberOf: values(memberOf)\n", "      description: description\n      manager: manager\n",
+		"      description: description\n    groups:", "      description: description\n      managedBy: {person: manager}\n    groups:",
+		"OU=FromA,DC=b,DC=example\"'\n", "OU=FromA,DC=b,DC=example\"'\n  scope: title != \"External\"\n",
+		"    memberOf: values(memberOf)\n    manager: manager\n", "    memberOf: values(memberOf)\n    title: title\n",
+		"    manager: {person: manager}\n  groups:", "  groups:").Replace(twoDomains))
+	managed := func() string { return w.Value("CN=Staff,OU=Groups,DC=b,DC=example", "managedBy") }
+	staff := object("group", "Staff")
+	for _, a := range staff.Attributes {
+		if a.Name == "manager" {
+			a.Values = []string{"a-ann"}
+		}
+	}
+	w.Read("ad-a", staff, object("user", "Bob"))
+	w.Settle()
+	if got := managed(); got != "" || len(w.Objects) != 2 {
+		t.Fatalf("managedBy = %q in %v; want none, and the group made all the same", got, w.Addresses())
+	}
+	titled := func(title string) *connectorv1.Object {
+		ann := object("user", "Ann")
+		ann.Attributes = append(ann.Attributes, &connectorv1.Attribute{Name: "title", Values: []string{title}})
+		return ann
+	}
+	w.Read("ad-a", titled("External"))
+	w.Settle()
+	if got := managed(); got != "" {
+		t.Fatalf("managedBy = %q of somebody who has no account there", got)
+	}
+	w.Read("ad-a", titled("Head"))
+	done := w.Settle()
+	ann := ""
+	for id, o := range w.Objects {
+		if strings.HasPrefix(o.GetAddress(), "CN=Ann,") {
+			ann = id
+		}
+	}
+	if got := managed(); ann == "" || got != ann || done != 2 {
+		t.Errorf("managedBy = %q after %d operations; want %q after the create and the change of the group", got, done, ann)
+	}
+	w.Write(func(tx *store.Tx) error { return w.Intake.Gone(tx, rehearsal.Tenant, "ad-b", []string{ann}) })
+	delete(w.Objects, ann)
+	w.Settle()
+	if got := managed(); got == ann || got == "" {
+		t.Errorf("managedBy = %q after the manager's account was deleted and made again", got)
+	}
+}
+
+// Who is in a group before anything is known of it joins the moment it is
+// there; and so does a group in a group.
+func TestGroups_lateMember(t *testing.T) {
+	t.Parallel()
+	w := rehearsal.New(t)
+	w.Apply(twoDomains)
+	w.Read("ad-a", object("group", "Staff"), object("group", "All"))
+	w.Settle()
+	w.Read("ad-a", object("user", "Ann", "staff"))
+	if done := w.Settle(); done != 2 {
+		t.Errorf("a late member is %d operations; want the account and its membership", done)
+	}
+	w.Read("ad-a", object("group", "Staff", "all"))
+	if done := w.Settle(); done != 1 {
+		t.Errorf("a group that comes to be in another is %d operations; want one", done)
+	}
+	w.Read("ad-a", object("user", "Bob", "later"))
+	w.Settle()
+	w.Read("ad-a", object("group", "Later"))
+	if done := w.Settle(); done != 2 {
+		t.Errorf("a late group is %d operations; want it and its member", done)
+	}
+	at := func(name string) string { return "CN=" + name + ",OU=Groups,DC=b,DC=example" }
+	if diff := cmp.Diff(map[string][]string{at("Staff"): {"Ann"}, at("All"): {"Staff"}, at("Later"): {"Bob"}}, in(w)); diff != "" {
+		t.Errorf("members (-want +got):\n%s", diff)
+	}
+}
