@@ -33,11 +33,12 @@ func parse(t *testing.T, files ...string) (systems []*mapping.System) {
 // The samples of the reference do what their examples say.
 func TestRun_samples(t *testing.T) {
 	t.Parallel()
-	run, failures := examples.Run(parse(t, "../mapping/testdata/hr.yaml", "../mapping/testdata/corp-ad.yaml", "../mapping/testdata/groups.yaml"), now)
+	run, failures := examples.Run(parse(t, "../mapping/testdata/hr.yaml", "../mapping/testdata/corp-ad.yaml", "../mapping/testdata/groups.yaml",
+		"../mapping/testdata/both-ways.yaml"), now)
 	for _, f := range failures {
 		t.Error(f)
 	}
-	if run != 9 {
+	if run != 11 {
 		t.Errorf("%d examples were run", run)
 	}
 }

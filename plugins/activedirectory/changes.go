@@ -125,8 +125,9 @@ func (s *System) sync(ctx context.Context, c *dc.Conn, p *position, f filter.Fil
 
 // ReadChanges asks DirSync which objects changed and reads them whole. Where
 // the members of a group changed, so did memberOf of those who came or went;
-// who was in a group that was deleted nobody can tell any more, so that then
-// everything is read.
+// where a container was renamed or moved, so was whatever lies in it, of which
+// DirSync tells nothing. Who was in a group that was deleted nobody can tell any
+// more, so that then everything is read.
 func (s *System) ReadChanges(ctx context.Context, q sdk.Query, cookie []byte, out *sdk.Sink) ([]byte, error) {
 	var p position
 	if err := json.Unmarshal(cookie, &p); err != nil || string(p.Question) != string(s.question(q)) {
@@ -170,9 +171,9 @@ func (s *System) ReadChanges(ctx context.Context, q sdk.Query, cookie []byte, ou
 var errGroupDeleted = errors.New("a group was deleted")
 
 // changesSince returns the ids of what changed and of what was deleted since p,
-// and moves p. Groups are asked for by themselves where memberships are wanted:
-// a deleted entry does not say what it was, and the filter does. Both questions
-// begin at p, which goes on from where the first ended.
+// and moves p. Groups are asked for by themselves where memberships are wanted,
+// and so are containers: a deleted entry does not say what it was, and the filter
+// does. All questions begin at p, which goes on from where the first ended.
 func (s *System) changesSince(ctx context.Context, c *dc.Conn, p *position, q sdk.Query) (changed, deleted *ids, err error) {
 	changed, deleted = newIDs(), newIDs()
 	noteAll := func(e *wire.Entry) error {
@@ -180,10 +181,20 @@ func (s *System) changesSince(ctx context.Context, c *dc.Conn, p *position, q sd
 		return nil
 	}
 	f, attributes := s.changesOf(q)
-	if !slices.ContainsFunc(q.Attributes, func(name string) bool { return strings.EqualFold(name, "memberOf") }) {
-		return changed, deleted, s.sync(ctx, c, p, f, attributes, noteAll)
+	rest := *p
+	moved, err := s.containersMoved(ctx, c, p)
+	if err != nil {
+		return changed, deleted, err
 	}
-	groups, rest := *p, *p
+	for _, container := range moved {
+		if err := s.within(ctx, c, container, q, changed); err != nil {
+			return changed, deleted, err
+		}
+	}
+	if !slices.ContainsFunc(q.Attributes, func(name string) bool { return strings.EqualFold(name, "memberOf") }) {
+		return changed, deleted, s.sync(ctx, c, &rest, f, attributes, noteAll)
+	}
+	groups := rest
 	err = s.sync(ctx, c, &groups, filter.Equal("objectClass", "group"), []string{"objectGUID", "isDeleted", "member"}, func(e *wire.Entry) error {
 		before := len(deleted.list)
 		if note(e, changed, deleted); len(deleted.list) > before {
@@ -194,8 +205,43 @@ func (s *System) changesSince(ctx context.Context, c *dc.Conn, p *position, q sd
 	if err == nil {
 		err = s.sync(ctx, c, &rest, f, attributes, noteAll)
 	}
-	p.Cookie = groups.Cookie
 	return changed, deleted, err
+}
+
+// containersMoved gives the DNs of containers that are called otherwise since p
+// or lie elsewhere, and moves p. Of what lies in a new one is told by itself.
+func (s *System) containersMoved(ctx context.Context, c *dc.Conn, p *position) (moved []string, err error) {
+	containers := filter.Or(filter.Equal("objectClass", "organizationalUnit"), filter.Equal("objectClass", "container"))
+	err = s.sync(ctx, c, p, containers, []string{"name", "whenCreated", "isDeleted"}, func(e *wire.Entry) error {
+		told := map[string]bool{}
+		for i := range e.Attributes {
+			base, _, _ := strings.Cut(e.Attributes[i].Name, ";")
+			told[strings.ToLower(base)] = true
+		}
+		if _, name := dn.Extended(e.DN); told["name"] && !told["whencreated"] && !told["isdeleted"] {
+			moved = append(moved, name)
+		}
+		return nil
+	})
+	return moved, err
+}
+
+// within adds the ids of the objects of the classes that lie in a container. One
+// that is no more by now is told of by itself.
+func (s *System) within(ctx context.Context, c *dc.Conn, container string, q sdk.Query, to *ids) error {
+	f, _ := s.changesOf(q)
+	err := s.Search(ctx, c, wire.Search{Base: container, Scope: wire.ScopeSubtree, Filter: f.Bytes(), Attributes: []string{"objectGUID"}}, func(e *wire.Entry) error {
+		for i := range e.Attributes {
+			if a := &e.Attributes[i]; strings.EqualFold(a.Name, "objectGUID") && len(a.Values) == 1 && len(a.Values[0]) == 16 {
+				to.add(schema.FormatGUID(a.Values[0]))
+			}
+		}
+		return nil
+	})
+	if refused, ok := errors.AsType[*wire.ResultError](err); ok && refused.Code == wire.NoSuchObject {
+		return nil
+	}
+	return err
 }
 
 // refusesCookie tells codes that mean the cookie; rights and the state of the

@@ -112,7 +112,28 @@ func readThenChanges(t *testing.T, d domain) {
 	if !slices.Contains(r.Gone, ann) {
 		t.Errorf("deleted are %q; want %s among them", r.Gone, ann)
 	}
+	admin := d.admin(t)
+	rename := func(name, rdn, parent string) {
+		if err := admin.ModifyDN(ldap.NewModifyDNRequest(name, rdn, true, parent)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inner := ldap.NewAddRequest("OU=Inner,"+ou, nil)
+	inner.Attribute("objectClass", []string{"organizationalUnit"})
+	if err := admin.Add(inner); err != nil {
+		t.Fatal(err)
+	}
+	var ina string
+	step("new in a new container", "ina.read", func() { ina = c.object(c.done(create(inner.DN, "Ina", "ina.read"))).GetId() })
+	r = step("container renamed", "ina.read", func() { rename(inner.DN, "OU=Renamed", ou) })
+	if o := byName(t, r, "ina.read"); o.GetAddress() != "CN=Ina,OU=Renamed,"+ou {
+		t.Errorf("after its container was renamed it is at %s", o.GetAddress())
+	}
 	other := d.ou(t, "ReadElsewhere")
+	r = step("container moved out", "", func() { rename("OU=Renamed,"+ou, "OU=Renamed", other) })
+	if !slices.Contains(r.Gone, ina) {
+		t.Errorf("gone are %q; want %s, whose container left the base, among them", r.Gone, ina)
+	}
 	r = step("moved out", "", func() { c.done(move(boss, "CN=Boss,"+ou, other, "Boss")) })
 	if !slices.Contains(r.Gone, boss) {
 		t.Errorf("gone are %q; want %s, which left the base, among them", r.Gone, boss)
@@ -153,7 +174,7 @@ func readGroupDeleted(t *testing.T, d domain) {
 	if got := values(byName(t, full, "ann.deleted"), "memberOf"); len(got) != 0 {
 		t.Errorf("memberOf = %q; want none", got)
 	}
-	if r := c.changes(full.End.GetCookie()); len(r.Objects)+len(r.Gone) != 0 {
+	if r := c.changes(full.End.GetCookie()); len(r.Objects) != 0 || slices.Contains(r.Gone, ann) {
 		t.Errorf("changes after everything was read: %q, gone %q; want none", sams(r), r.Gone)
 	}
 	if r := connkit.Read(t, c, titles); r.End.GetOutcome() != done {
