@@ -17,7 +17,7 @@ import (
 // was told committed is there, and the store goes on without a restart.
 func TestStore_failover(t *testing.T) {
 	t.Parallel()
-	server(t) // or left out
+	storetest.Server(t) // or left out
 	primary := postgres.StartTest(t)
 	standby, err := primary.Standby(t.Context())
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +19,6 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	"github.com/drawbridge-id/drawbridge/coordinator/store/storetest"
-	"github.com/drawbridge-id/drawbridge/plugins/sql/postgres"
 )
 
 // tenant is the one of all tests.
@@ -45,31 +43,8 @@ func both(t *testing.T, test func(t *testing.T, s *store.Store)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, storetest.OpenAs(t, storetest.Database(t, server(t))))
+		test(t, storetest.OpenAs(t, storetest.Database(t, storetest.Server(t))))
 	})
-}
-
-var rig struct {
-	once   sync.Once
-	server *postgres.Server
-	err    error
-}
-
-// server is the address of the PostgreSQL server of all tests.
-func server(t testing.TB) string {
-	t.Helper()
-	if given := os.Getenv("TEST_POSTGRES"); given != "" {
-		return given
-	}
-	rig.once.Do(func() { rig.server, rig.err = postgres.Start(context.Background()) })
-	required := os.Getenv("CI") == "true" || strings.Contains(os.Getenv("TEST_REQUIRE"), "postgresql")
-	if errors.Is(rig.err, postgres.ErrNotInstalled) && !required {
-		t.Skipf("LEFT OUT: postgresql: %v", rig.err)
-	}
-	if rig.err != nil {
-		t.Fatal(rig.err)
-	}
-	return rig.server.URL("postgres")
 }
 
 func write(t testing.TB, s *store.Store, do func(*store.Tx) error) {
@@ -216,13 +191,7 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(childPath); path != "" {
 		writeForever(path)
 	}
-	code := m.Run()
-	if rig.server != nil {
-		if err := rig.server.Remove(); err != nil {
-			fmt.Println(err)
-		}
-	}
-	os.Exit(code)
+	os.Exit(storetest.Main(m))
 }
 
 // writeForever writes, in each transaction, one row into each of three tables,
