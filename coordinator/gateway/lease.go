@@ -238,6 +238,9 @@ func (g *Gateway) relieveAll(ctx context.Context) error {
 				g.Log.WarnContext(ctx, "Jobs of an agent that is away go to others of its site", "tenant", a.Tenant, "site", a.Site, "agent", a.ID, "jobs", n)
 			}
 		}
+		if err == nil {
+			err = g.partSilent(ctx)
+		}
 		if err != nil && ctx.Err() == nil {
 			g.Log.ErrorContext(ctx, "Agents not relieved; tried again", "err", err)
 		}
@@ -245,4 +248,28 @@ func (g *Gateway) relieveAll(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// partSilent notes that agents are away whose coordinator died and took no leave
+// of them: whether anybody needs their jobs or not, they are shown as what they are.
+func (g *Gateway) partSilent(ctx context.Context) error {
+	var silent []store.Agent
+	err := g.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		silent, err = tx.SilentAgents(g.silence())
+		return err
+	})
+	for _, a := range silent {
+		if err != nil {
+			return err
+		}
+		var parted bool
+		err = g.Store.WriteTenant(ctx, a.Tenant, func(tx *store.Tx) (err error) {
+			parted, err = tx.PartSilent(a.Tenant, a.ID, g.silence())
+			return err
+		})
+		if parted {
+			g.Log.WarnContext(ctx, "Agent is away: its coordinator has ended without a word", "tenant", a.Tenant, "site", a.Site, "agent", a.ID)
+		}
+	}
+	return err
 }

@@ -108,6 +108,31 @@ func (tx *Tx) RelieveAgent(tenant, id string, silence time.Duration) (int, error
 	return tx.exec("UPDATE job SET state = 'queued', agent = '', sent = 0 WHERE tenant = ? AND agent = ? AND state = 'sent' AND ended = 0", tenant, id)
 }
 
+// isParted is isSilent for every agent: one that has no lease is not heard, but noted each minute.
+const isParted = `(leased = 1 AND ` + isSilent + ` OR leased = 0 AND connected <> 0 AND seen < ?)`
+
+// SilentAgents returns the agents that are noted as connected and whose coordinator
+// has ended without a word: silence is as for [Tx.AgentsToRelieve]; without a
+// lease an agent is silent after five minutes.
+func (tx *Tx) SilentAgents(silence time.Duration) ([]Agent, error) {
+	if !tx.Shared() {
+		return nil, nil
+	}
+	return query[Agent](tx, "SELECT "+agentColumns+" FROM agent WHERE "+isParted, tx.heardSince(silence), tx.heardSince(silentLeased), tx.heardSince(silent))
+}
+
+// PartSilent notes that an agent is away, if it is still silent, and tells
+// whether it was. Its jobs stay its own until another of its site may have them.
+func (tx *Tx) PartSilent(tenant, id string, silence time.Duration) (bool, error) {
+	n, err := tx.exec("UPDATE agent SET connected = 0, takeover = leased * CAST(? AS BIGINT) WHERE tenant = ? AND id = ? AND "+isParted,
+		tx.Now, tenant, id, tx.heardSince(silence), tx.heardSince(silentLeased), tx.heardSince(silent))
+	if n > 0 {
+		tx.touch(tenant, TopicAgents)
+		tx.raise(&tx.store.Agents)
+	}
+	return n > 0, err
+}
+
 // SetReader notes that an agent's read of a system was the last.
 func (tx *Tx) SetReader(tenant, system, agent string) error {
 	_, err := tx.exec("UPDATE system SET reader = ? WHERE tenant = ? AND name = ? AND reader <> ?", agent, tenant, system, agent)

@@ -27,7 +27,7 @@ func TestOpen_fileInUse(t *testing.T) {
 // two opens a database as two coordinators do.
 func two(t *testing.T) [2]*store.Store {
 	t.Helper()
-	name := storetest.Database(t, server(t))
+	name := storetest.Database(t, storetest.Server(t))
 	return [2]*store.Store{storetest.OpenAs(t, name), storetest.OpenAs(t, name)}
 }
 
@@ -219,6 +219,74 @@ func TestHearAgents_relieved(t *testing.T) {
 		n, err := tx.RelieveAgent(tenant, "dead", silence)
 		if err == nil && n != 1 {
 			t.Errorf("%d jobs of it are another's; want 1", n)
+		}
+		return err
+	})
+}
+
+// An agent that died together with its coordinator is shown as away, though
+// nobody needs its jobs: one that is heard after the silence, one that is only
+// noted each minute after some of these. An agent that is here stays, also where
+// it had a lease before and is not heard any more.
+func TestSilentAgents(t *testing.T) {
+	t.Parallel()
+	const silence = time.Second
+	stores := two(t)
+	since := map[string]store.Instant{}
+	write(t, stores[0], func(tx *store.Tx) error {
+		for _, id := range []string{"leased", "alone", "was leased"} {
+			since[id] = tx.Now
+			if err := errors.Join(tx.AddAgent(store.Agent{Tenant: tenant, ID: id, Site: id}), tx.ConnectAgent(store.Agent{Tenant: tenant, ID: id, Connectors: "[]"}),
+				tx.SetLeased(tenant, id, id == "leased")); err != nil {
+				return err
+			}
+		}
+		_, err := tx.HearAgents(tenant, map[string]store.Instant{"leased": tx.Now, "was leased": tx.Now}, silence)
+		return err
+	})
+	time.Sleep(silence + 100*time.Millisecond)
+	part := func(id string, silence time.Duration) (parted bool) {
+		t.Helper()
+		write(t, stores[1], func(tx *store.Tx) (err error) {
+			parted, err = tx.PartSilent(tenant, id, silence)
+			return err
+		})
+		return parted
+	}
+	for _, id := range []string{"leased", "alone", "was leased"} {
+		if part(id, time.Hour) {
+			t.Errorf("agent %s is away before the silence", id)
+		}
+	}
+	read(t, stores[1], func(tx *store.Tx) error {
+		rows, err := tx.SilentAgents(silence)
+		if len(rows) != 1 || rows[0].ID != "leased" {
+			t.Errorf("silent agents = %v; want the one that was heard, and is not any more", rows)
+		}
+		return err
+	})
+	if !part("leased", silence) || part("leased", silence) {
+		t.Error("the silent agent is not away, or twice")
+	}
+	write(t, stores[1], func(tx *store.Tx) error {
+		for id := range since {
+			here, err := tx.Connected(tenant, id, since[id])
+			if err != nil || here == (id == "leased") {
+				t.Errorf("agent %s is connected: %v, %v", id, here, err)
+			}
+		}
+		if err := tx.SetLeased(tenant, "leased", true); err != nil {
+			return err
+		}
+		// Its jobs may be another's now, should one come to its site.
+		err := errors.Join(tx.AddAgent(store.Agent{Tenant: tenant, ID: "new", Site: "leased"}), tx.ConnectAgent(store.Agent{Tenant: tenant, ID: "new", Connectors: "[]"}),
+			tx.AddJobs([]store.Job{{Tenant: tenant, Site: "leased", State: store.JobSent, Agent: "leased"}}))
+		if err != nil {
+			return err
+		}
+		rows, err := tx.AgentsToRelieve(silence)
+		if len(rows) != 1 || rows[0].ID != "leased" {
+			t.Errorf("to relieve = %v; want the one that is away", rows)
 		}
 		return err
 	})
