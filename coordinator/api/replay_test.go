@@ -51,6 +51,14 @@ func TestReplay(t *testing.T) {
 		t.Errorf("replay without the scope = %+v, %v; want an account made for the guest", f, err)
 	}
 
+	hr := strings.Replace(strings.SplitAfter(rehearsal.Documents, "---\n")[0], "    title: title\n", "    title: upper(title)\n", 1)
+	if err := api.Post(t.Context(), fmt.Sprintf("/v1/cycles/%d/replay", second), client.Replay{Files: []client.File{{Name: "hr.yaml", Text: hr}}}, &f); err != nil || f.Changed != 1 || len(f.Targets) != 1 {
+		t.Fatalf("replay by another document of the source = %+v, %v; want one changed", f, err)
+	}
+	if e := f.Targets[0].Attributes[0].Examples[0]; e.Person != "E1001" || !slices.Equal(e.Before, []string{"Countess"}) || !slices.Equal(e.After, []string{"COUNTESS"}) {
+		t.Errorf("replay by another document of the source = %+v; want what it makes of the record of then", e)
+	}
+
 	past := func(cycle int64, key string) (account client.TriedAccount) {
 		t.Helper()
 		var trial client.Trial
@@ -63,6 +71,11 @@ func TestReplay(t *testing.T) {
 	i := slices.IndexFunc(why.Values, func(v client.TriedValue) bool { return v.Attribute == "title" })
 	if v := why.Values[i]; !slices.Equal(v.Now, []string{"Engineer"}) || !slices.Equal(v.Values, []string{"Countess"}) || !v.Changes || v.Inputs[0] != (client.Term{Name: "title", Value: "Countess"}) {
 		t.Errorf("why this value = %+v; want Engineer made Countess, because of title", v)
+	}
+	var whole client.Trial
+	if err := api.Get(t.Context(), fmt.Sprintf("/v1/cycles/%d/people/E1001", second), nil, &whole); err != nil || len(whole.Records) != 1 ||
+		!slices.ContainsFunc(whole.Records[0].Columns, func(c client.Term) bool { return c.Name == "title" && c.Value == "Countess" }) {
+		t.Errorf("records = %+v, %v; want what the row said then", whole.Records, err)
 	}
 	if skipped := past(first, "E1003"); skipped.Scope == nil || skipped.Scope.Values[0] != "false" || len(skipped.Steps) != 0 {
 		t.Errorf("why skipped = %+v; want the scope that is false", skipped)

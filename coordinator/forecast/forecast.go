@@ -175,7 +175,7 @@ func (w *walk) people(rows []store.Person) error {
 			is := *was
 			was.HasSource, is.HasSource = w.moves.sourced(records[row.ID], row.ID)
 			subject.Known = true
-			w.moves.anew(row, records[row.ID], &is)
+			w.moves.anew(row, records[row.ID], &is, w.tx.Now.Time())
 			if w.tally.directory(row, *was, is) {
 				subject.Systems = nil // whatever reads it
 			}

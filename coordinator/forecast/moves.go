@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
@@ -246,9 +247,9 @@ func (m *moves) sourced(records []store.Account, person string) (was, is bool) {
 	return was, is
 }
 
-// anew makes the person of their records as the new documents read them. One of
-// whom a record cannot be taken keeps what they have.
-func (m *moves) anew(row store.Person, records []store.Account, p *directory.Person) {
+// anew makes the person of their records as the new documents read them at an
+// instant. One of whom a record cannot be taken keeps what they have.
+func (m *moves) anew(row store.Person, records []store.Account, p *directory.Person, at time.Time) {
 	var voices []intake.Voice
 	for _, a := range records {
 		if !m.theirs(a, row.ID) {
@@ -270,7 +271,7 @@ func (m *moves) anew(row store.Person, records []store.Account, p *directory.Per
 		}
 		voices = append(voices, intake.Voice{System: a.System, ID: a.ID, Key: r.Key, Source: src, Attributes: r.Attributes})
 	}
-	if attributes, key, made := intake.Together(voices, m.tx.Now.Time()); made {
+	if attributes, key, made := intake.Together(voices, at); made {
 		p.Attributes, p.Key = attributes, directory.Fold(key)
 	}
 }

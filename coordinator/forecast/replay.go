@@ -23,9 +23,9 @@ var ErrNoImages = errors.New("nothing is kept of whom the cycle touched: it touc
 // then and at that instant, by the documents that were in force and by others,
 // and tells what differs. Documents that are not given are those in force now.
 //
-// People are as they were made of their records then: what a source's document
-// would make of the records is not replayed. Names, groups and the accounts of
-// those referred to are as they are now.
+// Where the document of a source is another, people are made of their records of
+// then as it reads these; whose a record would be by it is not replayed. Names,
+// groups and the accounts of those referred to are as they are now.
 func Replay(ctx context.Context, tx *store.Tx, cycle store.Cycle, compile func(store.System) (*mapping.System, error), documents []*mapping.System) (client.Forecast, error) {
 	first, err := tx.ImagesAfter(cycle.Tenant, cycle.ID, "", 1)
 	if err != nil {
@@ -40,6 +40,9 @@ func Replay(ctx context.Context, tx *store.Tx, cycle store.Cycle, compile func(s
 	}
 	t := newTally(f)
 	w := &walk{Forecaster: f, tally: t, foresight: plan.Foresee(tx, cycle.Tenant, list(f.present), list(f.next))}
+	if len(f.sources) > 0 {
+		w.moves = newMoves(f, t) // none moves
+	}
 	for last, more := "", true; more; {
 		if err := context.Cause(ctx); err != nil {
 			return client.Forecast{}, err
@@ -89,8 +92,15 @@ func looking(tx *store.Tx, tenant string, at store.Instant, compile func(store.S
 		if was == nil {
 			was = &mapping.System{Name: name}
 		}
-		if is.Target != nil && !mapping.SameTarget(was, is) {
-			f.changed, f.targets = append(f.changed, name), append(f.targets, name)
+		source, target := !mapping.SameSource(was, is), is.Target != nil && !mapping.SameTarget(was, is)
+		if source {
+			f.sources = append(f.sources, name)
+		}
+		if target {
+			f.targets = append(f.targets, name)
+		}
+		if source || target {
+			f.changed = append(f.changed, name)
 		}
 	}
 	slices.Sort(f.changed)
@@ -123,13 +133,22 @@ func (w *walk) images(rows []store.Image) error {
 		if err != nil {
 			return fmt.Errorf("image of %s: %w", row.Shown(), err)
 		}
-		byInstant[r.At] = append(byInstant[r.At], plan.Subject{ID: r.Person, As: []*directory.Person{&was, &was}, Systems: w.targets, Known: true, Past: past})
+		subject := plan.Subject{ID: r.Person, As: []*directory.Person{&was, &was}, Systems: w.targets, Known: true, Past: past}
+		if w.moves != nil && len(past.Records) > 0 {
+			is := was
+			_, is.HasSource = w.moves.sourced(past.Records, r.Person)
+			w.moves.anew(store.Person{ID: r.Person}, past.Records, &is, r.At.Time())
+			if w.tally.directory(row, was, is) {
+				subject.Systems = nil // whatever reads it
+			}
+			subject.As[1] = &is
+		}
+		if subject.Systems == nil || len(subject.Systems) > 0 {
+			byInstant[r.At] = append(byInstant[r.At], subject)
+		}
 	}
 	for at, subjects := range byInstant {
 		w.foresight.At = at.Time()
-		if len(w.targets) == 0 {
-			continue
-		}
 		if err := w.plan(subjects, shown); err != nil {
 			return err
 		}

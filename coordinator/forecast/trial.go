@@ -82,6 +82,13 @@ func (t *trial) person() (err error) {
 			texts := mapping.Texts(value)
 			t.out.Values = append(t.out.Values, client.TriedValue{Attribute: path, Now: texts, Values: texts, State: state(texts, true, nil)})
 		}
+		for _, a := range t.past.Records {
+			if src := recordOf(t.next[a.System], a, false); src != nil {
+				if err := t.record(a, src); err != nil {
+					return err
+				}
+			}
+		}
 		return nil
 	}
 	was, err := directory.ParseAttributes(t.Row.Attributes)

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,9 +22,10 @@ type batch struct {
 	byID      map[string]*person
 	targets   []target
 	sources   sources
-	made      made           // groups that rules make
-	counted   []func()       // to be called once committed: what thresholds count
-	dropped   map[int64]bool // jobs that are no longer wanted
+	records   map[string]*mapping.System // the documents that bring records, by system
+	made      made                       // groups that rules make
+	counted   []func()                   // to be called once committed: what thresholds count
+	dropped   map[int64]bool             // jobs that are no longer wanted
 	plans     []*plan
 	unsettled []int64 // jobs after which their people are planned again
 	joined    []store.Account
@@ -212,7 +214,7 @@ func (b *batch) loadSystems() error {
 	if err != nil {
 		return err
 	}
-	b.sources = sources{}
+	b.sources, b.records = sources{}, map[string]*mapping.System{}
 	for _, row := range rows {
 		system, err := b.planner.systems.Get(row)
 		if err != nil {
@@ -220,6 +222,9 @@ func (b *batch) loadSystems() error {
 			continue
 		}
 		b.sources.add(system)
+		if system.Source != nil || system.GroupSource != nil {
+			b.records[row.Name] = system
+		}
 		// What is there must be known as the document wants it before anything is
 		// made: else an account that exists would be made again.
 		if row.ReadAs == row.Revision {
@@ -230,9 +235,9 @@ func (b *batch) loadSystems() error {
 }
 
 func (b *batch) loadBelongings(ids []string) error {
-	systems := make([]string, len(b.targets))
-	for i, t := range b.targets {
-		systems[i] = t.row.Name
+	systems := slices.Collect(maps.Keys(b.records)) // what they say is for the images
+	for _, t := range b.targets {
+		systems = append(systems, t.row.Name)
 	}
 	accounts, err := b.tx.PlanAccounts(b.tenant, ids, systems)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 // An image keeps what planning looked at, so that a cycle can be looked at again
 // when people, accounts and documents are others: see coordinator/forecast.
 
-// pictured is an account in an image.
+// pictured is an account in an image, of a target or a record of a source. One
+// that is both stands there twice.
 type pictured struct {
 	System  string   `json:"system"`
 	ID      string   `json:"id"`
@@ -19,6 +20,7 @@ type pictured struct {
 	Object  []byte   `json:"object"`
 	Granted []string `json:"granted,omitempty"` // groups that we had put it in
 	Mirror  int64    `json:"mirror,omitempty"`  // as [store.Account] has it
+	Record  bool     `json:"record,omitempty"`
 }
 
 // images gives those of whoever a cycle has made due.
@@ -31,7 +33,12 @@ func (b *batch) images() ([]store.Image, error) {
 		accounts := []pictured{}
 		for _, t := range b.targets {
 			if a := p.known(t); a != nil {
-				accounts = append(accounts, pictured{a.System, a.ID, a.Class, a.Address, a.Object, p.granted(t.row.Name), a.Mirror})
+				accounts = append(accounts, pictured{a.System, a.ID, a.Class, a.Address, a.Object, p.granted(t.row.Name), a.Mirror, false})
+			}
+		}
+		for _, a := range p.accounts {
+			if s := b.records[a.System]; s != nil && s.RecordOf(a.Class, a.Mirror != store.MirrorNone) != nil {
+				accounts = append(accounts, pictured{a.System, a.ID, a.Class, a.Address, a.Object, nil, a.Mirror, true})
 			}
 		}
 		text, err := json.Marshal(accounts)
@@ -55,7 +62,8 @@ func (p *person) known(t target) *store.Account {
 
 // A Past is a person as an image has them, for [Foresight.People].
 type Past struct {
-	accounts []store.Account
+	Records  []store.Account     // of sources
+	accounts []store.Account     // in targets
 	granted  map[string][]string // by system
 }
 
@@ -72,7 +80,12 @@ func PastOf(row store.Image, key string) (directory.Person, *Past, error) {
 	}
 	past := &Past{granted: map[string][]string{}}
 	for _, a := range list {
-		past.accounts = append(past.accounts, store.Account{Tenant: row.Tenant, System: a.System, ID: a.ID, Class: a.Class, Address: a.Address, Object: a.Object, Person: row.Person, Mirror: a.Mirror})
+		account := store.Account{Tenant: row.Tenant, System: a.System, ID: a.ID, Class: a.Class, Address: a.Address, Object: a.Object, Person: row.Person, Mirror: a.Mirror}
+		if a.Record {
+			past.Records = append(past.Records, account)
+			continue
+		}
+		past.accounts = append(past.accounts, account)
 		past.granted[a.System] = a.Granted
 	}
 	return p, past, nil
