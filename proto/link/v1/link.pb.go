@@ -319,6 +319,7 @@ type ConnectRequest struct {
 	//	*ConnectRequest_Health
 	//	*ConnectRequest_Guardrail
 	//	*ConnectRequest_Beat
+	//	*ConnectRequest_Update
 	Frame         isConnectRequest_Frame `protobuf_oneof:"frame"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -433,6 +434,15 @@ func (x *ConnectRequest) GetBeat() *Beat {
 	return nil
 }
 
+func (x *ConnectRequest) GetUpdate() *Update {
+	if x != nil {
+		if x, ok := x.Frame.(*ConnectRequest_Update); ok {
+			return x.Update
+		}
+	}
+	return nil
+}
+
 type isConnectRequest_Frame interface {
 	isConnectRequest_Frame()
 }
@@ -477,6 +487,11 @@ type ConnectRequest_Beat struct {
 	Beat *Beat `protobuf:"bytes,8,opt,name=beat,proto3,oneof"`
 }
 
+type ConnectRequest_Update struct {
+	// How its update stands; after Hello, and whenever that changes. One that does not update itself sends none.
+	Update *Update `protobuf:"bytes,9,opt,name=update,proto3,oneof"`
+}
+
 func (*ConnectRequest_Hello) isConnectRequest_Frame() {}
 
 func (*ConnectRequest_Accepted) isConnectRequest_Frame() {}
@@ -493,6 +508,8 @@ func (*ConnectRequest_Guardrail) isConnectRequest_Frame() {}
 
 func (*ConnectRequest_Beat) isConnectRequest_Frame() {}
 
+func (*ConnectRequest_Update) isConnectRequest_Frame() {}
+
 // From the coordinator.
 type ConnectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -508,6 +525,7 @@ type ConnectResponse struct {
 	//	*ConnectResponse_Rescind
 	//	*ConnectResponse_Assigned
 	//	*ConnectResponse_Beat
+	//	*ConnectResponse_Release
 	Frame         isConnectResponse_Frame `protobuf_oneof:"frame"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -622,6 +640,15 @@ func (x *ConnectResponse) GetBeat() *Beat {
 	return nil
 }
 
+func (x *ConnectResponse) GetRelease() *Release {
+	if x != nil {
+		if x, ok := x.Frame.(*ConnectResponse_Release); ok {
+			return x.Release
+		}
+	}
+	return nil
+}
+
 type isConnectResponse_Frame interface {
 	isConnectResponse_Frame()
 }
@@ -666,6 +693,11 @@ type ConnectResponse_Beat struct {
 	Beat *Beat `protobuf:"bytes,8,opt,name=beat,proto3,oneof"`
 }
 
+type ConnectResponse_Release struct {
+	// Which release the agent is to have; after its first Update, and whenever that changes.
+	Release *Release `protobuf:"bytes,9,opt,name=release,proto3,oneof"`
+}
+
 func (*ConnectResponse_Welcome) isConnectResponse_Frame() {}
 
 func (*ConnectResponse_Systems) isConnectResponse_Frame() {}
@@ -681,6 +713,8 @@ func (*ConnectResponse_Rescind) isConnectResponse_Frame() {}
 func (*ConnectResponse_Assigned) isConnectResponse_Frame() {}
 
 func (*ConnectResponse_Beat) isConnectResponse_Frame() {}
+
+func (*ConnectResponse_Release) isConnectResponse_Frame() {}
 
 // Hello is the agent's first frame.
 type Hello struct {
@@ -2498,6 +2532,254 @@ func (x *WaitingJob) GetSince() *timestamppb.Timestamp {
 	return nil
 }
 
+// Release says which release an agent is to have. It is an offer: what is executed
+// is for the keys in the host's agent.yaml to decide.
+type Release struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Optional. SemVer; empty: none, stay with what there is.
+	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	// Optional. Signed file of the release, JSON; see proto/release.
+	File []byte `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	// Optional. It may be started now: no other agent of the site is at it.
+	Go            bool `protobuf:"varint,3,opt,name=go,proto3" json:"go,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Release) Reset() {
+	*x = Release{}
+	mi := &file_link_v1_link_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Release) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Release) ProtoMessage() {}
+
+func (x *Release) ProtoReflect() protoreflect.Message {
+	mi := &file_link_v1_link_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Release.ProtoReflect.Descriptor instead.
+func (*Release) Descriptor() ([]byte, []int) {
+	return file_link_v1_link_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Release) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Release) GetFile() []byte {
+	if x != nil {
+		return x.File
+	}
+	return nil
+}
+
+func (x *Release) GetGo() bool {
+	if x != nil {
+		return x.Go
+	}
+	return false
+}
+
+// Update says how the agent's update stands.
+type Update struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. "current" (there is nothing to do), "held", "refused", "fetching",
+	// "waiting" (for its hours), "ready" (it asks for leave), "trial" (the new
+	// release runs and proves itself) or "failed" (it was rolled back).
+	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	// Optional. Release that this is about, SemVer.
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Optional. Why, for people.
+	Cause string `protobuf:"bytes,3,opt,name=cause,proto3" json:"cause,omitempty"`
+	// Optional. Ring that agent.yaml of the host names; it goes before the coordinator's.
+	Ring string `protobuf:"bytes,4,opt,name=ring,proto3" json:"ring,omitempty"`
+	// Optional. Release that is gone back to if the one that runs fails.
+	Previous      string `protobuf:"bytes,5,opt,name=previous,proto3" json:"previous,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Update) Reset() {
+	*x = Update{}
+	mi := &file_link_v1_link_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Update) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Update) ProtoMessage() {}
+
+func (x *Update) ProtoReflect() protoreflect.Message {
+	mi := &file_link_v1_link_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Update.ProtoReflect.Descriptor instead.
+func (*Update) Descriptor() ([]byte, []int) {
+	return file_link_v1_link_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Update) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Update) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Update) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *Update) GetRing() string {
+	if x != nil {
+		return x.Ring
+	}
+	return ""
+}
+
+func (x *Update) GetPrevious() string {
+	if x != nil {
+		return x.Previous
+	}
+	return ""
+}
+
+type FetchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. SHA-256 of the executable, hexadecimal.
+	Sha256 string `protobuf:"bytes,1,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// Optional. First byte wanted.
+	Offset        uint64 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchRequest) Reset() {
+	*x = FetchRequest{}
+	mi := &file_link_v1_link_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchRequest) ProtoMessage() {}
+
+func (x *FetchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_link_v1_link_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchRequest.ProtoReflect.Descriptor instead.
+func (*FetchRequest) Descriptor() ([]byte, []int) {
+	return file_link_v1_link_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *FetchRequest) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *FetchRequest) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+type FetchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The next bytes.
+	Data          []byte `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchResponse) Reset() {
+	*x = FetchResponse{}
+	mi := &file_link_v1_link_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchResponse) ProtoMessage() {}
+
+func (x *FetchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_link_v1_link_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchResponse.ProtoReflect.Descriptor instead.
+func (*FetchResponse) Descriptor() ([]byte, []int) {
+	return file_link_v1_link_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *FetchResponse) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 // Committed says what is in the coordinator's store.
 type Committed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2511,7 +2793,7 @@ type Committed struct {
 
 func (x *Committed) Reset() {
 	*x = Committed{}
-	mi := &file_link_v1_link_proto_msgTypes[29]
+	mi := &file_link_v1_link_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2523,7 +2805,7 @@ func (x *Committed) String() string {
 func (*Committed) ProtoMessage() {}
 
 func (x *Committed) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[29]
+	mi := &file_link_v1_link_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2536,7 +2818,7 @@ func (x *Committed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Committed.ProtoReflect.Descriptor instead.
 func (*Committed) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{29}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Committed) GetJobs() []uint64 {
@@ -2566,7 +2848,7 @@ type Depart struct {
 
 func (x *Depart) Reset() {
 	*x = Depart{}
-	mi := &file_link_v1_link_proto_msgTypes[30]
+	mi := &file_link_v1_link_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2578,7 +2860,7 @@ func (x *Depart) String() string {
 func (*Depart) ProtoMessage() {}
 
 func (x *Depart) ProtoReflect() protoreflect.Message {
-	mi := &file_link_v1_link_proto_msgTypes[30]
+	mi := &file_link_v1_link_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2591,7 +2873,7 @@ func (x *Depart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Depart.ProtoReflect.Descriptor instead.
 func (*Depart) Descriptor() ([]byte, []int) {
-	return file_link_v1_link_proto_rawDescGZIP(), []int{30}
+	return file_link_v1_link_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Depart) GetReason() string {
@@ -2629,7 +2911,7 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\x06attest\x18\x02 \x01(\tR\x06attest\x12\x12\n" +
 	"\x04host\x18\x03 \x01(\tR\x04host\"%\n" +
 	"\rRenewResponse\x12\x14\n" +
-	"\x05chain\x18\x01 \x03(\fR\x05chain\"\xd8\x03\n" +
+	"\x05chain\x18\x01 \x03(\fR\x05chain\"\x8e\x04\n" +
 	"\x0eConnectRequest\x121\n" +
 	"\x05hello\x18\x01 \x01(\v2\x19.drawbridge.link.v1.HelloH\x00R\x05hello\x12:\n" +
 	"\baccepted\x18\x02 \x01(\v2\x1c.drawbridge.link.v1.AcceptedH\x00R\baccepted\x127\n" +
@@ -2638,8 +2920,9 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\achanged\x18\x05 \x01(\v2\x1b.drawbridge.link.v1.ChangedH\x00R\achanged\x124\n" +
 	"\x06health\x18\x06 \x01(\v2\x1a.drawbridge.link.v1.HealthH\x00R\x06health\x12=\n" +
 	"\tguardrail\x18\a \x01(\v2\x1d.drawbridge.link.v1.GuardrailH\x00R\tguardrail\x12.\n" +
-	"\x04beat\x18\b \x01(\v2\x18.drawbridge.link.v1.BeatH\x00R\x04beatB\a\n" +
-	"\x05frame\"\xd6\x03\n" +
+	"\x04beat\x18\b \x01(\v2\x18.drawbridge.link.v1.BeatH\x00R\x04beat\x124\n" +
+	"\x06update\x18\t \x01(\v2\x1a.drawbridge.link.v1.UpdateH\x00R\x06updateB\a\n" +
+	"\x05frame\"\x8f\x04\n" +
 	"\x0fConnectResponse\x127\n" +
 	"\awelcome\x18\x01 \x01(\v2\x1b.drawbridge.link.v1.WelcomeH\x00R\awelcome\x127\n" +
 	"\asystems\x18\x02 \x01(\v2\x1b.drawbridge.link.v1.SystemsH\x00R\asystems\x12.\n" +
@@ -2648,7 +2931,8 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\x06depart\x18\x05 \x01(\v2\x1a.drawbridge.link.v1.DepartH\x00R\x06depart\x127\n" +
 	"\arescind\x18\x06 \x01(\v2\x1b.drawbridge.link.v1.RescindH\x00R\arescind\x12:\n" +
 	"\bassigned\x18\a \x01(\v2\x1c.drawbridge.link.v1.AssignedH\x00R\bassigned\x12.\n" +
-	"\x04beat\x18\b \x01(\v2\x18.drawbridge.link.v1.BeatH\x00R\x04beatB\a\n" +
+	"\x04beat\x18\b \x01(\v2\x18.drawbridge.link.v1.BeatH\x00R\x04beat\x127\n" +
+	"\arelease\x18\t \x01(\v2\x1b.drawbridge.link.v1.ReleaseH\x00R\areleaseB\a\n" +
 	"\x05frame\"\xe8\x02\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x18\n" +
@@ -2788,7 +3072,22 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\x03job\x18\x01 \x01(\x04R\x03job\x12\x16\n" +
 	"\x06system\x18\x02 \x01(\tR\x06system\x12\x14\n" +
 	"\x05cause\x18\x03 \x01(\tR\x05cause\x120\n" +
-	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"5\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"G\n" +
+	"\aRelease\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x12\x12\n" +
+	"\x04file\x18\x02 \x01(\fR\x04file\x12\x0e\n" +
+	"\x02go\x18\x03 \x01(\bR\x02go\"~\n" +
+	"\x06Update\x12\x14\n" +
+	"\x05state\x18\x01 \x01(\tR\x05state\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x12\x14\n" +
+	"\x05cause\x18\x03 \x01(\tR\x05cause\x12\x12\n" +
+	"\x04ring\x18\x04 \x01(\tR\x04ring\x12\x1a\n" +
+	"\bprevious\x18\x05 \x01(\tR\bprevious\">\n" +
+	"\fFetchRequest\x12\x16\n" +
+	"\x06sha256\x18\x01 \x01(\tR\x06sha256\x12\x16\n" +
+	"\x06offset\x18\x02 \x01(\x04R\x06offset\"#\n" +
+	"\rFetchResponse\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\"5\n" +
 	"\tCommitted\x12\x12\n" +
 	"\x04jobs\x18\x01 \x03(\x04R\x04jobs\x12\x14\n" +
 	"\x05batch\x18\x02 \x01(\x04R\x05batch\"c\n" +
@@ -2797,9 +3096,10 @@ const file_link_v1_link_proto_rawDesc = "" +
 	"\x0fcome_back_after\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\rcomeBackAfter2\xb2\x01\n" +
 	"\x11EnrollmentService\x12O\n" +
 	"\x06Enroll\x12!.drawbridge.link.v1.EnrollRequest\x1a\".drawbridge.link.v1.EnrollResponse\x12L\n" +
-	"\x05Renew\x12 .drawbridge.link.v1.RenewRequest\x1a!.drawbridge.link.v1.RenewResponse2e\n" +
+	"\x05Renew\x12 .drawbridge.link.v1.RenewRequest\x1a!.drawbridge.link.v1.RenewResponse2\xb5\x01\n" +
 	"\vLinkService\x12V\n" +
-	"\aConnect\x12\".drawbridge.link.v1.ConnectRequest\x1a#.drawbridge.link.v1.ConnectResponse(\x010\x01B:Z8github.com/drawbridge-id/drawbridge/proto/link/v1;linkv1b\x06proto3"
+	"\aConnect\x12\".drawbridge.link.v1.ConnectRequest\x1a#.drawbridge.link.v1.ConnectResponse(\x010\x01\x12N\n" +
+	"\x05Fetch\x12 .drawbridge.link.v1.FetchRequest\x1a!.drawbridge.link.v1.FetchResponse0\x01B:Z8github.com/drawbridge-id/drawbridge/proto/link/v1;linkv1b\x06proto3"
 
 var (
 	file_link_v1_link_proto_rawDescOnce sync.Once
@@ -2813,7 +3113,7 @@ func file_link_v1_link_proto_rawDescGZIP() []byte {
 	return file_link_v1_link_proto_rawDescData
 }
 
-var file_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_link_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_link_v1_link_proto_goTypes = []any{
 	(*EnrollRequest)(nil),         // 0: drawbridge.link.v1.EnrollRequest
 	(*EnrollResponse)(nil),        // 1: drawbridge.link.v1.EnrollResponse
@@ -2844,23 +3144,27 @@ var file_link_v1_link_proto_goTypes = []any{
 	(*SystemHealth)(nil),          // 26: drawbridge.link.v1.SystemHealth
 	(*Guardrail)(nil),             // 27: drawbridge.link.v1.Guardrail
 	(*WaitingJob)(nil),            // 28: drawbridge.link.v1.WaitingJob
-	(*Committed)(nil),             // 29: drawbridge.link.v1.Committed
-	(*Depart)(nil),                // 30: drawbridge.link.v1.Depart
-	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
-	(*v1.DescribeResponse)(nil),   // 32: drawbridge.connector.v1.DescribeResponse
-	(*durationpb.Duration)(nil),   // 33: google.protobuf.Duration
-	(*v1.Access)(nil),             // 34: drawbridge.connector.v1.Access
-	(*v1.FindRequest)(nil),        // 35: drawbridge.connector.v1.FindRequest
-	(*v1.Operation)(nil),          // 36: drawbridge.connector.v1.Operation
-	(*v1.Fault)(nil),              // 37: drawbridge.connector.v1.Fault
-	(*v1.Record)(nil),             // 38: drawbridge.connector.v1.Record
-	(*v1.Reject)(nil),             // 39: drawbridge.connector.v1.Reject
-	(v1.Outcome)(0),               // 40: drawbridge.connector.v1.Outcome
-	(*v1.ProbeStep)(nil),          // 41: drawbridge.connector.v1.ProbeStep
-	(*v1.SchemaResponse)(nil),     // 42: drawbridge.connector.v1.SchemaResponse
+	(*Release)(nil),               // 29: drawbridge.link.v1.Release
+	(*Update)(nil),                // 30: drawbridge.link.v1.Update
+	(*FetchRequest)(nil),          // 31: drawbridge.link.v1.FetchRequest
+	(*FetchResponse)(nil),         // 32: drawbridge.link.v1.FetchResponse
+	(*Committed)(nil),             // 33: drawbridge.link.v1.Committed
+	(*Depart)(nil),                // 34: drawbridge.link.v1.Depart
+	(*timestamppb.Timestamp)(nil), // 35: google.protobuf.Timestamp
+	(*v1.DescribeResponse)(nil),   // 36: drawbridge.connector.v1.DescribeResponse
+	(*durationpb.Duration)(nil),   // 37: google.protobuf.Duration
+	(*v1.Access)(nil),             // 38: drawbridge.connector.v1.Access
+	(*v1.FindRequest)(nil),        // 39: drawbridge.connector.v1.FindRequest
+	(*v1.Operation)(nil),          // 40: drawbridge.connector.v1.Operation
+	(*v1.Fault)(nil),              // 41: drawbridge.connector.v1.Fault
+	(*v1.Record)(nil),             // 42: drawbridge.connector.v1.Record
+	(*v1.Reject)(nil),             // 43: drawbridge.connector.v1.Reject
+	(v1.Outcome)(0),               // 44: drawbridge.connector.v1.Outcome
+	(*v1.ProbeStep)(nil),          // 45: drawbridge.connector.v1.ProbeStep
+	(*v1.SchemaResponse)(nil),     // 46: drawbridge.connector.v1.SchemaResponse
 }
 var file_link_v1_link_proto_depIdxs = []int32{
-	31, // 0: drawbridge.link.v1.EnrollRequest.clock:type_name -> google.protobuf.Timestamp
+	35, // 0: drawbridge.link.v1.EnrollRequest.clock:type_name -> google.protobuf.Timestamp
 	6,  // 1: drawbridge.link.v1.ConnectRequest.hello:type_name -> drawbridge.link.v1.Hello
 	19, // 2: drawbridge.link.v1.ConnectRequest.accepted:type_name -> drawbridge.link.v1.Accepted
 	20, // 3: drawbridge.link.v1.ConnectRequest.records:type_name -> drawbridge.link.v1.Records
@@ -2869,64 +3173,68 @@ var file_link_v1_link_proto_depIdxs = []int32{
 	25, // 6: drawbridge.link.v1.ConnectRequest.health:type_name -> drawbridge.link.v1.Health
 	27, // 7: drawbridge.link.v1.ConnectRequest.guardrail:type_name -> drawbridge.link.v1.Guardrail
 	9,  // 8: drawbridge.link.v1.ConnectRequest.beat:type_name -> drawbridge.link.v1.Beat
-	7,  // 9: drawbridge.link.v1.ConnectResponse.welcome:type_name -> drawbridge.link.v1.Welcome
-	8,  // 10: drawbridge.link.v1.ConnectResponse.systems:type_name -> drawbridge.link.v1.Systems
-	12, // 11: drawbridge.link.v1.ConnectResponse.jobs:type_name -> drawbridge.link.v1.Jobs
-	29, // 12: drawbridge.link.v1.ConnectResponse.committed:type_name -> drawbridge.link.v1.Committed
-	30, // 13: drawbridge.link.v1.ConnectResponse.depart:type_name -> drawbridge.link.v1.Depart
-	17, // 14: drawbridge.link.v1.ConnectResponse.rescind:type_name -> drawbridge.link.v1.Rescind
-	10, // 15: drawbridge.link.v1.ConnectResponse.assigned:type_name -> drawbridge.link.v1.Assigned
-	9,  // 16: drawbridge.link.v1.ConnectResponse.beat:type_name -> drawbridge.link.v1.Beat
-	31, // 17: drawbridge.link.v1.Hello.clock:type_name -> google.protobuf.Timestamp
-	32, // 18: drawbridge.link.v1.Hello.connectors:type_name -> drawbridge.connector.v1.DescribeResponse
-	31, // 19: drawbridge.link.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
-	11, // 20: drawbridge.link.v1.Systems.systems:type_name -> drawbridge.link.v1.System
-	33, // 21: drawbridge.link.v1.Systems.lease:type_name -> google.protobuf.Duration
-	33, // 22: drawbridge.link.v1.Beat.since:type_name -> google.protobuf.Duration
-	34, // 23: drawbridge.link.v1.System.writes:type_name -> drawbridge.connector.v1.Access
-	33, // 24: drawbridge.link.v1.System.read_every:type_name -> google.protobuf.Duration
-	14, // 25: drawbridge.link.v1.System.read:type_name -> drawbridge.link.v1.Read
-	13, // 26: drawbridge.link.v1.Jobs.jobs:type_name -> drawbridge.link.v1.Job
-	31, // 27: drawbridge.link.v1.Job.not_before:type_name -> google.protobuf.Timestamp
-	31, // 28: drawbridge.link.v1.Job.not_after:type_name -> google.protobuf.Timestamp
-	14, // 29: drawbridge.link.v1.Job.read:type_name -> drawbridge.link.v1.Read
-	35, // 30: drawbridge.link.v1.Job.find:type_name -> drawbridge.connector.v1.FindRequest
-	36, // 31: drawbridge.link.v1.Job.apply:type_name -> drawbridge.connector.v1.Operation
-	15, // 32: drawbridge.link.v1.Job.probe:type_name -> drawbridge.link.v1.Probe
-	16, // 33: drawbridge.link.v1.Job.schema:type_name -> drawbridge.link.v1.ReadSchema
-	18, // 34: drawbridge.link.v1.Rescind.jobs:type_name -> drawbridge.link.v1.Rescission
-	37, // 35: drawbridge.link.v1.Accepted.fault:type_name -> drawbridge.connector.v1.Fault
-	38, // 36: drawbridge.link.v1.Records.records:type_name -> drawbridge.connector.v1.Record
-	39, // 37: drawbridge.link.v1.Records.rejects:type_name -> drawbridge.connector.v1.Reject
-	22, // 38: drawbridge.link.v1.Results.results:type_name -> drawbridge.link.v1.Result
-	40, // 39: drawbridge.link.v1.Result.outcome:type_name -> drawbridge.connector.v1.Outcome
-	37, // 40: drawbridge.link.v1.Result.fault:type_name -> drawbridge.connector.v1.Fault
-	31, // 41: drawbridge.link.v1.Result.began:type_name -> google.protobuf.Timestamp
-	31, // 42: drawbridge.link.v1.Result.finished:type_name -> google.protobuf.Timestamp
-	38, // 43: drawbridge.link.v1.Result.object:type_name -> drawbridge.connector.v1.Record
-	38, // 44: drawbridge.link.v1.Result.found:type_name -> drawbridge.connector.v1.Record
-	23, // 45: drawbridge.link.v1.Result.read:type_name -> drawbridge.link.v1.ReadSummary
-	41, // 46: drawbridge.link.v1.Result.steps:type_name -> drawbridge.connector.v1.ProbeStep
-	42, // 47: drawbridge.link.v1.Result.schema:type_name -> drawbridge.connector.v1.SchemaResponse
-	31, // 48: drawbridge.link.v1.Changed.noticed:type_name -> google.protobuf.Timestamp
-	26, // 49: drawbridge.link.v1.Health.systems:type_name -> drawbridge.link.v1.SystemHealth
-	37, // 50: drawbridge.link.v1.SystemHealth.fault:type_name -> drawbridge.connector.v1.Fault
-	31, // 51: drawbridge.link.v1.SystemHealth.next_try:type_name -> google.protobuf.Timestamp
-	37, // 52: drawbridge.link.v1.Guardrail.fault:type_name -> drawbridge.connector.v1.Fault
-	28, // 53: drawbridge.link.v1.Guardrail.waiting:type_name -> drawbridge.link.v1.WaitingJob
-	31, // 54: drawbridge.link.v1.WaitingJob.since:type_name -> google.protobuf.Timestamp
-	33, // 55: drawbridge.link.v1.Depart.come_back_after:type_name -> google.protobuf.Duration
-	0,  // 56: drawbridge.link.v1.EnrollmentService.Enroll:input_type -> drawbridge.link.v1.EnrollRequest
-	2,  // 57: drawbridge.link.v1.EnrollmentService.Renew:input_type -> drawbridge.link.v1.RenewRequest
-	4,  // 58: drawbridge.link.v1.LinkService.Connect:input_type -> drawbridge.link.v1.ConnectRequest
-	1,  // 59: drawbridge.link.v1.EnrollmentService.Enroll:output_type -> drawbridge.link.v1.EnrollResponse
-	3,  // 60: drawbridge.link.v1.EnrollmentService.Renew:output_type -> drawbridge.link.v1.RenewResponse
-	5,  // 61: drawbridge.link.v1.LinkService.Connect:output_type -> drawbridge.link.v1.ConnectResponse
-	59, // [59:62] is the sub-list for method output_type
-	56, // [56:59] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	30, // 9: drawbridge.link.v1.ConnectRequest.update:type_name -> drawbridge.link.v1.Update
+	7,  // 10: drawbridge.link.v1.ConnectResponse.welcome:type_name -> drawbridge.link.v1.Welcome
+	8,  // 11: drawbridge.link.v1.ConnectResponse.systems:type_name -> drawbridge.link.v1.Systems
+	12, // 12: drawbridge.link.v1.ConnectResponse.jobs:type_name -> drawbridge.link.v1.Jobs
+	33, // 13: drawbridge.link.v1.ConnectResponse.committed:type_name -> drawbridge.link.v1.Committed
+	34, // 14: drawbridge.link.v1.ConnectResponse.depart:type_name -> drawbridge.link.v1.Depart
+	17, // 15: drawbridge.link.v1.ConnectResponse.rescind:type_name -> drawbridge.link.v1.Rescind
+	10, // 16: drawbridge.link.v1.ConnectResponse.assigned:type_name -> drawbridge.link.v1.Assigned
+	9,  // 17: drawbridge.link.v1.ConnectResponse.beat:type_name -> drawbridge.link.v1.Beat
+	29, // 18: drawbridge.link.v1.ConnectResponse.release:type_name -> drawbridge.link.v1.Release
+	35, // 19: drawbridge.link.v1.Hello.clock:type_name -> google.protobuf.Timestamp
+	36, // 20: drawbridge.link.v1.Hello.connectors:type_name -> drawbridge.connector.v1.DescribeResponse
+	35, // 21: drawbridge.link.v1.Welcome.clock:type_name -> google.protobuf.Timestamp
+	11, // 22: drawbridge.link.v1.Systems.systems:type_name -> drawbridge.link.v1.System
+	37, // 23: drawbridge.link.v1.Systems.lease:type_name -> google.protobuf.Duration
+	37, // 24: drawbridge.link.v1.Beat.since:type_name -> google.protobuf.Duration
+	38, // 25: drawbridge.link.v1.System.writes:type_name -> drawbridge.connector.v1.Access
+	37, // 26: drawbridge.link.v1.System.read_every:type_name -> google.protobuf.Duration
+	14, // 27: drawbridge.link.v1.System.read:type_name -> drawbridge.link.v1.Read
+	13, // 28: drawbridge.link.v1.Jobs.jobs:type_name -> drawbridge.link.v1.Job
+	35, // 29: drawbridge.link.v1.Job.not_before:type_name -> google.protobuf.Timestamp
+	35, // 30: drawbridge.link.v1.Job.not_after:type_name -> google.protobuf.Timestamp
+	14, // 31: drawbridge.link.v1.Job.read:type_name -> drawbridge.link.v1.Read
+	39, // 32: drawbridge.link.v1.Job.find:type_name -> drawbridge.connector.v1.FindRequest
+	40, // 33: drawbridge.link.v1.Job.apply:type_name -> drawbridge.connector.v1.Operation
+	15, // 34: drawbridge.link.v1.Job.probe:type_name -> drawbridge.link.v1.Probe
+	16, // 35: drawbridge.link.v1.Job.schema:type_name -> drawbridge.link.v1.ReadSchema
+	18, // 36: drawbridge.link.v1.Rescind.jobs:type_name -> drawbridge.link.v1.Rescission
+	41, // 37: drawbridge.link.v1.Accepted.fault:type_name -> drawbridge.connector.v1.Fault
+	42, // 38: drawbridge.link.v1.Records.records:type_name -> drawbridge.connector.v1.Record
+	43, // 39: drawbridge.link.v1.Records.rejects:type_name -> drawbridge.connector.v1.Reject
+	22, // 40: drawbridge.link.v1.Results.results:type_name -> drawbridge.link.v1.Result
+	44, // 41: drawbridge.link.v1.Result.outcome:type_name -> drawbridge.connector.v1.Outcome
+	41, // 42: drawbridge.link.v1.Result.fault:type_name -> drawbridge.connector.v1.Fault
+	35, // 43: drawbridge.link.v1.Result.began:type_name -> google.protobuf.Timestamp
+	35, // 44: drawbridge.link.v1.Result.finished:type_name -> google.protobuf.Timestamp
+	42, // 45: drawbridge.link.v1.Result.object:type_name -> drawbridge.connector.v1.Record
+	42, // 46: drawbridge.link.v1.Result.found:type_name -> drawbridge.connector.v1.Record
+	23, // 47: drawbridge.link.v1.Result.read:type_name -> drawbridge.link.v1.ReadSummary
+	45, // 48: drawbridge.link.v1.Result.steps:type_name -> drawbridge.connector.v1.ProbeStep
+	46, // 49: drawbridge.link.v1.Result.schema:type_name -> drawbridge.connector.v1.SchemaResponse
+	35, // 50: drawbridge.link.v1.Changed.noticed:type_name -> google.protobuf.Timestamp
+	26, // 51: drawbridge.link.v1.Health.systems:type_name -> drawbridge.link.v1.SystemHealth
+	41, // 52: drawbridge.link.v1.SystemHealth.fault:type_name -> drawbridge.connector.v1.Fault
+	35, // 53: drawbridge.link.v1.SystemHealth.next_try:type_name -> google.protobuf.Timestamp
+	41, // 54: drawbridge.link.v1.Guardrail.fault:type_name -> drawbridge.connector.v1.Fault
+	28, // 55: drawbridge.link.v1.Guardrail.waiting:type_name -> drawbridge.link.v1.WaitingJob
+	35, // 56: drawbridge.link.v1.WaitingJob.since:type_name -> google.protobuf.Timestamp
+	37, // 57: drawbridge.link.v1.Depart.come_back_after:type_name -> google.protobuf.Duration
+	0,  // 58: drawbridge.link.v1.EnrollmentService.Enroll:input_type -> drawbridge.link.v1.EnrollRequest
+	2,  // 59: drawbridge.link.v1.EnrollmentService.Renew:input_type -> drawbridge.link.v1.RenewRequest
+	4,  // 60: drawbridge.link.v1.LinkService.Connect:input_type -> drawbridge.link.v1.ConnectRequest
+	31, // 61: drawbridge.link.v1.LinkService.Fetch:input_type -> drawbridge.link.v1.FetchRequest
+	1,  // 62: drawbridge.link.v1.EnrollmentService.Enroll:output_type -> drawbridge.link.v1.EnrollResponse
+	3,  // 63: drawbridge.link.v1.EnrollmentService.Renew:output_type -> drawbridge.link.v1.RenewResponse
+	5,  // 64: drawbridge.link.v1.LinkService.Connect:output_type -> drawbridge.link.v1.ConnectResponse
+	32, // 65: drawbridge.link.v1.LinkService.Fetch:output_type -> drawbridge.link.v1.FetchResponse
+	62, // [62:66] is the sub-list for method output_type
+	58, // [58:62] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_link_v1_link_proto_init() }
@@ -2943,6 +3251,7 @@ func file_link_v1_link_proto_init() {
 		(*ConnectRequest_Health)(nil),
 		(*ConnectRequest_Guardrail)(nil),
 		(*ConnectRequest_Beat)(nil),
+		(*ConnectRequest_Update)(nil),
 	}
 	file_link_v1_link_proto_msgTypes[5].OneofWrappers = []any{
 		(*ConnectResponse_Welcome)(nil),
@@ -2953,6 +3262,7 @@ func file_link_v1_link_proto_init() {
 		(*ConnectResponse_Rescind)(nil),
 		(*ConnectResponse_Assigned)(nil),
 		(*ConnectResponse_Beat)(nil),
+		(*ConnectResponse_Release)(nil),
 	}
 	file_link_v1_link_proto_msgTypes[13].OneofWrappers = []any{
 		(*Job_Read)(nil),
@@ -2967,7 +3277,7 @@ func file_link_v1_link_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_link_v1_link_proto_rawDesc), len(file_link_v1_link_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   31,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

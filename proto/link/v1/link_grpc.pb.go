@@ -188,6 +188,7 @@ var EnrollmentService_ServiceDesc = grpc.ServiceDesc{
 
 const (
 	LinkService_Connect_FullMethodName = "/drawbridge.link.v1.LinkService/Connect"
+	LinkService_Fetch_FullMethodName   = "/drawbridge.link.v1.LinkService/Fetch"
 )
 
 // LinkServiceClient is the client API for LinkService service.
@@ -198,6 +199,8 @@ const (
 type LinkServiceClient interface {
 	// Connect is open for as long as the agent is there.
 	Connect(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ConnectRequest, ConnectResponse], error)
+	// Fetch gives an executable of a release, on the same connection, to an agent whose stream is open.
+	Fetch(ctx context.Context, in *FetchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FetchResponse], error)
 }
 
 type linkServiceClient struct {
@@ -221,6 +224,25 @@ func (c *linkServiceClient) Connect(ctx context.Context, opts ...grpc.CallOption
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type LinkService_ConnectClient = grpc.BidiStreamingClient[ConnectRequest, ConnectResponse]
 
+func (c *linkServiceClient) Fetch(ctx context.Context, in *FetchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FetchResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &LinkService_ServiceDesc.Streams[1], LinkService_Fetch_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[FetchRequest, FetchResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LinkService_FetchClient = grpc.ServerStreamingClient[FetchResponse]
+
 // LinkServiceServer is the server API for LinkService service.
 // All implementations must embed UnimplementedLinkServiceServer
 // for forward compatibility.
@@ -229,6 +251,8 @@ type LinkService_ConnectClient = grpc.BidiStreamingClient[ConnectRequest, Connec
 type LinkServiceServer interface {
 	// Connect is open for as long as the agent is there.
 	Connect(grpc.BidiStreamingServer[ConnectRequest, ConnectResponse]) error
+	// Fetch gives an executable of a release, on the same connection, to an agent whose stream is open.
+	Fetch(*FetchRequest, grpc.ServerStreamingServer[FetchResponse]) error
 	mustEmbedUnimplementedLinkServiceServer()
 }
 
@@ -241,6 +265,9 @@ type UnimplementedLinkServiceServer struct{}
 
 func (UnimplementedLinkServiceServer) Connect(grpc.BidiStreamingServer[ConnectRequest, ConnectResponse]) error {
 	return status.Error(codes.Unimplemented, "method Connect not implemented")
+}
+func (UnimplementedLinkServiceServer) Fetch(*FetchRequest, grpc.ServerStreamingServer[FetchResponse]) error {
+	return status.Error(codes.Unimplemented, "method Fetch not implemented")
 }
 func (UnimplementedLinkServiceServer) mustEmbedUnimplementedLinkServiceServer() {}
 func (UnimplementedLinkServiceServer) testEmbeddedByValue()                     {}
@@ -270,6 +297,17 @@ func _LinkService_Connect_Handler(srv interface{}, stream grpc.ServerStream) err
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type LinkService_ConnectServer = grpc.BidiStreamingServer[ConnectRequest, ConnectResponse]
 
+func _LinkService_Fetch_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(FetchRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(LinkServiceServer).Fetch(m, &grpc.GenericServerStream[FetchRequest, FetchResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LinkService_FetchServer = grpc.ServerStreamingServer[FetchResponse]
+
 // LinkService_ServiceDesc is the grpc.ServiceDesc for LinkService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -283,6 +321,11 @@ var LinkService_ServiceDesc = grpc.ServiceDesc{
 			Handler:       _LinkService_Connect_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "Fetch",
+			Handler:       _LinkService_Fetch_Handler,
+			ServerStreams: true,
 		},
 	},
 	Metadata: "link/v1/link.proto",
