@@ -9,7 +9,7 @@ BUILD    := build
 BIN      := $(BUILD)/bin
 TOOLS    := $(BUILD)/tools
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.0-dev)
-LDFLAGS  := -s -w -X main.version=$(VERSION)
+LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.built=$(VERSION)
 PROGRAMS := ./agent/cmd/drawbridge-agent ./coordinator/cmd/drawbridge-coordinator ./coordinator/cmd/drawbridge \
             ./plugins/cmd/drawbridge-connectors ./plugins/activedirectory/double/cmd/ad-double ./plugins/activedirectory/samba/cmd/ad-samba
 export CGO_ENABLED := 0

@@ -38,6 +38,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/agent/settings"
 	"github.com/drawbridge-id/drawbridge/agent/spool"
 	"github.com/drawbridge-id/drawbridge/agent/tracing"
+	"github.com/drawbridge-id/drawbridge/agent/update"
 	"github.com/drawbridge-id/drawbridge/agent/vault"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	protoidentity "github.com/drawbridge-id/drawbridge/proto/identity"
@@ -77,6 +78,8 @@ type Agent struct {
 
 	digest *string             // of the guardrail last told; nil before
 	rights map[string][]string // by system: what its account lacks, or has too much
+
+	updater *update.Updater // nil where the agent does not update itself
 }
 
 // New opens everything the agent works with. version is SemVer. The caller
@@ -224,6 +227,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return control.Serve(ctx, a.config.Data, a) })
 	group.Go(func() error { return a.guard.Run(ctx) })
 	group.Go(func() error { return a.compareRights(ctx) })
+	if a.updater != nil {
+		group.Go(func() error { return a.updater.Run(ctx) })
+	}
 	if a.metrics != nil {
 		group.Go(func() error {
 			l, err := net.Listen("tcp", a.config.Metrics)
@@ -337,6 +343,7 @@ func (a *Agent) Status() control.Status {
 	for _, w := range g.GetWaiting() {
 		s.Guardrail.Waiting = append(s.Guardrail.Waiting, control.Waiting{Job: w.GetJob(), System: w.GetSystem(), Cause: w.GetCause(), Since: w.GetSince().AsTime()})
 	}
+	s.Update = a.updating()
 	for _, h := range a.runner.States() {
 		system := control.System{
 			Name: h.GetSystem(), Ready: h.GetReady(), Cause: h.GetFault().GetCause(), NextStep: h.GetFault().GetNextStep(),

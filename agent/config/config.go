@@ -12,6 +12,7 @@
 //	folders: [/srv/hr]               # the only places whose files a system may name
 //	concurrency: {corp-ad: 4}        # operations at a time, where not to be found by measuring
 //	guardrail: {key: MCow…}          # who must have signed guardrail.yaml (agent/guard)
+//	update: {keys: [3SXl…]}          # who must have signed a release that is started here (agent/update)
 //	log: {level: info, format: text}
 //
 // Which systems there are, and their settings, come from the coordinator;
@@ -47,6 +48,7 @@ type Config struct {
 	Folders     []string       `yaml:"folders"`     // Optional. None: no system may name a file
 	Concurrency map[string]int `yaml:"concurrency"` // Optional. Operations at a time by system; of others the agent finds the best by measuring
 	Guardrail   Guardrail      `yaml:"guardrail"`   // Optional
+	Update      Update         `yaml:"update"`      // Optional. Without keys the agent does not update itself
 	Traces      string         `yaml:"traces"`      // Optional. OTLP endpoint (HTTP) that traces are sent to; none by default
 	Metrics     string         `yaml:"metrics"`     // Optional. Address of loopback where Prometheus scrapes; none by default
 	Log         Log            `yaml:"log"`         // Optional
@@ -57,6 +59,9 @@ type Connector struct {
 	Path   string   `yaml:"path"`   // Required. Absolute
 	SHA256 string   `yaml:"sha256"` // Required. Of the executable, in hexadecimal
 	Serves []string `yaml:"serves"` // Required. Names of connectors; each is started as `<path> <name>`
+	// Release is Optional: this is the release's own executable, and after an update
+	// the one that the signed manifest names is started in its place.
+	Release bool `yaml:"release"`
 }
 
 // A Guardrail says where the domain admin's policy is, and who must have signed it.
@@ -197,6 +202,7 @@ func (c *Config) check(d *decoder) {
 	if f := c.Log.Format; f != "" && f != "text" && f != "json" {
 		d.faultAt("log.format", "%q is neither text nor json", f)
 	}
+	c.Update.check(d)
 	served := make(map[string]string)
 	for i, con := range c.Connectors {
 		con.check(d, fmt.Sprintf("connectors[%d]", i), served)

@@ -86,7 +86,7 @@ concurrency:
 		`agent.yaml:9:10: log.level "loud" is none of debug, info, warn, error`,
 		`agent.yaml:10:3: key "level" is there twice, first in line 9`,
 		`agent.yaml:11:11: log.format must be text, not a list`,
-		`agent.yaml:12:1: unknown key "zzz"; known here: coordinator, data, proxy, connectors, folders, concurrency, guardrail, traces, metrics, log`,
+		`agent.yaml:12:1: unknown key "zzz"; known here: coordinator, data, proxy, connectors, folders, concurrency, guardrail, update, traces, metrics, log`,
 		`agent.yaml:14:12: concurrency.corp-ad 65 is not a number from 1 to 64; leave the system out to have the agent find the best`,
 		`agent.yaml:15:7: concurrency.hr must be a whole number, not "many"`,
 		`agent.yaml:16:3: key "corp-ad" is there twice, first in line 14`,

@@ -15,7 +15,7 @@ import (
 )
 
 // A decoder fills a struct from YAML and collects faults. It knows structs,
-// slices, maps, numbers and text, which is all that agent.yaml needs.
+// slices, maps, numbers, true or false, and text, which is all that agent.yaml needs.
 type decoder struct {
 	file   string
 	faults Faults
@@ -98,6 +98,8 @@ func (d *decoder) value(path string, node ast.Node, into reflect.Value) {
 		d.list(path, node, into)
 	case reflect.Map:
 		d.table(path, node, into)
+	case reflect.Bool:
+		d.yesOrNo(path, node, into)
 	case reflect.Int:
 		d.number(path, node, into)
 	default:
@@ -178,6 +180,15 @@ func (d *decoder) number(path string, node ast.Node, into reflect.Value) {
 	}
 	d.unread[path] = true
 	d.add(place(node), "%s must be a whole number, not %s", what(path), kind(node))
+}
+
+func (d *decoder) yesOrNo(path string, node ast.Node, into reflect.Value) {
+	if n, is := node.(*ast.BoolNode); is {
+		into.SetBool(n.Value)
+		return
+	}
+	d.unread[path] = true
+	d.add(place(node), "%s must be true or false, not %s", what(path), kind(node))
 }
 
 func (d *decoder) text(path string, node ast.Node, into reflect.Value) {

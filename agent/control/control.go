@@ -9,6 +9,7 @@
 //	POST /systems/{name}/retry   try a system at once, as its secrets were given
 //	POST /systems/{name}/probe   have its connector try every step to the system
 //	POST /approve                let jobs pass that the guardrail has wait
+//	POST /update                 look at what is ordered about updates
 //	GET  /draft                  a guardrail drafted from what was seen
 //
 // What the answers hold is the agent's; no secret passes here.
@@ -61,6 +62,15 @@ type Status struct {
 	Records     int64     `json:"record_bytes_unconfirmed"`
 	Systems     []System  `json:"systems"`
 	Guardrail   Guardrail `json:"guardrail"`
+	Update      *Update   `json:"update,omitempty"` // none where the agent does not update itself
+}
+
+// An Update is how the update of an agent stands.
+type Update struct {
+	State    string `json:"state"`
+	Version  string `json:"version,omitempty"` // that it is about
+	Cause    string `json:"cause,omitempty"`
+	Previous string `json:"previous,omitempty"` // that would be gone back to
 }
 
 // A Guardrail is the local policy in force.
@@ -118,6 +128,7 @@ type agent interface {
 	Probe(ctx context.Context, system string) (*connectorv1.ProbeResponse, error)
 	Approve(jobs []uint64, all bool, who string) (missing []uint64, err error)
 	Draft() string
+	LookForUpdate()
 	Systems() *linkv1.Systems
 }
 
@@ -186,6 +197,10 @@ func handler(a agent) http.Handler {
 		}
 		answer(w, missing)
 	})
+	mux.HandleFunc("POST /update", func(w http.ResponseWriter, _ *http.Request) {
+		a.LookForUpdate()
+		w.WriteHeader(http.StatusNoContent)
+	})
 	mux.HandleFunc("GET /draft", func(w http.ResponseWriter, _ *http.Request) { answer(w, a.Draft()) })
 	return mux
 }
@@ -242,6 +257,11 @@ func (c *Client) Retry(ctx context.Context, system string) error {
 // Approve lets jobs pass; it returns those that do not wait.
 func (c *Client) Approve(ctx context.Context, approval Approval) (missing []uint64, err error) {
 	return missing, c.do(ctx, http.MethodPost, "/approve", approval, &missing)
+}
+
+// Look has the agent look at what is ordered about its update.
+func (c *Client) Look(ctx context.Context) error {
+	return c.do(ctx, http.MethodPost, "/update", nil, nil)
 }
 
 // Draft asks for a guardrail drafted from what was seen.

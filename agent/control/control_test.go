@@ -23,8 +23,10 @@ func (desk) Probe(context.Context, string) (*connectorv1.ProbeResponse, error) {
 	return nil, errors.New("no system of that name")
 }
 func (desk) Approve([]uint64, bool, string) ([]uint64, error) { return []uint64{7}, nil }
-func (desk) Draft() string                                    { return "mode: observe\n" }
-func (desk) Systems() *linkv1.Systems                         { return &linkv1.Systems{} }
+func (desk) LookForUpdate()                                   {}
+
+func (desk) Draft() string            { return "mode: observe\n" }
+func (desk) Systems() *linkv1.Systems { return &linkv1.Systems{} }
 
 // Commands on the host reach the agent of their data folder, and are told when none runs.
 func TestServe(t *testing.T) {

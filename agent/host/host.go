@@ -105,7 +105,7 @@ func New(dir string, executables []Executable, opt Options, log *slog.Logger) (*
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
 		return nil, fmt.Errorf("prepare folder for connectors' sockets: %w", err)
 	}
-	if err := contain(); err != nil {
+	if err := Contain(); err != nil {
 		return nil, fmt.Errorf("bind connectors' lives to the agent's: %w", err)
 	}
 	h := &Host{log: log, dir: dir, opt: opt,
@@ -189,7 +189,7 @@ func (h *Host) command(exe Executable, name string) (*exec.Cmd, string, error) {
 	cmd := exec.Command(exe.Path, name)
 	cmd.Dir = filepath.Dir(exe.Path)
 	cmd.Env = append(environment(os.Environ()), "PLUGIN_UNIX_SOCKET_DIR="+sockets)
-	isolate(cmd)
+	Isolate(cmd)
 	return cmd, sockets, nil
 }
 

@@ -9,11 +9,13 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// contain puts the agent itself into a job object that dies with it. What it
+// Contain puts the agent itself into a job object that dies with it. What it
 // starts is in the job from its first instruction, which assigning each process
 // after its start could not promise. The handle is meant to stay open until the
 // agent ends.
-var contain = sync.OnceValue(func() error {
+func Contain() error { return contained() }
+
+var contained = sync.OnceValue(func() error {
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
 		return fmt.Errorf("create job object: %w", err)
@@ -57,14 +59,14 @@ func limit(pid int, memory uint64) error {
 	return nil
 }
 
-// isolate keeps the console's Ctrl-C from the process: the agent ends it.
-func isolate(cmd *exec.Cmd) {
+// Isolate keeps the console's Ctrl-C from the process: the agent ends it.
+func Isolate(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &windows.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP, HideWindow: true}
 }
 
-// killAll kills a process that was not yet waited for. What it started ends
+// KillAll kills a process that was not yet waited for. What it started ends
 // with the agent.
-func killAll(pid int) {
+func KillAll(pid int) {
 	if pid <= 0 {
 		return
 	}

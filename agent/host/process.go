@@ -252,7 +252,7 @@ func (p *Process) end(cause error) (first bool) {
 		p.lose(cause)
 		pid, err := strconv.Atoi(p.client.ID())
 		if err == nil {
-			killAll(pid)
+			KillAll(pid)
 		}
 	})
 	return first

@@ -24,6 +24,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -87,12 +88,14 @@ type Link struct {
 	Site    site
 	Log     *slog.Logger
 	Told    func(clock time.Time)    // Optional. Told what time the coordinator has
+	Offered func(*linkv1.Release)    // Optional. Told which release the agent is to have
 	Linked  func(up bool, err error) // Optional. Told of each change, one call at a time
 	MinWait time.Duration            // Optional. First pause after a lost session; 0 means 1 s
 	MaxWait time.Duration            // Optional. Longest pause; 0 means 60 s
 
-	out  outbox
-	skew atomic.Int64
+	out     outbox
+	skew    atomic.Int64
+	current atomic.Pointer[connection] // of the session that is open; nil for none
 }
 
 // departed ends a session that the coordinator asked to end.
@@ -145,6 +148,31 @@ func (l *Link) Health(h *linkv1.SystemHealth) { l.out.setHealth(h) }
 // Guardrail queues the policy in force. The last one is kept and sent after
 // every Hello.
 func (l *Link) Guardrail(g *linkv1.Guardrail) { l.out.setGuard(g) }
+
+// Update queues how the agent's update stands. The last word is kept and sent
+// after every Hello.
+func (l *Link) Update(u *linkv1.Update) { l.out.setUpdate(u) }
+
+// Fetch writes the bytes of an executable of a release from an offset on. They
+// come by the connection of the session that is open, beside its stream, whose
+// frames do not wait for them.
+func (l *Link) Fetch(ctx context.Context, sha256 string, offset int64, to io.Writer) error {
+	conn := l.current.Load()
+	if conn == nil {
+		return errors.New("there is no link to the coordinator")
+	}
+	stream, err := linkv1.NewLinkServiceClient(conn.ClientConn).Fetch(ctx, &linkv1.FetchRequest{Sha256: sha256, Offset: uint64(offset)})
+	for err == nil {
+		var part *linkv1.FetchResponse
+		if part, err = stream.Recv(); err == nil {
+			_, err = to.Write(part.GetData())
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
 
 // Drop forgets the state of a system that is configured no more.
 func (l *Link) Drop(system string) { l.out.drop(system) }

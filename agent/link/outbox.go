@@ -18,8 +18,10 @@ type outbox struct {
 	health   map[string]*linkv1.SystemHealth
 	stale    map[string]bool // systems whose health is to be sent
 	guard    *linkv1.Guardrail
+	update   *linkv1.Update
 	beat     uint64        // to be answered; 0: none
 	unsaid   bool          // guard is to be sent
+	untold   bool          // update is to be sent
 	signal   chan struct{} // holds one; made on first use
 }
 
@@ -30,11 +32,12 @@ type mail struct {
 	changed  []*linkv1.Changed
 	health   []*linkv1.SystemHealth
 	guard    *linkv1.Guardrail
+	update   *linkv1.Update
 	beat     uint64
 }
 
 func (m *mail) empty() bool {
-	return len(m.accepted)+len(m.refused)+len(m.changed)+len(m.health) == 0 && m.guard == nil && m.beat == 0
+	return len(m.accepted)+len(m.refused)+len(m.changed)+len(m.health) == 0 && m.guard == nil && m.update == nil && m.beat == 0
 }
 
 // begin drops what belonged to the last session and puts every state in line.
@@ -46,12 +49,19 @@ func (o *outbox) begin() {
 	for name := range o.health {
 		o.stale[name] = true
 	}
-	o.unsaid = o.guard != nil
+	o.unsaid, o.untold = o.guard != nil, o.update != nil
 }
 
 func (o *outbox) setGuard(g *linkv1.Guardrail) {
 	o.mu.Lock()
 	o.guard, o.unsaid = g, true
+	o.mu.Unlock()
+	o.wake()
+}
+
+func (o *outbox) setUpdate(u *linkv1.Update) {
+	o.mu.Lock()
+	o.update, o.untold = u, true
 	o.mu.Unlock()
 	o.wake()
 }
@@ -122,6 +132,9 @@ func (o *outbox) take() mail {
 	}
 	if o.unsaid {
 		m.guard, o.unsaid = o.guard, false
+	}
+	if o.untold {
+		m.update, o.untold = o.update, false
 	}
 	o.accepted, o.refused = nil, nil
 	clear(o.changed)

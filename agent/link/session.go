@@ -68,6 +68,8 @@ func (l *Link) Session(ctx context.Context) error {
 		l.Linked(true, nil)
 	}
 
+	l.current.Store(conn)
+	defer l.current.Store(nil)
 	l.out.begin()
 	l.out.wake()
 	group.Go(func() error { return s.receive(ctx) })
@@ -160,6 +162,10 @@ func (s *session) receive(ctx context.Context) error {
 			err = put(ctx, s.inbox, frame) // what came before it is carried out before the lease goes on
 		case *linkv1.ConnectResponse_Committed:
 			err = put(ctx, s.committed, f.Committed)
+		case *linkv1.ConnectResponse_Release:
+			if s.Offered != nil {
+				s.Offered(f.Release)
+			}
 		case *linkv1.ConnectResponse_Depart:
 			err = depart(f.Depart)
 		case *linkv1.ConnectResponse_Welcome: // a second one changes nothing
@@ -384,6 +390,9 @@ func (s *session) post(m mail) error {
 	}
 	if m.guard != nil {
 		frames = append(frames, &linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Guardrail{Guardrail: m.guard}})
+	}
+	if m.update != nil {
+		frames = append(frames, &linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Update{Update: m.update}})
 	}
 	if len(m.health) > 0 {
 		frames = append(frames, &linkv1.ConnectRequest{Frame: &linkv1.ConnectRequest_Health{Health: &linkv1.Health{Systems: m.health}}})

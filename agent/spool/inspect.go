@@ -3,7 +3,10 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -62,4 +65,40 @@ func Inspect(path string) (s Summary, err error) {
 		return nil
 	})
 	return s, err
+}
+
+// LayoutOf returns the layout of the spool at path, also of one that this
+// release does not know, and 0 if there is none; an agent must not run.
+// It returns [ErrInUse] at once if one does, and [ErrDamaged].
+func LayoutOf(path string) (layout int, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("look at spool %s: %w", path, err)
+		}
+	}()
+	defer intact.Recovered(&err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 100 * time.Millisecond, ReadOnly: true})
+	if errors.Is(err, berrors.ErrTimeout) {
+		return 0, ErrInUse
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	defer db.Close()
+	if err := intact.CheckSize(db); err != nil {
+		return 0, err
+	}
+	err = db.View(func(tx *bbolt.Tx) error {
+		meta := tx.Bucket(metaBucket)
+		if meta == nil {
+			return nil
+		}
+		layout, err = strconv.Atoi(string(meta.Get(schemaKey)))
+		return err
+	})
+	return layout, err
 }

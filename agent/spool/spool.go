@@ -56,8 +56,14 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
+// Layouts of the file: the one that this release writes, and the oldest that it takes over.
 const (
-	schema   = "2"
+	Layout = 2
+	Oldest = 1
+)
+
+const (
+	schema   = "2" // Layout, as the file names it
 	unsummed = "1" // the one before it
 	pageSize = intact.PageSize
 	newPages = 4 // bbolt begins a file with these

@@ -15,6 +15,8 @@ import (
 	"github.com/drawbridge-id/drawbridge/agent/config"
 	"github.com/drawbridge-id/drawbridge/agent/control"
 	"github.com/drawbridge-id/drawbridge/agent/identity"
+	"github.com/drawbridge-id/drawbridge/agent/update"
+	"github.com/drawbridge-id/drawbridge/proto/release"
 )
 
 // Exit statuses.
@@ -25,6 +27,7 @@ const (
 	exitConfig      = 3 // agent.yaml is wrong
 	exitNotEnrolled = 4 // the host has not joined
 	exitNotRunning  = 5 // no agent runs on this host
+	exitSwitch      = update.ExitSwitch
 	exitUnwell      = 6 // status or doctor found something that someone must mend
 )
 
@@ -49,6 +52,8 @@ func Status(err error) int {
 		return exitNotEnrolled
 	case errors.Is(err, control.ErrNotRunning):
 		return exitNotRunning
+	case errors.Is(err, update.ErrSwitch):
+		return exitSwitch
 	case errors.Is(err, errUnwell):
 		return exitUnwell
 	}
@@ -96,10 +101,10 @@ Exit status: 0 done, 1 failed, 2 wrong command line, 3 wrong agent.yaml,
 	})
 	root.PersistentFlags().StringVar(&c.path, "config", c.lookup("DRAWBRIDGE_AGENT_CONFIG", config.DefaultPath()), "configuration file")
 	root.AddCommand(c.enroll(), c.run(), c.status(), c.doctor(), c.validate(), c.secret(), c.guard(), c.approve(), c.rights(),
-		c.install(), c.uninstall(), c.start(), c.stop(), c.connector())
+		c.install(), c.uninstall(), c.start(), c.stop(), c.update(), c.release(), c.connector())
 	checkArgs(root)
 	err := root.ExecuteContext(ctx)
-	if err != nil && !errors.Is(err, errUnwell) {
+	if err != nil && !errors.Is(err, errUnwell) && !errors.Is(err, update.ErrSwitch) {
 		fmt.Fprintln(stderr, "drawbridge-agent:", strings.TrimSpace(err.Error()))
 	}
 	return err
@@ -140,8 +145,14 @@ func logger(l config.Log, to io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(to, opt))
 }
 
-// version is that of the module this was built from, SemVer without the "v".
+// built is set by the build of a release: SemVer, perhaps with a "v" before it.
+var built string
+
+// version is that of the release, or of the module this was built from, SemVer without the "v".
 func version() string {
+	if v := strings.TrimPrefix(built, "v"); release.ValidVersion(v) {
+		return v
+	}
 	if info, ok := debug.ReadBuildInfo(); ok && strings.HasPrefix(info.Main.Version, "v") {
 		return strings.TrimPrefix(info.Main.Version, "v")
 	}

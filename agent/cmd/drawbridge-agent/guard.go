@@ -181,23 +181,12 @@ func (c *command) guardKey() *cobra.Command {
 		Use: "key FILE", Args: cobra.ExactArgs(1),
 		Short: "Make a key to sign guardrails with, and print what agent.yaml pins of it",
 		RunE: func(_ *cobra.Command, args []string) error {
-			public, private, err := ed25519.GenerateKey(rand.Reader)
+			public, err := writeKey(args[0])
 			if err != nil {
-				return err
-			}
-			der, err := x509.MarshalPKCS8PrivateKey(private)
-			if err != nil {
-				return err
-			}
-			f, err := os.OpenFile(args[0], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // never over another key
-			if err != nil {
-				return err
-			}
-			if err := errors.Join(pem.Encode(f, &pem.Block{Type: "PRIVATE KEY", Bytes: der}), f.Sync(), f.Close()); err != nil {
 				return err
 			}
 			fmt.Fprintf(c.stdout, "%s holds the key: keep it away from this host. agent.yaml gets\n\nguardrail:\n  key: %s\n",
-				args[0], base64.StdEncoding.EncodeToString(public))
+				args[0], public)
 			return nil
 		},
 	}
@@ -230,6 +219,23 @@ func (c *command) guardSign() *cobra.Command {
 	cmd.Flags().StringVar(&keyFile, "key", "", "file that `guard key` made")
 	_ = cmd.MarkFlagRequired("key") // the flag is there
 	return cmd
+}
+
+// writeKey makes a key, puts it into a new file, and returns what is pinned of it.
+func writeKey(path string) (public string, err error) {
+	pub, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return "", err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // never over another key
+	if err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString(pub), errors.Join(pem.Encode(f, &pem.Block{Type: "PRIVATE KEY", Bytes: der}), f.Sync(), f.Close())
 }
 
 func readKey(path string) (ed25519.PrivateKey, error) {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
@@ -13,25 +15,34 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/drawbridge-id/drawbridge/agent"
+	"github.com/drawbridge-id/drawbridge/agent/config"
 	"github.com/drawbridge-id/drawbridge/agent/control"
 	"github.com/drawbridge-id/drawbridge/agent/identity"
 	"github.com/drawbridge-id/drawbridge/agent/service"
+	"github.com/drawbridge-id/drawbridge/agent/update"
 )
 
 const logFileBytes = 10 << 20
 
 func (c *command) run() *cobra.Command {
-	return &cobra.Command{
+	var supervised string
+	cmd := &cobra.Command{
 		Use: "run", Args: cobra.NoArgs,
 		Short: "Run the agent, in a terminal or as a service",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return service.Run(cmd.Context(), func(ctx context.Context) error { return c.runAgent(ctx) })
+			if supervised != "" {
+				return c.runSupervised(cmd.Context(), supervised)
+			}
+			return service.Run(cmd.Context(), func(ctx context.Context) error { return c.runService(ctx) })
 		},
 	}
+	cmd.Flags().StringVar(&supervised, update.SupervisedFlag, "", "version that the service starts this process as")
+	_ = cmd.Flags().MarkHidden(update.SupervisedFlag) // the flag is there
+	return cmd
 }
 
-// runAgent runs until ctx ends, which is no error.
-func (c *command) runAgent(ctx context.Context) error {
+// runService runs the agent, by a supervisor where it may update itself, until ctx ends, which is no error.
+func (c *command) runService(ctx context.Context) error {
 	conf, err := c.load()
 	if err != nil {
 		return err
@@ -46,6 +57,22 @@ func (c *command) runAgent(ctx context.Context) error {
 		to = file
 	}
 	log := logger(conf.Log, to)
+	if len(conf.Update.Keys) > 0 {
+		err = c.supervise(ctx, conf, to, log)
+	} else {
+		err = c.runAgent(ctx, conf, nil, log)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil && service.Managed(): // nobody sees what is printed
+		log.Error("Agent ends", "err", err)
+	}
+	return err
+}
+
+// runAgent runs until ctx ends, which is no error. It updates itself by what one of the keys has signed.
+func (c *command) runAgent(ctx context.Context, conf *config.Config, keys []ed25519.PublicKey, log *slog.Logger) (err error) {
 	if c.lookup("GOGC", "") == "" {
 		leaveSmallHeap()
 		go giveIdleHeap(idleLook)
@@ -53,14 +80,14 @@ func (c *command) runAgent(ctx context.Context) error {
 	for err = agent.ErrRestart; errors.Is(err, agent.ErrRestart); {
 		var a *agent.Agent
 		if a, err = agent.New(conf, version(), log); err == nil {
+			if len(keys) > 0 {
+				a.Follow(keys)
+			}
 			err = a.Run(ctx)
 		}
 	}
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return nil
-	case err != nil && service.Managed(): // nobody sees what is printed
-		log.Error("Agent ends", "err", err)
 	}
 	return err
 }
@@ -124,6 +151,9 @@ func (c *command) printStatus(s control.Status) error {
 		fmt.Fprintf(w, "\t%s\n", s.LinkError)
 	}
 	fmt.Fprintf(w, "certificate\tends %s\n", local(s.CertEnds))
+	if s.Update != nil {
+		fmt.Fprintf(w, "update\t%s\n", updateLine(*s.Update))
+	}
 	fmt.Fprintf(w, "guardrail\t%s; %d denied, %d waiting\n", guardLine(s.Guardrail), s.Guardrail.Denied, len(s.Guardrail.Waiting))
 	if s.Guardrail.Cause != "" {
 		well = false
