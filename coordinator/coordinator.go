@@ -12,6 +12,7 @@ package coordinator
 import (
 	"cmp"
 	"context"
+	"crypto/ed25519"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -63,14 +64,15 @@ type Options struct {
 	RenewalGrace    time.Duration // after its end, in which a certificate may be renewed; 0 means 30 days
 	Version         string        // of the coordinator, SemVer
 
-	CheckEvery time.Duration       // how often each system is checked from end to end; 0 means 5 minutes
-	Drain      time.Duration       // for how long Run goes on after its context has ended, while /readyz says that it stops
-	Metrics    string              // address at which Prometheus scrapes; empty for none
-	Traces     string              // OTLP endpoint (HTTP) that traces are sent to; empty for none
-	Mail       notify.Mail         // how e-mail is sent
-	Access     access.Config       // who gets in to the API, and how
-	Keep       retention.Rules     // for how long what happened is kept; the zero value keeps everything
-	Env        func(string) string // looks up an environment variable; nil: none is set
+	CheckEvery  time.Duration       // how often each system is checked from end to end; 0 means 5 minutes
+	Drain       time.Duration       // for how long Run goes on after its context has ended, while /readyz says that it stops
+	Metrics     string              // address at which Prometheus scrapes; empty for none
+	Traces      string              // OTLP endpoint (HTTP) that traces are sent to; empty for none
+	Mail        notify.Mail         // how e-mail is sent
+	Access      access.Config       // who gets in to the API, and how
+	ReleaseKeys []ed25519.PublicKey // one of them must have signed a release that is put in; none: any
+	Keep        retention.Rules     // for how long what happened is kept; the zero value keeps everything
+	Env         func(string) string // looks up an environment variable; nil: none is set
 }
 
 // A Coordinator holds its store and its two listeners.
@@ -170,7 +172,7 @@ func New(ctx context.Context, opt Options, log *slog.Logger) (_ *Coordinator, er
 		return nil, err
 	}
 	c.health = &health.Checker{Store: c.store, Every: opt.CheckEvery, Log: log}
-	server := &api.Server{Health: c.health, Keep: opt.Keep, Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, People: c.intake, Plans: c.planner, Version: opt.Version, Link: reachable(c.link.Addr(), opt.Names), Access: c.gate, Log: log}
+	server := &api.Server{Health: c.health, Keep: opt.Keep, Releases: opt.ReleaseKeys, Store: c.store, Enroll: enrolment, Schedule: c.schedule, Cycles: c.intake, People: c.intake, Plans: c.planner, Version: opt.Version, Link: reachable(c.link.Addr(), opt.Names), Access: c.gate, Log: log}
 	c.console = server
 	c.keeper = &retention.Keeper{Store: c.store, Rules: opt.Keep, Log: log}
 	c.notifier = &notify.Notifier{Store: c.store, Points: server.Points, Mail: opt.Mail, PublicURL: opt.Access.PublicURL, Log: log}

@@ -108,7 +108,7 @@ type ringInput struct {
 	Body client.Ring
 }
 
-// setRing notes which ring an agent is in. Nothing is updated by that: rings are for whoever installs releases on its host.
+// setRing notes which ring an agent is in. A ring that its host names is said again by the agent.
 func (s *Server) setRing(ctx context.Context, in *ringInput) (*body[client.Agent], error) {
 	err := s.write(ctx, func(tx *store.Tx, who caller) error {
 		row, err := tx.Agent(who.tenant, in.ID)
@@ -169,6 +169,9 @@ func agent(row store.Agent) client.Agent {
 	a := client.Agent{ID: row.ID, Site: row.Site, Host: row.Host, Version: row.Version, Platform: row.Platform, State: "away",
 		Enrolled: row.Enrolled.Time(), Connected: row.Connected.Time(), Seen: row.Seen.Time(), CertExpires: row.CertExpires.Time(), Connectors: []string{},
 		Generation: row.Generation, Ring: row.Ring}
+	if u := row.Update; u.State != "" {
+		a.Update = &client.AgentUpdate{State: u.State, Version: u.Version, Cause: u.Cause, Previous: u.Previous, Since: u.Since.Time()}
+	}
 	if r := enroll.RequestOf(row); r.State != "" && r.State != "attested" {
 		a.Approval = &client.Approval{State: r.State, Key: r.Fingerprint(), Host: r.Host, Why: r.Why, At: r.At}
 	}

@@ -13,6 +13,7 @@ package api
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -44,7 +45,8 @@ type Server struct {
 	Link     string       // address that agents dial, host:port; "" where it is not known
 	Access   *access.Gate // who asks, and what they may do
 	Health   *health.Checker
-	Keep     retention.Rules // for how long what happened is kept
+	Keep     retention.Rules     // for how long what happened is kept
+	Releases []ed25519.PublicKey // Optional. One of them must have signed a release that is put in
 	Log      *slog.Logger
 
 	systems *plan.Systems
@@ -116,6 +118,7 @@ func (s *Server) build() (http.Handler, *huma.OpenAPI) {
 	s.Access.Register(doc)
 	s.tokens(doc)
 	s.agents(doc)
+	s.releases(doc)
 	s.systemRoutes(doc)
 	s.configuration(doc)
 	s.versions(doc)

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"net/http"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	"github.com/drawbridge-id/drawbridge/proto/release"
 )
 
 // A furnished tenant has one of everything that a path or a body may name.
@@ -54,6 +56,9 @@ func furnish(t *testing.T) *furnished {
 			tx.PutDeviations([]store.Deviation{{Tenant: rehearsal.Tenant, Person: people[0].ID, System: "corp-ad", Attribute: "title", Account: "x", Kind: store.DeviationLeft, Refused: "[]", Found: `["lovelace"]`, At: tx.Now}}),
 			tx.PutWebhook(&store.Webhook{Tenant: rehearsal.Tenant, ID: "whk_1", Name: "lovelace", URL: "https://dc-host/", Secret: "whsec_", Kinds: "[]"}),
 			tx.PutMailTo(store.MailTo{Tenant: rehearsal.Tenant, Address: "lovelace@corp.example", Kinds: "[]"}),
+			tx.AddRelease(store.Release{Tenant: rehearsal.Tenant, Version: "1.0.0", File: aRelease(t), Added: tx.Now, Who: "lovelace"}),
+			tx.PutReleasePart(rehearsal.Tenant, executable, 0, []byte("x")),
+			tx.MoveRing(rehearsal.Tenant, "corp-ad", "1.0.0", "lovelace"),
 			tx.AddNotices([]store.Notice{{Tenant: rehearsal.Tenant, ID: "msg_1", Receiver: "whk_1", Kind: "test", Body: []byte("lovelace")}}),
 			tx.PutMerge(&store.Merge{Tenant: rehearsal.Tenant, Kind: store.Split, Who: "lovelace", Person: people[0].ID, Other: "x", Body: []byte("{}")}),
 			tx.AddAudit(store.Audited{Tenant: rehearsal.Tenant, Who: "lovelace", Action: "sign-in", Outcome: "done"}),
@@ -72,14 +77,14 @@ func furnish(t *testing.T) *furnished {
 	})
 	f.names = map[string]string{"{name}": "corp-ad", "{key}": "e1001", "{revision}": "1", "agents/{id}": rehearsal.Agent, "cycles/{id}": "1000000", "merges/{id}": "1",
 		"jobs/{id}": held, "passwords/{id}": "1", "api-tokens/{id}": token, "sessions/{id}": "5e551011", "recipients/{name}": "desk",
-		"webhooks/{id}": "whk_1", "{delivery}": "msg_1", "{ref}": "2000000", "{address}": "lovelace@corp.example"}
+		"webhooks/{id}": "whk_1", "{delivery}": "msg_1", "{ref}": "2000000", "{version}": "1.0.0", "{sha256}": executable, "{part}": "0", "{address}": "lovelace@corp.example"}
 	f.bodies = map[string]string{
 		"/v1/held/approve": `{"jobs":[` + held + `]}`, "/v1/held/reject": `{"jobs":[` + held + `]}`, "/v1/problems/retry": `{"person":"e1001"}`,
 		"/v1/plans/{ref}/approve": `{}`, "/v1/plans/{ref}/reject": `{}`, "/v1/undo": `{"job":` + held + `}`, "/v1/systems/{name}/mode": `{"mode":"preview"}`,
 		"/v1/drift/adopt": `{"person":"e1001","system":"corp-ad"}`, "/v1/drift/revert": `{"person":"e1001","system":"corp-ad"}`,
 		"/v1/systems/{name}/run": `{"person":"e1001"}`, "/v1/systems/{name}/rollback": `{"revision":1}`, "/v1/join-tokens": `{"site":"hq"}`,
 		"/v1/api-tokens": `{"name":"x"}`, "/v1/sessions/revoke": `{"subject":"corp#lovelace"}`, "/v1/webhooks": `{"name":"x","url":"https://x.example"}`, "/v1/webhooks/{id}": `{"name":"x","url":"https://x.example"}`,
-		"/v1/agents/{id}/ring": `{"ring":"canary"}`, "/v1/mail-receivers": `{"address":"x@x.example"}`, "/v1/sign-in-links": `{"name":"x"}`,
+		"/v1/agents/{id}/ring": `{"ring":"canary"}`, "/v1/rings/{name}": `{"version":"1.0.0"}`, "/v1/releases/{version}/executables/{sha256}/{part}": "x", "/v1/mail-receivers": `{"address":"x@x.example"}`, "/v1/sign-in-links": `{"name":"x"}`,
 		"/v1/people/{key}/pickup": `{"name":"` + strings.Repeat("ab", 32) + `","key":"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"}`,
 		"/v1/people/{key}/merge":  `{"into":"e1002"}`, "/v1/people/{key}/split": `{"records":[{"system":"hr","id":"E1001"}]}`, "/v1/merges/{id}/undo": `{}`, "/v1/cycles/{id}/replay": `{}`,
 	}
@@ -104,6 +109,24 @@ func (f *furnished) concrete(path string) string {
 		parts[i] = name
 	}
 	return strings.Join(parts, "/")
+}
+
+// executable is the SHA-256 of the only one of [aRelease].
+const executable = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881" // of "x"
+
+// aRelease is the signed file of a release 1.0.0.
+func aRelease(t *testing.T) []byte {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := release.Sign(release.Manifest{Version: "1.0.0", Spool: release.Layout{Reads: 1, Writes: 1}, Data: 1,
+		Files: []release.File{{Part: release.Agent, Platform: "linux/amd64", Size: 1, SHA256: executable}}}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 // everything gives what the furnished tenant has.
@@ -136,8 +159,11 @@ func (f *furnished) everything() (all []any) {
 		drift, err18 := tx.Deviations(rehearsal.Tenant, "", "", 100)
 		modes, err19 := tx.SystemModes(rehearsal.Tenant)
 		previews, err20 := tx.Previews(rehearsal.Tenant, []string{people[0].ID})
-		all = []any{plans, drift, modes, previews, hooks, mails, notices, people, systems, agents, jobs, log, tokens, sessions, audit, recipients, passwords, joins, cycle, due}
-		return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12, err13, err14, err15, err16, err17, err18, err19, err20)
+		releases, err21 := tx.Releases(rehearsal.Tenant)
+		rings, err22 := tx.Rings(rehearsal.Tenant)
+		part, err23 := tx.ReleasePart(rehearsal.Tenant, executable, 0)
+		all = []any{releases, rings, part, plans, drift, modes, previews, hooks, mails, notices, people, systems, agents, jobs, log, tokens, sessions, audit, recipients, passwords, joins, cycle, due}
+		return errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12, err13, err14, err15, err16, err17, err18, err19, err20, err21, err22, err23)
 	})
 	return all
 }

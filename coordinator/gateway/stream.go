@@ -51,6 +51,10 @@ type stream struct {
 	systems   string              // version of the frame last sent; the sender's alone
 	rescinded map[uint64]struct{} // jobs that the agent was told to take back; likewise
 	rescinds  <-chan struct{}     // closed when there may be more of them; likewise
+	release   *linkv1.Release     // last offered; likewise
+	offered   <-chan struct{}     // the store's signal by then; likewise
+	asks      bool                // it waits for leave; likewise
+	asked     time.Time           // when that was last looked at; likewise
 
 	mu         sync.Mutex
 	open       map[uint64]string // system by job
@@ -58,6 +62,8 @@ type stream struct {
 	beats      beats
 	committed  linkv1.Committed
 	complained time.Time
+	updates    bool // the agent updates itself
+	look       bool // its site's leave may be free
 }
 
 // errHungUp ends a stream that the agent has ended.
@@ -159,6 +165,8 @@ func (s *stream) take(ctx context.Context, frame *linkv1.ConnectRequest) error {
 		})
 	case *linkv1.ConnectRequest_Beat:
 		return s.answered(ctx, f.Beat.GetNumber())
+	case *linkv1.ConnectRequest_Update:
+		return s.takeUpdate(ctx, f.Update)
 	case *linkv1.ConnectRequest_Guardrail:
 		return s.Store.Write(ctx, func(tx *store.Tx) error { return s.takeGuardrail(tx, f.Guardrail) })
 	default:
@@ -290,7 +298,7 @@ func (s *stream) run(ctx context.Context) error {
 	seen := time.Now()
 	for {
 		// Before looking: nothing in between is missed.
-		queued, applied := s.Store.Jobs.Next(), s.Store.Systems.Next()
+		queued, applied, released := s.Store.Jobs.Next(), s.Store.Systems.Next(), s.Store.Releases.Next()
 		wait, err := s.round(ctx)
 		if err != nil {
 			return err
@@ -316,6 +324,7 @@ func (s *stream) run(ctx context.Context) error {
 			}
 		case <-queued:
 		case <-applied:
+		case <-released:
 		case <-s.mail:
 		case <-timer.C:
 		}
@@ -353,6 +362,9 @@ func (s *stream) round(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	if err := s.sendRescinds(ctx); err != nil {
+		return 0, err
+	}
+	if err := s.sendRelease(ctx); err != nil {
 		return 0, err
 	}
 	for {

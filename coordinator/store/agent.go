@@ -25,16 +25,27 @@ type Agent struct {
 	Request     string  // to be attested anew; enroll's, JSON
 	Shut        Instant // when it was last revoked or attested anew
 	Guardrail   string  // linkv1.Guardrail as it last told, JSON
-	Ring        string  // of updates, as an administrator says; "" for none
+	Ring        string  // of updates, as an administrator or the agent's host says; "" for none
+	Update      Update
+}
+
+// An Update is how an agent's update stands, as it last told; link.v1.Update says what the states are.
+type Update struct {
+	State    string // "" for an agent that does not update itself
+	Version  string
+	Cause    string
+	Previous string
+	Since    Instant // that State and Version are those
 }
 
 const agentColumns = "tenant, id, site, host, version, platform, enrolled, cert_serial, cert_expires, spool, batch, connected, seen, revoked, connectors, " +
-	"counter, attempt, generation, request, shut, guardrail, ring"
+	"counter, attempt, generation, request, shut, guardrail, ring, update_state, update_version, update_cause, update_previous, updated"
 
 func (a *Agent) fields() []any {
 	return []any{&a.Tenant, &a.ID, &a.Site, &a.Host, &a.Version, &a.Platform, &a.Enrolled, &a.CertSerial, &a.CertExpires,
 		&a.Spool, &a.Batch, &a.Connected, &a.Seen, &a.Revoked, &a.Connectors,
-		&a.Counter, &a.Attempt, &a.Generation, &a.Request, &a.Shut, &a.Guardrail, &a.Ring}
+		&a.Counter, &a.Attempt, &a.Generation, &a.Request, &a.Shut, &a.Guardrail, &a.Ring,
+		&a.Update.State, &a.Update.Version, &a.Update.Cause, &a.Update.Previous, &a.Update.Since}
 }
 
 // AddAgent stores a new agent.
@@ -67,6 +78,10 @@ func (tx *Tx) RenewAgent(tenant, id, serial string, expires Instant) error {
 func (tx *Tx) RevokeAgent(tenant, id string) error {
 	tx.touch(tenant, TopicAgents)
 	tx.raise(&tx.store.Agents)
+	tx.raise(&tx.store.Releases)
+	if err := tx.DropLeave(tenant, id); err != nil {
+		return err
+	}
 	return tx.changed(tx.exec("UPDATE agent SET revoked = ?, shut = ?, request = '' WHERE tenant = ? AND id = ?", tx.Now, tx.Now, tenant, id))
 }
 
@@ -102,9 +117,15 @@ func (tx *Tx) ConnectAgent(a Agent) error {
 		tx.Now, tx.Now, a.Host, a.Version, a.Platform, a.Spool, a.Spool, a.Connectors, a.Counter, a.Attempt, a.Tenant, a.ID))
 }
 
-// SetRing puts an agent into a ring of updates; "" takes it out of all.
+// SetRing puts an agent into a ring of updates; "" takes it out of all, and takes back its leave to switch.
 func (tx *Tx) SetRing(tenant, id, ring string) error {
 	tx.touch(tenant, TopicAgents)
+	tx.raise(&tx.store.Releases)
+	if ring == "" {
+		if err := tx.DropLeave(tenant, id); err != nil {
+			return err
+		}
+	}
 	return tx.changed(tx.exec("UPDATE agent SET ring = ? WHERE tenant = ? AND id = ?", ring, tenant, id))
 }
 

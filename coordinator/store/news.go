@@ -69,7 +69,7 @@ func (n *news) raised(tx *Tx) {
 // names gives each signal its word.
 func (n *news) names() map[string]*Signal {
 	s := n.store
-	return map[string]*Signal{"due": &s.Due, "jobs": &s.Jobs, "systems": &s.Systems, "agents": &s.Agents, "notices": &s.Notices}
+	return map[string]*Signal{"due": &s.Due, "jobs": &s.Jobs, "systems": &s.Systems, "agents": &s.Agents, "notices": &s.Notices, "releases": &s.Releases}
 }
 
 func (n *news) say(ctx context.Context) {

@@ -60,11 +60,12 @@ var ErrNone = errors.New("no such row")
 
 // A Store is safe for concurrent use.
 type Store struct {
-	Due     Signal // people became due
-	Jobs    Signal // jobs became queued
-	Systems Signal // systems were applied, changed or removed
-	Agents  Signal // agents enrolled, came, went or were revoked
-	Notices Signal // there are notices to deliver
+	Due      Signal // people became due
+	Jobs     Signal // jobs became queued
+	Systems  Signal // systems were applied, changed or removed
+	Agents   Signal // agents enrolled, came, went or were revoked
+	Notices  Signal // there are notices to deliver
+	Releases Signal // agents may be to have another release, or may have leave for it
 
 	database database
 	watches  watches

@@ -283,7 +283,7 @@ func TestRows_roundTrip(t *testing.T) {
 		var (
 			token   = store.JoinToken{tenant, "ab", []byte{1}, "hq", 2, 3, 4, "h"}
 			api     = store.APIToken{tenant, "cd", []byte{2}, "me", 5, 6, "viewer,auditor", 7, "her", "corp#7"}
-			agent   = store.Agent{tenant, "a1", "hq", "h", "1.0.0", "linux/amd64", 1, "ff", 2, "s", 6, 3, 4, 5, "[]", 7, "r", 8, `{"b":2}`, 9, `{"mode":"enforce"}`, "canary"}
+			agent   = store.Agent{tenant, "a1", "hq", "h", "1.0.0", "linux/amd64", 1, "ff", 2, "s", 6, 3, 4, 5, "[]", 7, "r", 8, `{"b":2}`, 9, `{"mode":"enforce"}`, "canary", store.Update{"ready", "1.2.0", "why", "1.1.0", 10}}
 			system  = store.System{tenant, "hr", "hq", "csv", 1, "system: hr", 0, []byte{3}, 0, `{"a":1}`, 9, 1, 1, 2, 1, "", ""}
 			cycle   = store.Cycle{tenant, 7, "hr", "schedule", 1, 2, store.CycleHeld, 3, 4, 5, 6, "why"}
 			reject  = store.Reject{tenant, "hr", "line 3", 7, "bad", "id", true}

@@ -124,6 +124,11 @@ func (c *Client) Apply(ctx context.Context, name string, text []byte, dry bool) 
 	return out, err
 }
 
+// Put sends a part of something as it is.
+func (c *Client) Put(ctx context.Context, path string, data []byte) error {
+	return c.do(ctx, http.MethodPost, path, nil, "application/octet-stream", data, nil)
+}
+
 // Open asks for what is no JSON, such as an export. The caller closes it.
 func (c *Client) Open(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
 	resp, err := c.send(ctx, http.MethodGet, path, query, "", nil)

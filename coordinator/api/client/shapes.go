@@ -54,23 +54,24 @@ type NewAPIToken struct {
 
 // An Agent is an enrolled agent.
 type Agent struct {
-	ID          string    `json:"id" doc:"Identifier"`
-	Site        string    `json:"site" doc:"Site it serves"`
-	Host        string    `json:"host" doc:"Host it runs on"`
-	Version     string    `json:"version" doc:"Release of the agent"`
-	Platform    string    `json:"platform,omitempty" doc:"Operating system and architecture"`
-	State       string    `json:"state" enum:"connected,away,revoked" doc:"Whether it is there"`
-	Enrolled    time.Time `json:"enrolled" doc:"When it joined"`
-	Connected   time.Time `json:"connected,omitzero" doc:"Since when it is connected"`
-	Seen        time.Time `json:"seen,omitzero" doc:"When it was last heard of"`
-	CertExpires time.Time `json:"cert_expires" doc:"When its certificate ends; it renews by itself before"`
-	Connectors  []string  `json:"connectors" doc:"Connectors installed there, with their versions"`
-	Generation  int64     `json:"generation" doc:"How often it was attested: certificates of an earlier generation are good for nothing"`
-	Approval    *Approval `json:"approval,omitempty" doc:"What it asks for, if it must be attested anew"`
-	Guardrail   Guardrail `json:"guardrail" doc:"Local policy that it obeys"`
-	Ring        string    `json:"ring,omitempty" doc:"Ring of updates that it is in, as an administrator says" example:"canary"`
-	Queue       int64     `json:"queue" doc:"Jobs that it has and that have not ended"`
-	SiteQueue   int64     `json:"site_queue" doc:"Jobs that wait for an agent of its site"`
+	ID          string       `json:"id" doc:"Identifier"`
+	Site        string       `json:"site" doc:"Site it serves"`
+	Host        string       `json:"host" doc:"Host it runs on"`
+	Version     string       `json:"version" doc:"Release of the agent"`
+	Platform    string       `json:"platform,omitempty" doc:"Operating system and architecture"`
+	State       string       `json:"state" enum:"connected,away,revoked" doc:"Whether it is there"`
+	Enrolled    time.Time    `json:"enrolled" doc:"When it joined"`
+	Connected   time.Time    `json:"connected,omitzero" doc:"Since when it is connected"`
+	Seen        time.Time    `json:"seen,omitzero" doc:"When it was last heard of"`
+	CertExpires time.Time    `json:"cert_expires" doc:"When its certificate ends; it renews by itself before"`
+	Connectors  []string     `json:"connectors" doc:"Connectors installed there, with their versions"`
+	Generation  int64        `json:"generation" doc:"How often it was attested: certificates of an earlier generation are good for nothing"`
+	Approval    *Approval    `json:"approval,omitempty" doc:"What it asks for, if it must be attested anew"`
+	Guardrail   Guardrail    `json:"guardrail" doc:"Local policy that it obeys"`
+	Ring        string       `json:"ring,omitempty" doc:"Ring of updates that it is in, as an administrator or its host says" example:"canary"`
+	Update      *AgentUpdate `json:"update,omitempty" doc:"How its update stands; none if it does not update itself"`
+	Queue       int64        `json:"queue" doc:"Jobs that it has and that have not ended"`
+	SiteQueue   int64        `json:"site_queue" doc:"Jobs that wait for an agent of its site"`
 }
 
 // A Guardrail is the local policy that an agent obeys, as it told. It cannot be
@@ -105,7 +106,7 @@ type Retention struct {
 }
 
 // A Ring is a group of agents that get a new release together, before or after
-// others. It is a label: agents are not updated by the coordinator.
+// others.
 type Ring struct {
 	Ring string `json:"ring" maxLength:"40" pattern:"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$" doc:"Name of the ring, of lower-case letters, digits and hyphens; empty for none" example:"canary"`
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/health"
 	"github.com/drawbridge-id/drawbridge/coordinator/notify"
 	"github.com/drawbridge-id/drawbridge/coordinator/retention"
+	"github.com/drawbridge-id/drawbridge/proto/release"
 )
 
 // config is what users write.
@@ -41,6 +43,7 @@ type config struct {
 	Traces          string          `yaml:"traces"`
 	Mail            notify.Mail     `yaml:"mail"`
 	Keep            retention.Rules `yaml:"keep"`
+	ReleaseKeys     []string        `yaml:"release_keys"`
 	LogLevel        string          `yaml:"log_level"`
 	LogFormat       string          `yaml:"log_format"`
 	access.Config   `yaml:",inline"`
@@ -103,6 +106,8 @@ var settings = []setting{
 		func(c *config, v string) error { c.Traces = v; return nil }},
 	{"keep", "DRAWBRIDGE_KEEP", "for how long what happened is kept, such as `jobs=400d,audit=ever` (default jobs=400d,answers=90d,history=400d,deliveries=30d,audit=ever)",
 		func(c *config, v string) error { return c.Keep.Set(v) }},
+	{"release-keys", "DRAWBRIDGE_RELEASE_KEYS", "public `keys`, with commas, one of which must have signed a release that is put in (default: any; each agent checks by its own)",
+		func(c *config, v string) error { c.ReleaseKeys = strings.Split(v, ","); return nil }},
 	{"mail-server", "DRAWBRIDGE_MAIL_SERVER", "`host:port` of the server that mail is sent by (default: none is sent)",
 		func(c *config, v string) error { c.Mail.Server = v; return nil }},
 	{"mail-from", "DRAWBRIDGE_MAIL_FROM", "`address` of the sender of mail",
@@ -237,6 +242,11 @@ func (c *config) validate() (errs []error) {
 	if c.RenewalGrace <= 0 {
 		fault("renewal_grace: %s is no time: an agent away for longer than its certificate lives needs an admin after it", c.RenewalGrace)
 	}
+	for _, key := range c.ReleaseKeys {
+		if _, err := release.ParseKey(key); err != nil {
+			fault("release_keys: %w", err)
+		}
+	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		fault("log_format: %q is neither text nor json", c.LogFormat)
 	}
@@ -256,5 +266,11 @@ func (c config) level() slog.Level {
 }
 
 func (c config) options() coordinator.Options {
-	return coordinator.Options{Data: c.Data, Store: c.Store, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, CheckEvery: c.CheckEvery, Drain: c.Drain, Metrics: c.Metrics, Traces: c.Traces, Mail: c.Mail, Keep: c.Keep, Version: version, Access: c.Config}
+	var keys []ed25519.PublicKey
+	for _, text := range c.ReleaseKeys {
+		if key, err := release.ParseKey(text); err == nil { // validated
+			keys = append(keys, key)
+		}
+	}
+	return coordinator.Options{Data: c.Data, Store: c.Store, Link: c.Link, API: c.API, APITLS: c.APITLS, Names: c.Names, Tenant: c.Tenant, CertificateLife: c.CertificateLife, RenewalGrace: c.RenewalGrace, CheckEvery: c.CheckEvery, Drain: c.Drain, Metrics: c.Metrics, Traces: c.Traces, Mail: c.Mail, Keep: c.Keep, Version: version, Access: c.Config, ReleaseKeys: keys}
 }

@@ -29,9 +29,9 @@ func agentList(s *session) *cobra.Command {
 				return err
 			}
 			return s.show(list, func() {
-				t := newTable("AGENT", "SITE", "HOST", "STATE", "SINCE", "VERSION", "RING", "CERTIFICATE ENDS", "GUARDRAIL")
+				t := newTable("AGENT", "SITE", "HOST", "STATE", "SINCE", "VERSION", "RING", "UPDATE", "CERTIFICATE ENDS", "GUARDRAIL")
 				for _, a := range list {
-					t.row(a.ID, a.Site, a.Host, standing(a), stamp(since(a)), a.Version, orDash(a.Ring), stamp(a.CertExpires), guardrail(a.Guardrail))
+					t.row(a.ID, a.Site, a.Host, standing(a), stamp(since(a)), a.Version, orDash(a.Ring), updateState(a.Update), stamp(a.CertExpires), guardrail(a.Guardrail))
 				}
 				if len(q) > 0 {
 					t.print(s, "No agent matches.")
@@ -52,9 +52,9 @@ func agentRing(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "ring AGENT [RING]",
 		Short: "Say in which ring of updates an agent is; without a ring, in none",
-		Long: `Ring notes which agents get a new release first: canary, then stable, say. It is a
-label for whoever installs releases on their hosts ("drawbridge agent list --ring
-canary -o json"). Agents are not updated by the coordinator, nor by themselves.`,
+		Long: `Ring says which agents get a new release together: canary first, then stable, say.
+"drawbridge ring set" moves a ring to a release. An agent updates itself only if
+agent.yaml of its host names who must have signed the release.`,
 		Args:              cobra.RangeArgs(1, 2),
 		ValidArgsFunction: s.complete("/v1/agents", "id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -69,6 +69,17 @@ canary -o json"). Agents are not updated by the coordinator, nor by themselves.`
 			return s.show(a, func() { s.printf("The agent on %s is in ring %s.", a.Host, orDash(a.Ring)) })
 		},
 	}
+}
+
+// updateState says in a few words how an update stands.
+func updateState(u *client.AgentUpdate) string {
+	switch {
+	case u == nil:
+		return "-"
+	case u.State == "current":
+		return u.State
+	}
+	return u.State + " " + u.Version
 }
 
 // standing is an agent's state, and that it waits for somebody.
@@ -120,6 +131,16 @@ func (s *session) agent(a client.Agent) {
 	t.row("state", a.State+" since "+stamp(since(a)))
 	t.row("release", a.Version)
 	t.row("ring", orDash(a.Ring))
+	t.row("update", updateState(a.Update))
+	if u := a.Update; u != nil {
+		if u.Cause != "" {
+			t.row("", u.Cause)
+		}
+		t.row("", "since "+stamp(u.Since))
+		if u.Previous != "" {
+			t.row("", "would go back to "+u.Previous)
+		}
+	}
 	t.row("connectors", orDash(strings.Join(a.Connectors, ", ")))
 	t.row("joined", stamp(a.Enrolled))
 	t.row("certificate", fmt.Sprintf("ends %s, attested %d×", stamp(a.CertExpires), a.Generation))

@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,6 +26,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/api"
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
+	"github.com/drawbridge-id/drawbridge/proto/release"
 	"github.com/drawbridge-id/drawbridge/proto/sealed"
 )
 
@@ -59,7 +63,7 @@ func lines(dir string) map[string][]string {
 		"held approve": {"--all"}, "held reject": {"--all"}, "problem retry": {"--all"}, "recipient add": {"x age1x"}, "recipient keygen": {},
 		"password show": {"x --identity " + key}, "undo": {"--job 1"}, "person preview": {"x --wait 10ms"}, "person split": {"x hr/x"}, "webhook create": {"x --url https://x.example"}, "system rollback": {"x 1"}, "run": {"x --wait"},
 		"system show": {"x", "x --revision 1"}, "replay": {"--cycle 1"}, "person show": {"x", "x --cycle 1"}, "system diff": {"x"}, "import entra": {}, "test": {}, "api": {}, "system history": {"x"},
-		"cycle show": {"1 -f"}, "completion bash": {}, "completion zsh": {}, "completion fish": {}, "completion powershell": {}, "help": {},
+		"release add": {filepath.Join(dir, "x.release") + " " + filepath.Join(dir, "x")}, "cycle show": {"1 -f"}, "completion bash": {}, "completion zsh": {}, "completion fish": {}, "completion powershell": {}, "help": {},
 	}
 }
 
@@ -89,6 +93,18 @@ func TestCommands_coverEveryRoute(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := release.Sign(release.Manifest{Version: "1.0.0", Spool: release.Layout{Reads: 1, Writes: 1}, Data: 1, Files: []release.File{
+		{Part: release.Agent, Platform: "linux/amd64", Size: 1, SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte("x")))}}}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "x.release"), text, 0o600), os.WriteFile(filepath.Join(dir, "x"), []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
 	}
 	asked := &recorder{box: box}
 	server := httptest.NewServer(asked)

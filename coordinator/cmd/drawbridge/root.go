@@ -56,7 +56,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 coordinator not reached, 4 not pe
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{cmd, err} })
 	root.AddCommand(
 		statusCommand(s), runCommand(s), systemCommand(s), cycleCommand(s), heldCommand(s), personCommand(s),
-		jobCommand(s), logCommand(s), problemCommand(s), tokenCommand(s), agentCommand(s),
+		jobCommand(s), logCommand(s), problemCommand(s), tokenCommand(s), agentCommand(s), releaseCommand(s), ringCommand(s),
 		recipientCommand(s), passwordCommand(s),
 		loginCommand(s), logoutCommand(s), accessCommand(s), auditCommand(s),
 		importCommand(s), testCommand(s), planCommand(s), applyCommand(s), undoCommand(s), replayCommand(s), driftCommand(s),

@@ -14,7 +14,7 @@ import { Page } from "../../parts/Page";
 import { Facts, Panel } from "../../parts/Panel";
 import { Refusal } from "../../parts/Refusal";
 import { State } from "../../parts/State";
-import { Guardrail } from "./Agents";
+import { Guardrail, tones } from "./Agents";
 import { Ring } from "./Ring";
 
 export default function Agent() {
@@ -49,7 +49,8 @@ export default function Agent() {
                 [a.state === "connected" ? "Connected since" : "Last heard of", <Instant at={a.state === "connected" ? a.connected : a.seen} />],
                 ["Site", a.site],
                 ["Version", a.version],
-                ["Update ring", <><Ring agent={a} /><Text c="dimmed" fz="xs">A label for whoever installs releases: agents do not update themselves.</Text></>],
+                ["Update ring", <Ring agent={a} />],
+                ["Update", <Update of={a.update} />],
                 ["Platform", a.platform || "not told"],
                 ["Enrolled", <Instant at={a.enrolled} />],
                 ["Certificate ends", <><Instant at={a.cert_expires} /> <Text span c="dimmed" fz="xs">renewed by itself before</Text></>],
@@ -65,6 +66,20 @@ export default function Agent() {
         </SimpleGrid>
       </Stack>
     </Page>
+  );
+}
+
+/** How the update of an agent stands, and why. */
+function Update({ of: u }: { of: Schema["Agent"]["update"] }) {
+  if (!u) return <Text c="dimmed" fz="sm">This agent does not update itself: agent.yaml of its host names nobody who signs releases.</Text>;
+  return (
+    <Stack gap={2}>
+      <span>
+        <State of={u.state} tone={tones[u.state]}>{u.state}</State> {u.state === "current" ? "" : u.version} <Text span c="dimmed" fz="xs">since <Instant at={u.since} /></Text>
+      </span>
+      {u.cause && <Text fz="sm">{u.cause}</Text>}
+      {u.previous && <Text c="dimmed" fz="xs">Would go back to {u.previous}.</Text>}
+    </Stack>
   );
 }
 

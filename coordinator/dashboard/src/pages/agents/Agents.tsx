@@ -26,11 +26,15 @@ const columns: Column<Schema["Agent"]>[] = [
   { head: "Since", cell: (a) => <Instant at={a.state === "connected" ? a.connected : a.seen} /> },
   { head: "Version", cell: (a) => <span title={a.version}>{a.version.replace(/-.*/, "")}</span> },
   { head: "Ring", cell: (a) => a.ring || <span style={{ color: "var(--calm)" }}>none</span> },
+  { head: "Update", cell: (a) => (a.update ? <State of={a.update.state} tone={tones[a.update.state]}>{a.update.state}</State> : <span style={{ color: "var(--calm)" }}>off</span>) },
   { head: "Queue", cell: (a) => `${count(a.queue)} at work, ${count(a.site_queue)} waiting`, wide: true },
   { head: "Platform", cell: (a) => a.platform || "not told", wide: true },
   { head: "Guardrail", cell: (a) => <Guardrail of={a.guardrail} /> },
   { head: "Certificate ends", cell: (a) => <Instant at={a.cert_expires} />, align: "right", wide: true },
 ];
+
+/** How each state of an update is to be taken. */
+export const tones = { current: "good", held: "warn", refused: "warn", fetching: "busy", waiting: "busy", ready: "busy", trial: "busy", failed: "bad" } as const;
 
 export function Guardrail({ of: g }: { of: Schema["Guardrail"] }) {
   if (!g.mode) return <>not told</>;

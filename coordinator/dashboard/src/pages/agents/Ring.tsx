@@ -43,8 +43,8 @@ function Change({ agent, close }: { agent: Schema["Agent"]; close: () => void })
           label="Ring" description="Lower-case letters, digits and hyphens; empty for none." data={["canary", "early", "stable"]} value={ring} onChange={setRing} size="sm" data-autofocus
         />
         <Text fz="sm" c="dimmed">
-          Agents of one ring get a new release together: try it on a few before the rest. It is a label for whoever installs releases on the hosts; agents do not update
-          themselves. Never put every agent of a site into the first ring.
+          Agents of one ring get a new release together: try it on a few before the rest. An agent updates itself only if its host names who must have signed the release.
+          Which release a ring is to have: drawbridge ring set.
         </Text>
         <Refusal error={put.error} />
         <Group justify="flex-end">
