@@ -34,11 +34,11 @@ func parse(t *testing.T, files ...string) (systems []*mapping.System) {
 func TestRun_samples(t *testing.T) {
 	t.Parallel()
 	run, failures := examples.Run(parse(t, "../mapping/testdata/hr.yaml", "../mapping/testdata/corp-ad.yaml", "../mapping/testdata/groups.yaml",
-		"../mapping/testdata/both-ways.yaml"), now)
+		"../mapping/testdata/both-ways.yaml", "../mapping/testdata/guests.yaml"), now)
 	for _, f := range failures {
 		t.Error(f)
 	}
-	if run != 11 {
+	if run != 14 {
 		t.Errorf("%d examples were run", run)
 	}
 }

@@ -58,6 +58,9 @@ func quiet(status client.Status) bool {
 // repeated.
 func readSince(status client.Status, since time.Time) bool {
 	for _, system := range status.Systems {
+		if system.Connector == "scim-push" { // it is never read
+			continue
+		}
 		after := system.Applied
 		if system.Name == HR && since.After(after) {
 			after = since
