@@ -348,6 +348,9 @@ func TestOpen_unknownSchemaIsLeftAlone(t *testing.T) {
 	if _, err := spool.Open(path, spool.Options{}); !errors.Is(err, spool.ErrSchema) {
 		t.Errorf("Open(schema 3) = %v; want ErrSchema", err)
 	}
+	if layout, err := spool.LayoutOf(path); err != nil || layout != 3 {
+		t.Errorf("LayoutOf = %d, %v; want 3", layout, err)
+	}
 	after, err := os.ReadFile(path)
 	if err != nil || string(before) != string(after) {
 		t.Errorf("Open(schema 3) changed the file (%v)", err)

@@ -210,13 +210,9 @@ func (s *Supervisor) obey(state *State) error {
 
 // begin puts a version on trial, unless it must not be started after all.
 func (s *Supervisor) begin(state *State, o Order) error {
-	f, err := s.Folder.failure(o.Version)
-	if err != nil || f != nil {
-		return err
-	}
-	if _, err := s.Folder.Verify(o.Version, s.Keys); err != nil {
+	if _, err := s.Folder.Verify(o.Version, s.Keys); err != nil { // noted, or the agent would order it again and again
 		s.Log.Error("Version not started", "err", err)
-		return nil
+		return s.Folder.fail(o.Version, err.Error()+"; if agent.yaml names other keys now, restart the service")
 	}
 	before, now := state.Current, time.Now().UTC()
 	state.Current, state.Previous, state.Began = o.Version, &before, now

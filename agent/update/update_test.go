@@ -82,9 +82,10 @@ func TestFetch(t *testing.T) {
 	if err == nil || began != 9 {
 		t.Errorf("fetch of other bytes = %v from offset %d; want an error, from 9", err, began)
 	}
-	if err := f.fetch(t.Context(), m, file, from(whole+"and more")); err == nil {
-		t.Error("more bytes than were signed are taken")
+	if err := f.fetch(t.Context(), m, file, from(whole+"and more")); err == nil || !strings.Contains(err.Error(), "more than the signed size") {
+		t.Errorf("fetch of more bytes than were signed = %v; want that they are not taken", err)
 	}
+	f.sweep()
 	if err := f.fetch(t.Context(), m, file, from(whole)); err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +123,7 @@ func TestUpdater_takesOnlyWhatItMay(t *testing.T) {
 		"needs a newer journal":    {func(m *release.Manifest) { m.Spool = release.Layout{Reads: 9, Writes: 9} }, nil, Refused, "cannot read"},
 		"writes a newer journal":   {func(m *release.Manifest) { m.Spool.Writes = 9 }, nil, Ready, ""},
 		"cannot be undone":         {func(m *release.Manifest) { m.Data = 9 }, nil, Refused, "by hand"},
-		"is what runs":             {plain, func(u *Updater) error { u.Version = "1.4.0"; return nil }, Current, ""},
+		"is what runs":             {plain, func(u *Updater) error { u.Version = "1.4.0"; return u.Folder.fail("1.5.0", "it ended") }, Current, ""},
 		"named as another version": {func(m *release.Manifest) { m.Version = "1.5.0" }, nil, Refused, "signed as 1.5.0"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -151,6 +152,7 @@ func TestUpdater_asksAnewAfterAFreeze(t *testing.T) {
 	_, file := signed(t, "1.4.0", "x", nil)
 	u := &Updater{Folder: Folder(t.TempDir()), Version: "1.3.0", Keys: keys(), Open: func(time.Time) bool { return true }, Fetch: from("x"),
 		Systems: func(context.Context) []string { return []string{"hr"} }, Report: func(*linkv1.Update) {}, Log: slog.New(slog.DiscardHandler)}
+	bring(t, u.Folder, "1.4.0", "x")
 	if err := u.Folder.Freeze("ann"); err != nil {
 		t.Fatal(err)
 	}
@@ -212,6 +214,18 @@ func TestSupervisor_anyPowerCut(t *testing.T) {
 	}
 	if state, _, err := fresh(f).choose(); err != nil || state.Current != "" {
 		t.Errorf("choose = %+v, %v; want the installed version still", state, err)
+	}
+	// One that the supervisor cannot trust is not ordered again and again.
+	if err := errors.Join(f.Release(), f.SetOrder(Order{Version: "1.4.0"})); err != nil {
+		t.Fatal(err)
+	}
+	other := fresh(f)
+	other.Keys = nil
+	if state, _, err := other.choose(); err != nil || state.Current != "" {
+		t.Errorf("choose = %+v, %v; want the installed version still", state, err)
+	}
+	if failure, err := f.failure("1.4.0"); err != nil || failure == nil || !strings.Contains(failure.Cause, "other keys") {
+		t.Errorf("failure %+v, %v; want that keys may have changed", failure, err)
 	}
 	// The way back was cut after the failure was noted: the next start ends it.
 	bring(t, f, "1.5.0", "y")

@@ -105,8 +105,12 @@ func (u *Updater) step(ctx context.Context) (ordered bool, err error) {
 		u.say(state, Trial, state.Current, "")
 		return false, nil
 	}
-	if offer.GetVersion() == "" || offer.GetVersion() == u.Version {
+	switch offer.GetVersion() {
+	case "":
 		return false, u.idle(state)
+	case u.Version:
+		u.say(state, Current, u.Version, "")
+		return false, nil
 	}
 	what, cause, manifest := u.judge(offer)
 	if what != "" {
@@ -136,7 +140,8 @@ func (u *Updater) step(ctx context.Context) (ordered bool, err error) {
 	return true, u.Folder.SetOrder(Order{Version: manifest.Version, Systems: u.Systems(ctx)})
 }
 
-// idle says that there is nothing to do, or what was taken back last.
+// idle says, while nothing is offered, that there is nothing to do, or what was
+// taken back last: the coordinator must hear of that before it gives others leave.
 func (u *Updater) idle(state State) error {
 	list, err := u.Folder.Failures()
 	if err != nil {
