@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	batchBytes   = 256 << 10 // of records in one frame
+	batchBytes   = 120 << 10 // of records in one frame, which has room in a buffer of 128 KiB
 	batchRecords = 500
 )
 

@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// perRun is how many changes of a read are held in memory before they go to disk, sorted.
-const perRun = 32 << 10
+// perRun is how many changes of a read are held in memory, some 100 bytes each, before they go to disk, sorted.
+const perRun = 8 << 10
 
 // Pending are the changes of a read under way: the latest in memory, earlier
 // ones as sorted runs in a temporary file.

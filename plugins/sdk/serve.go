@@ -39,6 +39,7 @@ func Serve(connectors ...Connector) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	fitBuffers()
 	if os.Getenv("GOGC") == "" {
 		leaveSmallHeap()
 		go giveIdleHeap(idleLook)

@@ -9,11 +9,12 @@ import (
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
-// Limits of a batch: whichever is reached first. 500 records of 1 KiB a batch
-// reach 0.97 of a raw socket; a small batch keeps the agent's memory small.
+// Limits of a batch: whichever is reached first. A batch with what is around it
+// has room in a buffer of 128 KiB: several are on their way at a time, and larger
+// ones are what most of the memory of a read would be for.
 const (
 	batchRecords = 500
-	batchBytes   = 256 << 10
+	batchBytes   = 120 << 10
 )
 
 // A Sink takes what a reader reads: it drops the attributes that were not

@@ -73,6 +73,7 @@ func (c *command) runService(ctx context.Context) error {
 
 // runAgent runs until ctx ends, which is no error. It updates itself by what one of the keys has signed.
 func (c *command) runAgent(ctx context.Context, conf *config.Config, keys []ed25519.PublicKey, log *slog.Logger) (err error) {
+	fitBuffers()
 	if c.lookup("GOGC", "") == "" {
 		leaveSmallHeap()
 		go giveIdleHeap(idleLook)
