@@ -162,7 +162,7 @@ func (g *Gateway) admitAll(ctx context.Context) error {
 					return a.err
 				}
 			}
-			return nil
+			return assigned(tx, group)
 		})
 		for _, a := range group {
 			if err != nil {
@@ -192,21 +192,39 @@ func (a *admission) store(tx *store.Tx) error {
 		return &staleError{row}
 	}
 	a.stream.since = tx.Now
-	return tx.ConnectAgent(a.row)
+	a.stream.beats.known, err = tx.ConnectAgent(a.row)
+	return err
+}
+
+// assigned gives each stream that was let in what its agent was sent before and
+// has not ended: from now on only the stream itself has it sent more.
+func assigned(tx *store.Tx, group []*admission) error {
+	ids := map[string][]string{} // by tenant
+	for _, a := range group {
+		if !a.goes && a.err == nil {
+			ids[a.row.Tenant] = append(ids[a.row.Tenant], a.row.ID)
+		}
+	}
+	for tenant, agents := range ids {
+		jobs, err := tx.AssignedJobs(tenant, agents)
+		if err != nil {
+			return err
+		}
+		for _, a := range group {
+			if !a.goes && a.err == nil && a.row.Tenant == tenant {
+				a.stream.assigned = jobs[a.row.ID]
+			}
+		}
+	}
+	return nil
 }
 
 // gone notes that the agent has gone. What a revoked one was sent between its
 // revocation and the end of its stream goes to others.
 func (a *admission) gone(tx *store.Tx) error {
-	if err := tx.DisconnectAgent(a.row.Tenant, a.row.ID, a.stream.since); err != nil {
-		return err
-	}
-	if err := tx.SetTakeover(a.row.Tenant, a.row.ID, a.stream.takeover(tx.Now)); err != nil {
-		return err
-	}
-	row, err := tx.Agent(a.row.Tenant, a.row.ID)
-	if err == nil && row.Revoked != 0 {
-		_, err = tx.RequeueAgent(row.Tenant, row.ID)
+	revoked, err := tx.DisconnectAgent(a.row.Tenant, a.row.ID, a.stream.since, a.stream.takeover(tx.Now))
+	if err == nil && revoked {
+		_, err = tx.RequeueAgent(a.row.Tenant, a.row.ID)
 	}
 	return err
 }

@@ -52,6 +52,7 @@ type beats struct {
 	sent   time.Time // the last one
 	answer uint64    // the last one that was answered; under the stream's lock
 	stored bool      // that the agent knows of its lease; under the stream's lock
+	known  bool      // that it did when it connected; likewise
 }
 
 func (g *Gateway) lease() time.Duration { return cmp.Or(g.Lease, leaseTime) }
@@ -62,14 +63,8 @@ func (g *Gateway) margin() time.Duration { return g.lease() / 3 }
 // sendAssigned tells the agent which jobs are its own.
 func (s *stream) sendAssigned(ctx context.Context) error {
 	frame := &linkv1.Assigned{}
-	if err := s.Store.Read(ctx, func(tx *store.Tx) error {
-		ids, err := tx.AssignedJobs(s.agent.Tenant, s.agent.ID)
-		for _, id := range ids {
-			frame.Jobs = append(frame.Jobs, uint64(id))
-		}
-		return err
-	}); err != nil {
-		return err
+	for _, id := range s.assigned {
+		frame.Jobs = append(frame.Jobs, uint64(id))
 	}
 	return s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Assigned{Assigned: frame}})
 }
@@ -81,14 +76,11 @@ func (s *stream) leases(ctx context.Context, has bool) error {
 		return nil // noted when it has answered
 	}
 	s.mu.Lock()
-	s.beats.stored = false
+	known := s.beats.known || s.beats.stored
+	s.beats.known, s.beats.stored = false, false
 	s.mu.Unlock()
-	leased := false
-	if err := s.Store.Read(ctx, func(tx *store.Tx) (err error) {
-		leased, err = tx.Leased(s.agent.Tenant, s.agent.ID)
-		return err
-	}); err != nil || !leased {
-		return err
+	if !known {
+		return nil
 	}
 	return s.Store.Write(ctx, func(tx *store.Tx) error { return tx.SetLeased(s.agent.Tenant, s.agent.ID, false) })
 }

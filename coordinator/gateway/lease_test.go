@@ -118,3 +118,27 @@ func TestLease_notWithoutLeave(t *testing.T) {
 		t.Errorf("back, it is told that jobs %v are its own; want %v", mine.GetJobs(), ids)
 	}
 }
+
+// An agent that had a lease, and is alone at its site when it comes back, has none from then on.
+func TestLease_aloneWhenItIsBack(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.apply(hrDocument)
+	first := b.enrol("a1")
+	b.enrol("a2")
+	first.connect(b, 10)
+	first.answerBeat()
+	eventually(t, "the agent knows of its lease", func() bool { return b.leased("a1") })
+	first.hangUp()
+	if err := b.enrolment.Revoke(t.Context(), tenant, "a2"); err != nil {
+		t.Fatal(err)
+	}
+	b.stop() // what it knows of the site is some seconds old
+	b.start()
+	first.dial(b)
+	first.connect(b, 10)
+	if frame := await(first, systemsOf); frame.GetLease() != nil {
+		t.Errorf("lease of an agent that is alone = %v; want none", frame.GetLease().AsDuration())
+	}
+	eventually(t, "the agent has no lease", func() bool { return !b.leased("a1") })
+}

@@ -23,7 +23,7 @@ func TestLease_diedWithItsCoordinator(t *testing.T) {
 		if err := tx.AddAgent(store.Agent{Tenant: tenant, ID: "dead", Site: "hq", Connectors: "[]"}); err != nil {
 			return err
 		}
-		if err := tx.ConnectAgent(store.Agent{Tenant: tenant, ID: "dead", Connectors: "[]"}); err != nil {
+		if _, err := tx.ConnectAgent(store.Agent{Tenant: tenant, ID: "dead", Connectors: "[]"}); err != nil {
 			return err
 		}
 		if err := tx.SetLeased(tenant, "dead", true); err != nil {

@@ -42,6 +42,7 @@ type stream struct {
 	instance string        // of the agent's process
 	spool    string        // of the agent, whose numbers its batches have
 	since    store.Instant // connected
+	assigned []int64       // jobs that the agent was sent before, and that had not ended then
 	hello    chan *linkv1.Hello
 	ready    chan struct{} // closed once Hello was taken
 	gone     chan struct{} // closed when it has ended
@@ -289,8 +290,11 @@ func (s *stream) run(ctx context.Context) error {
 	if err := s.sendAssigned(ctx); err != nil {
 		return err
 	}
-	if err := s.resend(ctx); err != nil {
-		return err
+	if len(s.assigned) > 0 {
+		if err := s.resend(ctx); err != nil {
+			return err
+		}
+		s.assigned = nil
 	}
 	if err := s.unwatched(ctx); err != nil {
 		return err

@@ -253,7 +253,8 @@ func TestClaim_superseded(t *testing.T) {
 	time.Sleep(2 * time.Millisecond) // instants are milliseconds
 	b.write(func(tx *store.Tx) error {
 		b.since = tx.Now
-		return tx.ConnectAgent(store.Agent{Tenant: tenant, ID: agent, Connectors: "[]"})
+		_, err := tx.ConnectAgent(store.Agent{Tenant: tenant, ID: agent, Connectors: "[]"})
+		return err
 	})
 	if list, err := b.Claim(t.Context(), tenant, site, agent, before, map[string]int{"ad": 9}); !errors.Is(err, jobs.ErrSuperseded) {
 		t.Errorf("Claim for the stream before = %v, %v; want ErrSuperseded", list, err)

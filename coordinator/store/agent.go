@@ -108,13 +108,18 @@ func (tx *Tx) ShutAgents(since Instant) ([]Agent, error) {
 }
 
 // ConnectAgent notes that an agent is here since now, and what its Hello said:
-// Host, Version, Platform, Spool, Connectors, Counter and Attempt of a.
-func (tx *Tx) ConnectAgent(a Agent) error {
+// Host, Version, Platform, Spool, Connectors, Counter and Attempt of a. It tells
+// whether the agent knows, or may know, that it has a lease.
+func (tx *Tx) ConnectAgent(a Agent) (leased bool, err error) {
 	tx.touch(a.Tenant, TopicAgents)
 	tx.raise(&tx.store.Agents)
-	return tx.changed(tx.exec(`UPDATE agent SET connected = ?, seen = ?, takeover = 0, host = ?, version = ?, platform = ?,
-		batch = CASE WHEN spool = ? THEN batch ELSE 0 END, spool = ?, connectors = ?, counter = ?, attempt = ? WHERE tenant = ? AND id = ?`,
-		tx.Now, tx.Now, a.Host, a.Version, a.Platform, a.Spool, a.Spool, a.Connectors, a.Counter, a.Attempt, a.Tenant, a.ID))
+	rows, err := column[int64](tx, `UPDATE agent SET connected = ?, seen = ?, takeover = 0, host = ?, version = ?, platform = ?,
+		batch = CASE WHEN spool = ? THEN batch ELSE 0 END, spool = ?, connectors = ?, counter = ?, attempt = ? WHERE tenant = ? AND id = ? RETURNING leased`,
+		tx.Now, tx.Now, a.Host, a.Version, a.Platform, a.Spool, a.Spool, a.Connectors, a.Counter, a.Attempt, a.Tenant, a.ID)
+	if err == nil && len(rows) == 0 {
+		err = ErrNone
+	}
+	return err == nil && rows[0] != 0, err
 }
 
 // SetRing puts an agent into a ring of updates; "" takes it out of all, and takes back its leave to switch.
@@ -146,12 +151,18 @@ func (tx *Tx) TakeBatch(tenant, id string, batch int64) error {
 	return tx.changed(tx.exec("UPDATE agent SET batch = CASE WHEN batch < ? THEN ? ELSE batch END WHERE tenant = ? AND id = ?", batch, batch, tenant, id))
 }
 
-// DisconnectAgent notes that the connection made at since is gone: a later one stays noted.
-func (tx *Tx) DisconnectAgent(tenant, id string, since Instant) error {
+// DisconnectAgent notes that the connection made at since is gone: a later one
+// stays noted. The jobs of an agent that has a lease may be another's from
+// takeover on. It tells whether the agent is revoked.
+func (tx *Tx) DisconnectAgent(tenant, id string, since, takeover Instant) (revoked bool, err error) {
 	tx.touch(tenant, TopicAgents)
 	tx.raise(&tx.store.Agents)
-	_, err := tx.exec("UPDATE agent SET connected = 0, seen = ? WHERE tenant = ? AND id = ? AND connected = ?", tx.Now, tenant, id, since)
-	return err
+	rows, err := column[Instant](tx, `UPDATE agent SET connected = 0, seen = ?, takeover = leased * CAST(? AS BIGINT)
+		WHERE tenant = ? AND id = ? AND connected = ? RETURNING revoked`, tx.Now, takeover, tenant, id, since)
+	if err == nil && len(rows) == 0 {
+		rows, err = column[Instant](tx, "SELECT revoked FROM agent WHERE tenant = ? AND id = ?", tenant, id)
+	}
+	return len(rows) > 0 && rows[0] != 0, err
 }
 
 // Connected tells whether the connection made at since is the agent's last, and not known to be gone.

@@ -75,13 +75,6 @@ func (tx *Tx) SetLeased(tenant, id string, leased bool) error {
 	return err
 }
 
-// SetTakeover notes from when on the jobs of an agent that has just gone may be
-// another's; where it has no lease, or is here again, that is never.
-func (tx *Tx) SetTakeover(tenant, id string, at Instant) error {
-	_, err := tx.exec("UPDATE agent SET takeover = CASE WHEN leased = 1 AND connected = 0 THEN CAST(? AS BIGINT) ELSE 0 END WHERE tenant = ? AND id = ?", at, tenant, id)
-	return err
-}
-
 // AgentsToRelieve returns the agents that are away, whose leases have ended, and
 // whose jobs an agent of the same site that is here may have. Silence is after
 // how long an agent that nobody hears has no lease any more.
@@ -145,7 +138,17 @@ func (tx *Tx) ReadByAnother(tenant, system, agent string) (bool, error) {
 	return reader != "" && reader != agent, err
 }
 
-// AssignedJobs returns the ids of all jobs that are an agent's.
-func (tx *Tx) AssignedJobs(tenant, agent string) ([]int64, error) {
-	return column[int64](tx, "SELECT id FROM job WHERE tenant = ? AND agent = ? AND state IN ('sent','rescinding') AND ended = 0", tenant, agent)
+// AssignedJobs returns the ids of all jobs that are agents', of those who have any.
+func (tx *Tx) AssignedJobs(tenant string, agents []string) (map[string][]int64, error) {
+	type row struct {
+		agent string
+		id    int64
+	}
+	rows, err := queryAny(tx, func(scan scan, r *row) error { return scan(&r.agent, &r.id) },
+		"SELECT agent, id FROM job WHERE tenant = ? AND agent IN (SELECT value FROM json_each(?)) AND state IN ('sent','rescinding') AND ended = 0", tenant, list(agents))
+	jobs := map[string][]int64{}
+	for _, r := range rows {
+		jobs[r.agent] = append(jobs[r.agent], r.id)
+	}
+	return jobs, err
 }

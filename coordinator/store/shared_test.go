@@ -153,6 +153,11 @@ func TestTake_besideClaims(t *testing.T) {
 	}
 }
 
+func connect(tx *store.Tx, a store.Agent) error {
+	_, err := tx.ConnectAgent(a)
+	return err
+}
+
 // An agent that dies together with its coordinator is relieved after the silence,
 // not before; one whose coordinator does not hear it, because it is of the release
 // before, after two minutes. A coordinator that could not write that long is told
@@ -165,7 +170,7 @@ func TestHearAgents_relieved(t *testing.T) {
 	write(t, stores[0], func(tx *store.Tx) error {
 		for _, id := range []string{"dead", "old", "here"} {
 			since[id] = tx.Now
-			err := errors.Join(tx.AddAgent(store.Agent{Tenant: tenant, ID: id, Site: "hq"}), tx.ConnectAgent(store.Agent{Tenant: tenant, ID: id, Connectors: "[]"}),
+			err := errors.Join(tx.AddAgent(store.Agent{Tenant: tenant, ID: id, Site: "hq"}), connect(tx, store.Agent{Tenant: tenant, ID: id, Connectors: "[]"}),
 				tx.SetLeased(tenant, id, true), tx.AddJobs([]store.Job{{Tenant: tenant, Site: "hq", State: store.JobSent, Agent: id}}))
 			if err != nil {
 				return err
@@ -207,7 +212,7 @@ func TestHearAgents_relieved(t *testing.T) {
 	time.Sleep(silence + 100*time.Millisecond)
 	write(t, stores[1], func(tx *store.Tx) error { // it goes on to be heard
 		since["here"] = tx.Now
-		return tx.ConnectAgent(store.Agent{Tenant: tenant, ID: "here", Connectors: "[]"})
+		return connect(tx, store.Agent{Tenant: tenant, ID: "here", Connectors: "[]"})
 	})
 	if ids := toRelieve(silence); !slices.Equal(ids, []string{"dead"}) {
 		t.Errorf("to relieve after the silence = %v; want the one that was heard and is not any more", ids)
@@ -236,7 +241,7 @@ func TestSilentAgents(t *testing.T) {
 	write(t, stores[0], func(tx *store.Tx) error {
 		for _, id := range []string{"leased", "alone", "was leased"} {
 			since[id] = tx.Now
-			if err := errors.Join(tx.AddAgent(store.Agent{Tenant: tenant, ID: id, Site: id}), tx.ConnectAgent(store.Agent{Tenant: tenant, ID: id, Connectors: "[]"}),
+			if err := errors.Join(tx.AddAgent(store.Agent{Tenant: tenant, ID: id, Site: id}), connect(tx, store.Agent{Tenant: tenant, ID: id, Connectors: "[]"}),
 				tx.SetLeased(tenant, id, id == "leased")); err != nil {
 				return err
 			}
@@ -279,7 +284,7 @@ func TestSilentAgents(t *testing.T) {
 			return err
 		}
 		// Its jobs may be another's now, should one come to its site.
-		err := errors.Join(tx.AddAgent(store.Agent{Tenant: tenant, ID: "new", Site: "leased"}), tx.ConnectAgent(store.Agent{Tenant: tenant, ID: "new", Connectors: "[]"}),
+		err := errors.Join(tx.AddAgent(store.Agent{Tenant: tenant, ID: "new", Site: "leased"}), connect(tx, store.Agent{Tenant: tenant, ID: "new", Connectors: "[]"}),
 			tx.AddJobs([]store.Job{{Tenant: tenant, Site: "leased", State: store.JobSent, Agent: "leased"}}))
 		if err != nil {
 			return err

@@ -206,7 +206,8 @@ func fillQueue(ctx context.Context, st *store.Store, n int, unchanged bool) (age
 	agent, objects = fmt.Sprintf("%032x", 0), map[string][]byte{}
 	err = st.Write(ctx, func(tx *store.Tx) error {
 		since = tx.Now
-		return tx.ConnectAgent(store.Agent{Tenant: filledTenant, ID: agent, Host: "dc1", Version: "1.0.0", Connectors: "[]", Counter: 1, Attempt: "1", Spool: "s"})
+		_, err := tx.ConnectAgent(store.Agent{Tenant: filledTenant, ID: agent, Host: "dc1", Version: "1.0.0", Connectors: "[]", Counter: 1, Attempt: "1", Spool: "s"})
+		return err
 	})
 	for at := 0; at < n && err == nil; at += fillSlice {
 		err = st.Write(ctx, func(tx *store.Tx) error { return fillChanges(tx, at, min(n, at+fillSlice), unchanged, objects) })
