@@ -118,6 +118,14 @@ func (h *homeView) agent(a client.Agent) {
 	if a.Guardrail.Fault != nil {
 		h.point(bad, "agent", a.ID, fmt.Sprintf("the guardrail of agent %s cannot be used, and everything is denied: %s", a.Host, a.Guardrail.Fault.Cause), a.Guardrail.Fault.NextStep)
 	}
+	switch u := a.Update; {
+	case u == nil:
+	case u.State == "failed":
+		h.point(attention, "agent", a.ID, fmt.Sprintf("agent %s of site %s took release %s back: %s", a.Host, a.Site, u.Version, u.Cause),
+			"move its ring to a release that works; to have this one tried again, run drawbridge-agent update release on its host and drawbridge ring set here")
+	case u.State == "refused":
+		h.point(attention, "agent", a.ID, fmt.Sprintf("agent %s of site %s refuses release %s: %s", a.Host, a.Site, u.Version, u.Cause), "move its ring to a release that its host takes; see drawbridge-agent update status there")
+	}
 	if n := a.Guardrail.Waiting; n > 0 {
 		h.out.Waiting.Guardrail += int64(n)
 		h.point(attention, "agent", a.ID, fmt.Sprintf("%d jobs wait at the guardrail of agent %s", n, a.Host), "approve them on that host with drawbridge-agent approve")

@@ -45,10 +45,11 @@ func (tx *Tx) ListAgents(tenant string, f AgentFilter, limit int) ([]Agent, erro
 }
 
 // NotedAgents returns up to limit agents that somebody should look at: away,
-// asking, with a guardrail that is broken or that jobs wait at.
+// asking, with a guardrail that is broken or that jobs wait at, or that took back
+// or refuse a release.
 func (tx *Tx) NotedAgents(tenant string, limit int) ([]Agent, error) {
 	return query[Agent](tx, "SELECT "+agentColumns+` FROM agent WHERE tenant = ? AND revoked = 0 AND (connected = 0 OR `+asking+`
-		OR guardrail LIKE '%"waiting":%' OR guardrail LIKE '%"fault":%') ORDER BY site, host, id LIMIT ?`, tenant, limit)
+		OR guardrail LIKE '%"waiting":%' OR guardrail LIKE '%"fault":%' OR update_state IN ('failed', 'refused')) ORDER BY site, host, id LIMIT ?`, tenant, limit)
 }
 
 // AgentCounts returns how many agents there are in each state; who asks is counted once more.
