@@ -123,6 +123,7 @@ type walk struct {
 	tally     *tally
 	foresight *plan.Foresight
 	moves     *moves // of records between people; nil where no source changes
+	groups    groups // that rules make
 }
 
 func (w *walk) everybody(ctx context.Context) error {
@@ -149,12 +150,19 @@ func (w *walk) everybody(ctx context.Context) error {
 			return err
 		}
 	}
-	return w.newcomers()
+	if err := w.newcomers(); err != nil {
+		return err
+	}
+	w.tally.grouped = w.groups.grouped || len(w.groups.moves) > 0
+	return w.made()
 }
 
 // people looks at people who are there.
 func (w *walk) people(rows []store.Person) error {
 	w.tally.out.People += len(rows)
+	if err := w.groups.load(w.tx, w.tenant, rows); err != nil {
+		return err
+	}
 	var records map[string][]store.Account
 	if w.moves != nil {
 		var err error
@@ -170,10 +178,13 @@ func (w *walk) people(rows []store.Person) error {
 		if was.Attributes, err = directory.ParseAttributes(row.Attributes); err != nil {
 			return err
 		}
-		subject := plan.Subject{ID: row.ID, As: []*directory.Person{was, was}, Systems: w.targets}
+		subject := plan.Subject{ID: row.ID, Kind: row.Kind, As: []*directory.Person{was, was}, Systems: w.targets}
 		if w.moves != nil {
 			is := *was
 			was.HasSource, is.HasSource = w.moves.sourced(records[row.ID], row.ID)
+			if w.groups.alive[row.Key] {
+				was.HasSource, is.HasSource = true, true
+			}
 			subject.Known = true
 			w.moves.anew(row, records[row.ID], &is, w.tx.Now.Time())
 			if w.tally.directory(row, *was, is) {
@@ -202,8 +213,8 @@ func (w *walk) newcomers() error {
 		var subjects []plan.Subject
 		shown := map[string]store.Person{}
 		for _, p := range some {
-			w.tally.made(p)
-			subjects = append(subjects, plan.Subject{ID: p.ID, As: []*directory.Person{nil, &p}, Known: true})
+			w.tally.made(p.Person)
+			subjects = append(subjects, plan.Subject{ID: p.ID, Kind: p.kind, As: []*directory.Person{nil, &p.Person}, Known: true})
 			shown[p.ID] = store.Person{ID: p.ID, Key: p.Key, Display: p.Display()}
 		}
 		if err := w.plan(subjects, shown); err != nil {
@@ -222,6 +233,7 @@ func (w *walk) plan(subjects []plan.Subject, shown map[string]store.Person) erro
 		for _, system := range list(w.next) {
 			if is, ok := seen[i][1][system.Name]; ok {
 				w.tally.target(system, shown[subject.ID], seen[i][0][system.Name], is)
+				w.groups.note(system.Name, seen[i][0][system.Name], is)
 			}
 		}
 	}

@@ -29,6 +29,7 @@ type moves struct {
 // A newcomer is somebody who would be made.
 type newcomer struct {
 	key    string
+	kind   string
 	voices []intake.Voice
 }
 
@@ -41,8 +42,8 @@ const fresher = "new:"
 
 // source finds whose the records of a source would be.
 func (m *moves) source(ctx context.Context, name string) error {
-	src := m.next[name].Source
-	if src == nil || !m.known(name) {
+	next := m.next[name]
+	if next.Source == nil || !m.known(name) {
 		return nil // without a source its records are nobody's: see sourced
 	}
 	for last, more := "", true; more; {
@@ -56,8 +57,13 @@ func (m *moves) source(ctx context.Context, name string) error {
 		if more = len(rows) == page; len(rows) > 0 {
 			last = rows[len(rows)-1].ID
 		}
-		if err := m.correlate(name, src, rows); err != nil {
-			return err
+		for _, src := range []*mapping.Source{next.Source, next.GroupSource} {
+			if src == nil {
+				continue
+			}
+			if err := m.correlate(name, src, rows); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -112,7 +118,7 @@ func (m *moves) correlate(name string, src *mapping.Source, rows []store.Account
 			owner = fresher + key
 			n := m.fresh[key]
 			if n == nil {
-				n = &newcomer{key: c.Record.Key}
+				n = &newcomer{key: c.Record.Key, kind: kindOf(src)}
 				m.fresh[key] = n
 			}
 			n.voices = append(n.voices, intake.Voice{System: name, ID: c.Account.ID, Key: c.Record.Key, Source: src, Attributes: c.Record.Attributes})
@@ -130,18 +136,18 @@ func (m *moves) correlate(name string, src *mapping.Source, rows []store.Account
 
 // sameKey tells whether the key of a record stays what it is.
 func (m *moves) sameKey(name string, a store.Account, r mapping.Record) bool {
-	before := m.present[name]
-	if before == nil || before.Source == nil {
+	before := recordOf(m.present[name], a, false)
+	if before == nil {
 		return false
 	}
-	was, err := before.Source.Read(a.Object)
+	was, err := before.Read(a.Object)
 	return err == nil && directory.Fold(was.Key) == directory.Fold(r.Key)
 }
 
 // refused counts a record that the new rules cannot take, and the present ones can.
 func (m *moves) refused(name string, a store.Account, err error) {
-	if before := m.present[name]; before != nil && before.Source != nil {
-		if _, was := before.Source.Read(a.Object); was != nil {
+	if before := recordOf(m.present[name], a, false); before != nil {
+		if _, was := before.Read(a.Object); was != nil {
 			return
 		}
 	}
@@ -276,16 +282,30 @@ func (m *moves) anew(row store.Person, records []store.Account, p *directory.Per
 	}
 }
 
-// made gives the people who would be made, in the order of their keys.
-func (m *moves) made() []directory.Person {
-	var people []directory.Person
+// A fresh is somebody, or a group, who would be made.
+type fresh struct {
+	directory.Person
+	kind string
+}
+
+// made gives those who would be made, in the order of their keys.
+func (m *moves) made() []fresh {
+	var people []fresh
 	for key, n := range m.fresh {
 		p := directory.Person{ID: fresher + key, Key: key, HasSource: true, Changed: m.tx.Now.Time()}
 		p.Attributes, _, _ = intake.Together(n.voices, m.tx.Now.Time())
-		people = append(people, p)
+		people = append(people, fresh{p, n.kind})
 	}
-	slices.SortFunc(people, func(a, b directory.Person) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(people, func(a, b fresh) int { return strings.Compare(a.Key, b.Key) })
 	return people
+}
+
+// kindOf gives of what kind those are that a source makes.
+func kindOf(src *mapping.Source) string {
+	if src.OfGroups {
+		return store.KindGroup
+	}
+	return ""
 }
 
 func nonEmpty(list []string) []string {

@@ -133,7 +133,7 @@ func (w *walk) images(rows []store.Image) error {
 		if err != nil {
 			return fmt.Errorf("image of %s: %w", row.Shown(), err)
 		}
-		subject := plan.Subject{ID: r.Person, As: []*directory.Person{&was, &was}, Systems: w.targets, Known: true, Past: past}
+		subject := plan.Subject{ID: r.Person, Kind: row.Kind, As: []*directory.Person{&was, &was}, Systems: w.targets, Known: true, Past: past}
 		if w.moves != nil && len(past.Records) > 0 {
 			is := was
 			_, is.HasSource = w.moves.sourced(past.Records, r.Person)

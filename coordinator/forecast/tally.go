@@ -24,6 +24,7 @@ type tally struct {
 	touched    map[string]bool // people of whom anything changes
 	attributes attributes      // of the directory
 	byTarget   map[string]*targetTally
+	grouped    bool // groups were looked at, too
 }
 
 type targetTally struct {
@@ -255,7 +256,7 @@ func (t *tally) result() client.Forecast {
 		}
 		out.Targets = append(out.Targets, one)
 	}
-	out.Summary = summary(out)
+	out.Summary = summary(out, t.grouped)
 	return out
 }
 
@@ -270,11 +271,14 @@ func (t *tally) limited(system string, c client.ClassForecast) client.ClassForec
 }
 
 // summary tells the whole in a few lines, what is lost first.
-func summary(f client.Forecast) []string {
+func summary(f client.Forecast, grouped bool) []string {
 	if f.Changed == 0 && f.Directory.Rejected.People == 0 && !slices.ContainsFunc(f.Targets, func(t client.TargetForecast) bool { return t.Problems.People > 0 }) {
 		return []string{"Nothing changes for anybody."}
 	}
 	lines := []string{fmt.Sprintf("%s of %d would change.", count(f.Changed, "person", "people"), f.People)}
+	if grouped {
+		lines[0] = fmt.Sprintf("%d of %d people and groups would change.", f.Changed, f.People)
+	}
 	say := func(n int, format string, args ...any) {
 		if n > 0 {
 			lines = append(lines, fmt.Sprintf(format, args...))

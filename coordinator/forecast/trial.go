@@ -195,7 +195,7 @@ func (t *trial) record(a store.Account, src *mapping.Source) error {
 
 // targets tells what the targets' rules make of the person's accounts.
 func (t *trial) targets() error {
-	subject := plan.Subject{ID: t.Row.ID, As: []*directory.Person{&t.is}, Known: true, Past: t.past}
+	subject := plan.Subject{ID: t.Row.ID, Kind: t.Row.Kind, As: []*directory.Person{&t.is}, Known: true, Past: t.past}
 	f := plan.Foresee(t.tx, t.tenant, list(t.next))
 	f.At = t.At
 	seen, err := f.People([]plan.Subject{subject})
@@ -206,6 +206,9 @@ func (t *trial) targets() error {
 		is, ok := seen[0][0][s.Name]
 		if !ok {
 			continue
+		}
+		if t.Row.Kind == store.KindGroup {
+			s = s.Groups()
 		}
 		if s.Target.WriteBack && is.Account == nil {
 			continue // they have no record there to be written to

@@ -24,6 +24,7 @@ type batch struct {
 	sources   sources
 	records   map[string]*mapping.System // the documents that bring records, by system
 	made      made                       // groups that rules make
+	regrouped []string                   // ids of those that got their first member, lost their last, or are shown otherwise
 	counted   []func()                   // to be called once committed: what thresholds count
 	dropped   map[int64]bool             // jobs that are no longer wanted
 	plans     []*plan
@@ -311,11 +312,6 @@ func (b *batch) save(due []store.Due) error {
 	if err := tx.PutAccounts(b.joined); err != nil {
 		return err
 	}
-	for _, a := range b.joined {
-		if err := intake.Joined(tx, tenant, a.System, []string{a.Person}); err != nil {
-			return err
-		}
-	}
 	var names []store.Name
 	var jobs []store.Job
 	for _, pl := range b.plans {
@@ -371,7 +367,21 @@ func (b *batch) save(due []store.Due) error {
 	if err := tx.RemoveDue(tenant, ids); err != nil {
 		return err
 	}
+	if err := b.wake(); err != nil {
+		return err
+	}
 	return b.planner.intake.Anew(tx, tenant, b.telling())
+}
+
+// wake has those planned again for whom the batch itself has changed something,
+// also where they were part of it: their turn may have come before.
+func (b *batch) wake() error {
+	for _, a := range b.joined {
+		if err := intake.Joined(b.tx, b.tenant, a.System, []string{a.Person}); err != nil {
+			return err
+		}
+	}
+	return b.tx.MarkDue(b.tenant, b.tx.Now, "its members by rule changed", b.regrouped)
 }
 
 // telling gives the people who got an account in the batch that tells of them.

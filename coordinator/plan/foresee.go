@@ -38,10 +38,8 @@ func Foresee(tx *store.Tx, tenant string, configurations ...[]*mapping.System) *
 		s := &side{planner: &Planner{groups: newGroupCache()}, sources: sources{}, names: map[string]*names{}, reserved: map[nameKey]string{}}
 		for _, system := range systems {
 			s.sources.add(system)
-			if system.Target != nil {
-				row := store.System{Tenant: tenant, Name: system.Name, Site: system.Site, Connector: system.Connector}
-				s.targets = append(s.targets, target{row, system, system, system.Attributes()})
-			}
+			row := store.System{Tenant: tenant, Name: system.Name, Site: system.Site, Connector: system.Connector}
+			s.targets = append(s.targets, targetsOf(row, system)...)
 		}
 		f.sides = append(f.sides, s)
 	}
@@ -52,6 +50,7 @@ func Foresee(tx *store.Tx, tenant string, configurations ...[]*mapping.System) *
 // them; nil where they are nobody under it.
 type Subject struct {
 	ID      string
+	Kind    string // of the person's row: people, or groups
 	As      []*directory.Person
 	Systems []string // to look at; nil: all
 	// Known: whether they have a source is said by As; else it is looked up.
@@ -82,7 +81,7 @@ func (f *Foresight) People(subjects []Subject) ([][]map[string]Seen, error) {
 			if subject.As[n] == nil {
 				continue
 			}
-			p := &person{row: store.Person{Tenant: f.tenant, ID: subject.ID, Key: subject.As[n].Key}, person: *subject.As[n]}
+			p := &person{row: store.Person{Tenant: f.tenant, ID: subject.ID, Key: subject.As[n].Key, Kind: subject.Kind}, person: *subject.As[n]}
 			ids = append(ids, subject.ID)
 			b.people, b.byID[subject.ID] = append(b.people, p), p
 		}
@@ -122,7 +121,7 @@ func (f *Foresight) target(b *batch, s *side, t target, subjects []Subject, out 
 	refs := &refs{batch: b, target: t}
 	for i, subject := range subjects {
 		p := b.byID[subject.ID]
-		if p == nil || out[i][n] == nil || subject.Systems != nil && !slices.Contains(subject.Systems, t.row.Name) {
+		if p == nil || out[i][n] == nil || !t.of(p) || subject.Systems != nil && !slices.Contains(subject.Systems, t.row.Name) {
 			continue
 		}
 		in := b.input(t, p, refs)

@@ -128,10 +128,8 @@ func (b *batch) saveMade() error {
 			groups, due = append(groups, row), append(due, row.ID)
 		}
 	}
-	if err := b.tx.PutPeople(groups); err != nil {
-		return err
-	}
-	return b.tx.MarkDue(b.tenant, b.tx.Now, "its members by rule changed", due)
+	b.regrouped = due
+	return b.tx.PutPeople(groups)
 }
 
 // madeGroup gives a new group that somebody came to be in.

@@ -24,6 +24,11 @@ func (tx *Tx) MadeGroups(tenant string, groups []string) ([]string, error) {
 		list(groups), tenant)
 }
 
+// CountMade returns how many are in a group by rules.
+func (tx *Tx) CountMade(tenant, group string) (int, error) {
+	return value[int](tx, "SELECT count(DISTINCT member) FROM member WHERE tenant = ? AND grp = ? AND via <> ''", tenant, group)
+}
+
 // GroupDisplay returns how most of a group's members have it shown; of several that are shown as often, the first. It is empty where nobody is in it.
 func (tx *Tx) GroupDisplay(tenant, group string) (string, error) {
 	rows, err := column[string](tx, `SELECT display FROM member WHERE tenant = ? AND grp = ? AND via <> '' GROUP BY display ORDER BY count(*) DESC, display LIMIT 1`,

@@ -1,0 +1,158 @@
+package forecast_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+	"github.com/drawbridge-id/drawbridge/coordinator/forecast"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/plan"
+	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
+)
+
+// crews has a group for each department, and those that the source brings.
+const crews = `system: cloud
+site: hq
+connector: activedirectory
+settings: {servers: ["ldaps://dc1.cloud.example"], base: "DC=cloud,DC=example"}
+source:
+  class: user
+  key: objectGUID
+  attributes: {displayName: cn, department: department, title: title, memberOf: values(memberOf)}
+  group:
+    key: objectGUID
+    attributes: {displayName: cn, memberOf: values(memberOf)}
+---
+system: corp
+site: hq
+connector: activedirectory
+settings: {servers: ["ldaps://dc1.corp.example"], base: "DC=corp,DC=example"}
+target:
+  class: user
+  container: '"OU=Staff,DC=corp,DC=example"'
+  name: displayName
+  attributes:
+    sAMAccountName: {value: 'firstUnique(sam(displayName))', apply: create}
+  groups:
+    - {value: department, make: true}
+    - {directory: memberOf}
+  group:
+    container: '"OU=Groups,DC=corp,DC=example"'
+    name: displayName
+    attributes:
+      sAMAccountName: {value: 'firstUnique(sam("g-" + displayName))', apply: create}
+      description: '"Everybody of " + displayName'
+    groups:
+      - {directory: memberOf}
+    remove: at once
+`
+
+// A changed document says what becomes of the groups themselves: those that would
+// be made, renamed, changed and removed; and just that is then done to them.
+func TestEverybody_groups(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		pairs []string
+		want  map[string]int // operations on groups by class
+	}{
+		"described otherwise":    {[]string{`"Everybody of "`, `"All of "`}, map[string]int{"modify": 4}},
+		"called otherwise":       {[]string{"    name: displayName\n    attributes:", "    name: '\"The \" + displayName'\n    attributes:"}, map[string]int{"move": 4}},
+		"by title":               {[]string{"{value: department, make: true}", "{value: title, make: true}"}, map[string]int{"create": 3, "delete": 2}},
+		"one of two left":        {[]string{"{value: department, make: true}", `{value: 'displayName == "Ann" ? "" : department', make: true}`}, map[string]int{}},
+		"its last":               {[]string{"{value: department, make: true}", `{value: 'displayName == "Cy" ? "" : department', make: true}`}, map[string]int{"delete": 1}},
+		"out of scope":           {[]string{"  group:\n    container:", "  group:\n    scope: displayName != \"All\"\n    container:"}, map[string]int{}},
+		"its last, out of scope": {[]string{"  class: user\n  container:", "  class: user\n  scope: displayName != \"Cy\"\n  container:"}, map[string]int{"delete": 1}},
+		"by another key":         {[]string{"  group:\n    key: objectGUID\n", "  group:\n    key: cn\n"}, map[string]int{"create": 2, "delete": 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := rehearsal.New(t)
+			w.Apply(crews)
+			object := func(class, name, department, title, group string) {
+				id := "c-" + strings.ToLower(name)
+				w.Read("cloud", rehearsal.Object(class, id, "CN="+name+",DC=cloud,DC=example", "cn", name, "department", department, "title", title, "memberOf", group, "objectGUID", id))
+			}
+			object("group", "All", "", "", "")
+			object("group", "Staff", "", "", "c-all")
+			object("user", "Ann", "Sales", "Clerk", "c-staff")
+			object("user", "Bob", "Sales", "Head", "c-staff")
+			object("user", "Cy", "Research", "Fellow", "")
+			w.Settle()
+			before := state(t, w)
+			next := strings.Replace(crews, c.pairs[0], c.pairs[1], 1)
+			if next == crews {
+				t.Fatalf("the documents have no %q", c.pairs[0])
+			}
+			systems, err := mapping.ParseFile("next.yaml", []byte(next))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got client.Forecast
+			if err := w.Store.Read(context.Background(), func(tx *store.Tx) error {
+				f, err := forecast.New(tx, rehearsal.Tenant, plan.NewSystems().Get, systems)
+				if err == nil {
+					got, err = f.Everybody(context.Background())
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			unchanged(t, w, before)
+			foretold := map[string]int{}
+			for _, target := range got.Targets {
+				for _, class := range target.Classes {
+					n := 0
+					for _, e := range class.Examples {
+						if strings.HasPrefix(e.Person, "group:") {
+							n++
+						}
+					}
+					if n > 0 && class.Class != "membership" {
+						foretold[class.Class] = n
+					}
+				}
+			}
+			if diff := cmp.Diff(c.want, foretold); diff != "" {
+				t.Errorf("foretold of groups (-want +got):\n%s\n%q", diff, got.Summary)
+			}
+			last := int64(0)
+			w.Write(func(tx *store.Tx) error {
+				jobs, err := tx.ListJobs(rehearsal.Tenant, store.JobFilter{}, 1000)
+				for _, j := range jobs {
+					last = max(last, j.ID)
+				}
+				return err
+			})
+			w.Edit(next)
+			w.Settle()
+			done := map[string]int{}
+			w.Write(func(tx *store.Tx) error {
+				jobs, err := tx.ListJobs(rehearsal.Tenant, store.JobFilter{}, 1000)
+				var ids []string
+				for _, j := range jobs {
+					ids = append(ids, j.Person)
+				}
+				people, err2 := tx.People(rehearsal.Tenant, ids)
+				for _, j := range jobs {
+					i := slices.IndexFunc(people, func(p store.Person) bool { return p.ID == j.Person })
+					if j.ID > last && i >= 0 && people[i].Kind == store.KindGroup && j.Class != "membership" {
+						done[j.Class]++
+					}
+				}
+				if err == nil {
+					err = err2
+				}
+				return err
+			})
+			if diff := cmp.Diff(foretold, done); diff != "" {
+				t.Errorf("foretold and done to groups (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
