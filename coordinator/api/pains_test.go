@@ -211,3 +211,39 @@ func TestPain04_healthIsWhatWorkedFromEndToEnd(t *testing.T) {
 		t.Errorf("after the next good check: %+v; want ready", y)
 	}
 }
+
+// Pain 5: whatever a connector leaves out, whoever must act is told what happened,
+// to which object and attribute, how long the value was, and what to do next.
+func TestPain05_whatIsRefusedSaysAll(t *testing.T) {
+	t.Parallel()
+	for what, row := range map[string]struct {
+		outcome connectorv1.Outcome
+		fault   *connectorv1.Fault
+		kind    string
+	}{
+		"all":              {connectorv1.Outcome_OUTCOME_INVALID, &connectorv1.Fault{Cause: "title is too long", NextStep: "shorten it", Object: "CN=Ada Lovelace", Attribute: "TITLE"}, "invalid"},
+		"nothing at all":   {connectorv1.Outcome_OUTCOME_INVALID, nil, "invalid"},
+		"no cause":         {connectorv1.Outcome_OUTCOME_DENIED, &connectorv1.Fault{Attribute: "title"}, "denied"},
+		"an object's id":   {connectorv1.Outcome_OUTCOME_DENIED, &connectorv1.Fault{Cause: "no", NextStep: "ask", Object: "<GUID=guid-0001>", Attribute: "title"}, "denied"},
+		"a place not here": {connectorv1.Outcome_OUTCOME_INVALID, &connectorv1.Fault{Attribute: "title", Raw: "0000200B"}, "invalid"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			a := watching(t)
+			a.w.Refuse = func(*connectorv1.Operation) (connectorv1.Outcome, *connectorv1.Fault) { return row.outcome, row.fault }
+			a.w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace", "title", "Gräfin"))
+			a.w.Settle()
+			var list []client.Obstacle
+			if a.items("/v1/problems", &list); len(list) != 1 || list[0].Kind != row.kind {
+				t.Fatalf("problems = %+v; want one, %s", list, row.kind)
+			}
+			f := list[0].Fault
+			if f.Cause == "" || f.NextStep == "" || !strings.HasPrefix(f.Object, "CN=Ada Lovelace") {
+				t.Errorf("%+v; want cause, next step and the object as people know it", f)
+			}
+			if want := row.fault.GetAttribute() != ""; (f.Attribute != "") != want || want && f.Length != 6 {
+				t.Errorf("%+v; want the attribute and the 6 characters of its value", f)
+			}
+		})
+	}
+}

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
@@ -49,6 +50,18 @@ func place(op *connectorv1.Operation) string {
 		return strings.TrimSuffix(c.GetName()+" in "+c.GetContainer(), " in ")
 	}
 	return op.GetId()
+}
+
+// address puts the address of an account, which people know it by, in place of its id.
+func (f *finish) address(fault *connectorv1.Fault, j store.Job, op *connectorv1.Operation) error {
+	if fault == nil || op.GetId() == "" || !strings.Contains(fault.GetObject(), op.GetId()) {
+		return nil
+	}
+	rows, err := f.tx.Accounts(f.tenant, j.System, []string{op.GetId()})
+	if len(rows) == 1 && rows[0].Address != "" {
+		fault.Object = rows[0].Address
+	}
+	return err
 }
 
 // longest gives the characters of the longest value that an operation would write to an attribute; 0 where it writes none.

@@ -62,6 +62,8 @@ type creation struct {
 	kept   bool   // the server refuses a second object of this name
 	body   []byte
 	sealed []byte
+
+	written []string // attributes
 }
 
 // prepare checks everything that can be without asking the server.
@@ -77,6 +79,7 @@ func (n *creation) prepare(create *connectorv1.Create) error {
 		if err := known.set(values, a.GetValues(), s.dialect); err != nil {
 			return err
 		}
+		n.written = append(n.written, known.name)
 		named = named || strings.EqualFold(known.name, t.naming) && len(a.GetValues()) > 0
 		n.kept = n.kept || known.unique && len(a.GetValues()) > 0
 	}
@@ -158,7 +161,7 @@ func (n *creation) earlier(ctx context.Context) (sdk.Result, error) {
 func (n *creation) refused(ctx context.Context, refusal error) (sdk.Result, error) {
 	e, ok := errors.AsType[*sdk.Error](refusal)
 	if !ok || !errors.Is(refusal, errTaken) {
-		return sdk.Result{}, refusal
+		return sdk.Result{}, blame(refusal, n.written)
 	}
 	r, err := n.earlier(ctx)
 	if fault, ok := errors.AsType[*sdk.Error](err); ok && fault.Outcome == sdk.OutcomeInvalid && !strings.EqualFold(n.anchor.name, n.t.naming) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"unicode"
 
 	"github.com/drawbridge-id/drawbridge/plugins/sdk"
 	"github.com/drawbridge-id/drawbridge/plugins/sdk/web"
@@ -41,6 +42,34 @@ func (s *System) refused(status int, text []byte, r web.Request) *sdk.Error {
 		e.Raw = strings.TrimSpace(fmt.Sprintf("HTTP %d %s: %s", status, said.ScimType, excerpt([]byte(said.Detail))))
 	}
 	return e
+}
+
+// blame names the attribute that a refused write is about: the one of those
+// written that the server's words name, or the only one. Only then can the rest be
+// written without it. RFC 7644 has no field for it.
+func blame(err error, written []string) error {
+	e, ok := errors.AsType[*sdk.Error](err)
+	if !ok || e.Attribute != "" || e.Outcome != sdk.OutcomeInvalid {
+		return err
+	}
+	words := strings.FieldsFunc(strings.ToLower(e.Raw), func(r rune) bool {
+		return !(r == '.' || r == ':' || r == '_' || r == '-' || r == '$' || unicode.IsLetter(r) || unicode.IsDigit(r))
+	})
+	best := ""
+	for _, name := range written {
+		last := name[strings.LastIndexByte(name, ':')+1:]
+		for _, word := range words {
+			word = strings.Trim(word, ".:-")
+			if len(name) > len(best) && (strings.EqualFold(word, name) || strings.HasSuffix(":"+word, ":"+strings.ToLower(last))) {
+				best = name
+			}
+		}
+	}
+	if best == "" && len(written) == 1 {
+		best = written[0]
+	}
+	e.Attribute = best
+	return err
 }
 
 func (s *System) verdict(status int, said scimError, r web.Request) *sdk.Error {

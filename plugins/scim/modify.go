@@ -103,7 +103,11 @@ func (s *System) update(ctx context.Context, known *service, kind *resourceType,
 				e.Taken = true
 				_ = e.On(now.text(kind.naming)).At(changes[0].name)
 			}
-			return r, err
+			names := make([]string, len(changes))
+			for i, c := range changes {
+				names[i] = c.name
+			}
+			return r, blame(err, names)
 		}
 		r.Object, err = s.after(ctx, kind, t, got, wanted)
 		return r, err

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,6 +69,9 @@ func (s *Service) carryOut(ctx context.Context, system System, op *connectorv1.O
 		response.Object = record
 	}
 	response.Outcome, response.Fault = verdict(err, OutcomeUnknown)
+	if response.Fault != nil && response.Fault.Object == "" { // whoever must act wants to know of whom it tells
+		response.Fault.Object = text(cmp.Or(op.GetId(), op.GetCreate().GetName()))
+	}
 	return response
 }
 

@@ -132,7 +132,7 @@ func (s *System) fault(err error, d deed) error {
 		e = sdk.Denied(fmt.Sprintf("the server refuses account %s or its password", s.settings.User),
 			"Correct `user`, or give the password on the agent's host with `drawbridge-agent secret set SYSTEM password`.")
 	case noDatabase:
-		e = sdk.Invalid(fmt.Sprintf("database %q is not there", s.settings.Database), "Correct `database`.")
+		e = sdk.Invalid(fmt.Sprintf("database %q is not there", s.settings.Database), "Correct `database` in the settings of the system.")
 	case syntax:
 		e = sdk.Invalid("the database does not understand the statement", "Correct `query`, `where` or the procedure of the class.")
 	case again:
