@@ -244,6 +244,10 @@ func (s *scope) know(people []*draft, before map[*draft]string) error {
 	if err := s.tx.PutKnown(put); err != nil {
 		return err
 	}
+	if s.fresh != nil { // whose records are yet to be stored: whoever is woken tells of people beside them
+		*s.fresh = append(*s.fresh, fresh...)
+		return nil
+	}
 	return s.wake(fresh)
 }
 

@@ -84,6 +84,26 @@ func (s *scope) divide(accounts []store.Account, refs []Ref) (stay, leave []stri
 	return stay, leave, nil
 }
 
+// beside gives the records of sources that only join which have one of the keys:
+// they are of whoever has it, and go with it.
+func (s *scope) beside(accounts []store.Account, keys []string, refs []Ref) ([]Ref, error) {
+	sources, err := s.sources()
+	if err != nil {
+		return nil, err
+	}
+	var more []Ref
+	for _, a := range accounts {
+		src, ref := sources[a.System], Ref{a.System, a.ID}
+		if src == nil || !src.Joins || src.OfAccounts || a.Gone != 0 || a.Class != src.Class || slices.Contains(refs, ref) {
+			continue
+		}
+		if r, err := src.Read(a.Object); err == nil && slices.Contains(keys, directory.Fold(r.Key)) {
+			more = append(more, ref)
+		}
+	}
+	return more, nil
+}
+
 // part makes what is named in the shift another person's, who is made. Who stays gives up the keys.
 func (s *scope) part(shift Shift, from store.Person, accounts []store.Account, made string) error {
 	n := shift.Person
@@ -138,6 +158,9 @@ func (s *scope) give(shift Shift, from, to string, accounts []store.Account, mad
 			if err := s.giveWith(a, from, owner, made, deviations); err != nil {
 				return err
 			}
+			if err := s.estrange(a, owner); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -164,6 +187,21 @@ func (s *scope) giveWith(a store.Account, from, owner, made string, deviations [
 		s.tx.RemoveDeviations(were), s.tx.PutDeviations(are))
 }
 
+// estrange notes in which groups an account is that is nobody's from now on, or is
+// somebody's again: nothing of it was read that would tell.
+func (s *scope) estrange(a store.Account, owner string) error {
+	other, err := s.scope(s.tx, s.tenant, a.System)
+	if err != nil || other.system.Target == nil {
+		return err
+	}
+	object, err := mapping.ReadObject(a.Object)
+	if err != nil {
+		return err
+	}
+	a.Person = owner
+	return other.strangers([]*change{{account: a, object: object}})
+}
+
 // namesOf gives the names that an account's object speaks for.
 func (s *scope) namesOf(a store.Account) ([]store.Name, error) {
 	other, err := s.scope(s.tx, s.tenant, a.System)
@@ -187,6 +225,9 @@ func (s *scope) regain(was Shift) error {
 		var names []store.Name
 		if rows[0].Gone == 0 { // else they may be somebody else's by now
 			if names, err = s.namesOf(rows[0]); err != nil {
+				return err
+			}
+			if err := s.estrange(rows[0], was.Person.ID); err != nil {
 				return err
 			}
 		}

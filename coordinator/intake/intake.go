@@ -79,7 +79,8 @@ type scope struct {
 	system   *mapping.System // as it is seen for what is taken: groups, or mirrors
 	whole    *mapping.System // as its document has it
 	owners   map[string]string
-	write    bool // the objects are what writes returned: who wrote knows when the person is due
+	fresh    *[]string // what people are known by since now, while accounts are yet to be stored; see wake
+	write    bool      // the objects are what writes returned: who wrote knows when the person is due
 }
 
 // A change is an object that is new or not as it was.
@@ -211,6 +212,8 @@ func (s *scope) apply(changes []*change) error {
 	if err := s.distinguish(changes); err != nil {
 		return err
 	}
+	var fresh []string
+	s.fresh = &fresh
 	for _, part := range s.parts(changes) {
 		if part.system.Source != nil {
 			if err := part.source(part.changes); err != nil {
@@ -234,7 +237,11 @@ func (s *scope) apply(changes []*change) error {
 			known = append(known, c.account)
 		}
 	}
-	return errors.Join(s.tx.PutAccounts(added), s.tx.SetAccounts(known))
+	if err := errors.Join(s.tx.PutAccounts(added), s.tx.SetAccounts(known)); err != nil {
+		return err
+	}
+	s.fresh = nil
+	return s.wake(fresh)
 }
 
 // mark makes people due because of what was read.

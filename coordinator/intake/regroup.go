@@ -171,6 +171,11 @@ func (in *Intake) Split(tx *store.Tx, p store.Person, refs []Ref, who string) (s
 	if err != nil {
 		return store.Merge{}, err
 	}
+	more, err := s.beside(accounts, keys, refs)
+	if err != nil {
+		return store.Merge{}, err
+	}
+	shift.Accounts = append(slices.Clone(refs), more...)
 	for _, key := range keys {
 		if slices.Contains(theirs, key) {
 			return store.Merge{}, cannot("records on both sides have the key %s, so that they would be joined again with the next read: correct it in the source first", key)
@@ -254,6 +259,11 @@ func (in *Intake) apart(tx *store.Tx, m store.Merge, p store.Person, who string)
 	if err != nil {
 		return err
 	}
+	more, err := s.beside(accounts, back.Keys, back.Accounts) // that came since
+	if err != nil {
+		return err
+	}
+	back.Accounts = append(back.Accounts, more...)
 	for _, key := range theirs {
 		if slices.Contains(back.Keys, key) {
 			return cannot("a record of %s has the key %s by now: correct it in the source, or split the record off by hand", p.Shown(), key)

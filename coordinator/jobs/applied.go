@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"errors"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -21,6 +22,9 @@ func (f *finish) applied(j store.Job, r *linkv1.Result) error {
 	op := work.GetApply()
 	if j.State == store.JobFailed {
 		r.Fault = complete(r.GetOutcome(), r.GetFault(), op) // what came is kept as it came
+		if err := f.address(r.GetFault(), j, op); err != nil {
+			return err
+		}
 		if text := faultText(r.GetFault()); text != j.Fault {
 			if err := f.tx.SetFault(j.ID, text); err != nil {
 				return err
@@ -45,6 +49,9 @@ func (f *finish) applied(j store.Job, r *linkv1.Result) error {
 			return err
 		}
 		f.password(j, r, op)
+		if f.foundLocked(r, op) {
+			f.locked = append(f.locked, j.ID)
+		}
 		switch {
 		case j.Class == "delete":
 			f.of(j.System).gone[op.GetId()] = true
@@ -65,6 +72,17 @@ func (f *finish) applied(j store.Job, r *linkv1.Result) error {
 	}
 	f.failed = append(f.failed, j.ID)
 	return f.refused(j, r, op)
+}
+
+// foundLocked tells whether a create for somebody who is to be let in found an
+// account that was there, and is disabled: then it did not let them in, and
+// nobody has locked them out since.
+func (f *finish) foundLocked(r *linkv1.Result, op *connectorv1.Operation) bool {
+	if !r.GetUnchanged() || !op.GetCreate().GetEnabled() || f.object.Read(r.GetObject().GetObject()) != nil {
+		return false
+	}
+	enabled, known := f.object.Get(reconcile.OfEnabled)
+	return known && slices.Equal(enabled, []string{"false"})
 }
 
 // settled tells whether nothing can follow a job that was done: the plan said

@@ -28,6 +28,7 @@ type finish struct {
 	tenant string
 
 	done     []int64              // jobs
+	locked   []int64              // creates that found an account of an earlier time, which is disabled
 	failed   []int64              // jobs whose successors go
 	people   map[int64]string     // of done jobs that planned a person
 	found    map[string]*findings // by system
@@ -250,6 +251,9 @@ func (f *finish) save() error {
 func (f *finish) release() error {
 	if len(f.done) == 0 {
 		return nil
+	}
+	if err := f.tx.SetFoundLocked(f.locked); err != nil {
+		return err
 	}
 	had, err := f.tx.ReleaseAfter(f.done)
 	if err != nil {

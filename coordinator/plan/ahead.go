@@ -26,7 +26,7 @@ import (
 func (p *person) placed(system string) []store.Job {
 	var placed []store.Job
 	for _, j := range p.jobs {
-		if j.System == system && j.Priority == store.PriorityPlaced && j.State != store.JobDone {
+		if j.System == system && j.Priority == store.PriorityPlaced && j.State != store.JobDone && j.State != store.JobFailed {
 			placed = append(placed, j)
 		}
 	}

@@ -327,7 +327,7 @@ func (b *batch) drop(open []store.Job) error {
 func (p *person) open(system string) []store.Job {
 	var open []store.Job
 	for _, j := range p.jobs {
-		if j.System == system && j.State != store.JobDone && j.Priority != store.PriorityPlaced && j.Outcome != store.JobUndo {
+		if j.System == system && j.State != store.JobDone && j.State != store.JobFailed && j.Priority != store.PriorityPlaced && j.Outcome != store.JobUndo {
 			open = append(open, j)
 		}
 	}
@@ -335,9 +335,12 @@ func (p *person) open(system string) []store.Job {
 }
 
 // letIn tells whether the last of our jobs about it let the person's account in.
+// One that nobody knows to have been done counts as done where it shut somebody
+// out: else they could come back only by somebody's hand. An account that is
+// there was made.
 func (p *person) letIn(system string) bool {
 	for _, j := range slices.Backward(p.jobs) {
-		if j.System != system || j.State != store.JobDone {
+		if j.System != system || j.State != store.JobDone && (j.State != store.JobFailed || j.Class == "enable") {
 			continue
 		}
 		switch j.Class {
@@ -346,20 +349,20 @@ func (p *person) letIn(system string) bool {
 		case "disable":
 			return false
 		case "create":
-			return operation(j.Work).GetCreate().GetEnabled()
+			return j.Outcome != store.FoundLocked && operation(j.Work).GetCreate().GetEnabled()
 		}
 	}
 	return false
 }
 
-// granted gives the groups that our jobs put the account in and have not taken it out of.
+// granted gives the groups that our jobs put the account in, as far as anybody knows, and have not taken it out of.
 func (p *person) granted(system string) []string {
 	if p.past != nil {
 		return p.past.granted[system]
 	}
 	var in []string
 	for _, j := range p.jobs {
-		if j.System != system || j.State != store.JobDone || j.Class != "membership" {
+		if j.System != system || j.State != store.JobDone && j.State != store.JobFailed || j.Class != "membership" {
 			continue
 		}
 		change := operation(j.Work).GetChangeMembership()
@@ -367,6 +370,9 @@ func (p *person) granted(system string) []string {
 			if !slices.Contains(in, g) {
 				in = append(in, g)
 			}
+		}
+		if j.State == store.JobFailed {
+			continue
 		}
 		in = slices.DeleteFunc(in, func(g string) bool { return slices.Contains(change.GetLeave(), g) })
 	}

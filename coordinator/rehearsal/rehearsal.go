@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -52,6 +53,10 @@ type World struct {
 	Objects map[string]*connectorv1.Object
 	// Refuse, where set, may refuse an operation: its fault and outcome are the result.
 	Refuse func(*connectorv1.Operation) (connectorv1.Outcome, *connectorv1.Fault)
+	// Strict has the systems refuse what stands against what they hold, as real ones do, and searches find.
+	Strict bool
+	// Lost, where set, tells of an operation that is carried out whether its answer is lost: then nobody knows.
+	Lost func(*connectorv1.Operation) bool
 	// Meanwhile, where set, happens while the agent has what Work carries out.
 	Meanwhile func()
 	// Since is when the agent has connected.
@@ -110,6 +115,47 @@ func Again(t testing.TB, st *store.Store, objects map[string]*connectorv1.Object
 		return err
 	})
 	return w
+}
+
+// Restart has the coordinator's process end and begin anew: what is not in the
+// store is gone. The agent and the systems go on.
+func (w *World) Restart() {
+	fresh := on(w.t, w.Store)
+	w.Planner, w.Schedule, w.Intake, w.Queue = fresh.Planner, fresh.Schedule, fresh.Intake, fresh.Queue
+}
+
+// Resend gives the jobs that the agent was sent and has not answered, as they
+// come to one that has lost its journal.
+func (w *World) Resend() []*linkv1.Job {
+	w.t.Helper()
+	jobs, err := w.Queue.Resend(context.Background(), Tenant, Agent, 0, 1000)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return jobs
+}
+
+// Later has so much time gone by that whatever waits for its time, but for
+// people's dates, is due: what is looked at again in a minute, and problems.
+func (w *World) Later() {
+	w.t.Helper()
+	w.Write(func(tx *store.Tx) error {
+		now := tx.Now
+		tx.Now = now.Add(24 * time.Hour)
+		due, err := tx.DuePeople(1_000_000)
+		if tx.Now = now; err != nil {
+			return err
+		}
+		people := make([]string, len(due))
+		for i, d := range due {
+			people[i] = d.Person
+		}
+		if err := tx.MarkDue(Tenant, now, "its time has come", people); err != nil {
+			return err
+		}
+		_, err = tx.RetryNow(Tenant, "", "")
+		return err
+	})
 }
 
 // Write runs do in a transaction that must succeed.
@@ -340,6 +386,9 @@ func (w *World) result(j *linkv1.Job) *linkv1.Result {
 	r := &linkv1.Result{Job: j.GetId(), Outcome: connectorv1.Outcome_OUTCOME_DONE, Server: "dc1.corp.example"}
 	op := j.GetApply()
 	if op == nil {
+		if q := j.GetFind(); q != nil && w.Strict {
+			w.find(r, q)
+		}
 		return r
 	}
 	if seen := w.fences[j.GetObject()]; j.GetFence() < seen {
@@ -354,8 +403,14 @@ func (w *World) result(j *linkv1.Job) *linkv1.Result {
 			return r
 		}
 	}
+	if w.Strict && w.refuse(r, op) {
+		return r
+	}
 	if o := w.apply(op); o != nil {
 		r.Object = record(o)
+	}
+	if w.Lost != nil && w.Lost(op) {
+		return &linkv1.Result{Job: r.GetJob(), Outcome: connectorv1.Outcome_OUTCOME_UNKNOWN, Fault: &connectorv1.Fault{Cause: "the answer was lost", NextStep: "It is looked at again."}}
 	}
 	if to := op.GetCreate().GetPassword().GetRecipients(); len(to) > 0 {
 		box, err := sealed.Seal(sealed.New(Password), to)

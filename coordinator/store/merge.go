@@ -126,13 +126,19 @@ func (tx *Tx) PeopleNaming(tenant, key string) ([]string, error) {
 	return column[string](tx, "SELECT id FROM person WHERE tenant = ? AND instr(lower(attributes), ?) > 0", tenant, key)
 }
 
-// RemovePerson forgets a person who is nobody any more, with all that waits for them.
+// RemovePerson forgets a person who is nobody any more, with all that waits for
+// them. The groups that they were in are due: nobody may be in them any more.
 func (tx *Tx) RemovePerson(tenant, id string) error {
 	tx.touch(tenant, TopicPeople, TopicProblems)
 	for _, table := range []string{"due", "alarm", "waiting", "problem", "preview", "deviation", "known"} {
 		if _, err := tx.exec("DELETE FROM "+table+" WHERE tenant = ? AND person = ?", tenant, id); err != nil {
 			return err
 		}
+	}
+	tx.raise(&tx.store.Due)
+	if _, err := tx.exec("INSERT INTO due (tenant, person, at, why) SELECT tenant, id, CAST(? AS BIGINT), CAST(? AS TEXT) FROM person WHERE tenant = ? AND key IN (SELECT grp FROM member WHERE tenant = ? AND member = ?) "+dueSooner,
+		tx.Now, "a member was made one with another", tenant, tenant, id); err != nil {
+		return err
 	}
 	if _, err := tx.exec("DELETE FROM member WHERE tenant = ? AND member = ?", tenant, id); err != nil {
 		return err

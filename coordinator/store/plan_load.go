@@ -1,13 +1,13 @@
 package store
 
 // PlanJobs returns what planning must know of people's jobs, with their work,
-// in the order of ids: those that have not ended, and the done ones that tell
-// whether an account was last let in or shut out by us, and into which groups
-// we put it.
+// in the order of ids: those that have not ended, and those done, or of which
+// nobody knows whether they were, that tell whether an account was last let in or
+// shut out by us, and into which groups we put it.
 func (tx *Tx) PlanJobs(tenant string, people []string) ([]Job, error) {
 	return query[Job](tx, selectWork+` WHERE tenant = ? AND person <> ''
 		AND person IN (SELECT value FROM json_each(?))
-		AND (ended = 0 OR state = 'done' AND class IN ('create','enable','disable','membership')) ORDER BY id`,
+		AND (ended = 0 OR (state = 'done' OR state = 'failed' AND outcome = 'UNKNOWN') AND class IN ('create','enable','disable','membership')) ORDER BY id`,
 		tenant, list(people))
 }
 

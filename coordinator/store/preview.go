@@ -119,6 +119,10 @@ func (tx *Tx) PlansOf(tenant string, jobs []int64) ([]Plan, error) {
 // JobUndo is the outcome of a job that undoes another, until it ends.
 const JobUndo = "undo"
 
+// FoundLocked is the outcome of a create that was done because the account was
+// there already, and is disabled.
+const FoundLocked = "DONE, FOUND DISABLED"
+
 // ReleaseJobs stores what held jobs become when they are let go: state, after, fence and not-after of each. An undo stays marked as such.
 func (tx *Tx) ReleaseJobs(rows []Job, undo bool) error {
 	tx.raise(&tx.store.Jobs)
@@ -213,4 +217,13 @@ func (tx *Tx) SystemModes(tenant string) ([]SystemMode, error) {
 // TenantsWithOpenPlans returns the tenants that have a plan that is not sealed.
 func (tx *Tx) TenantsWithOpenPlans() ([]string, error) {
 	return column[string](tx, "SELECT DISTINCT tenant FROM plan WHERE state = 'open' AND tenant <> '' ORDER BY tenant")
+}
+
+// SetFoundLocked notes of creates that have ended that they found an account which is disabled.
+func (tx *Tx) SetFoundLocked(ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := tx.exec("UPDATE job SET outcome = ? WHERE id IN (SELECT value FROM json_each(?))", FoundLocked, list(ids))
+	return err
 }

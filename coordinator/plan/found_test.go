@@ -1,0 +1,176 @@
+package plan_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/intake"
+	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
+	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
+)
+
+// What random histories have found (rehearsal), each as small as it can be told.
+
+const numbers = `system: phones
+site: hq
+connector: csv
+source:
+  class: row
+  key: employee_id
+  people: join
+  attributes: {phoneNumbers.work: phone}
+`
+
+func number(key, phone string) *connectorv1.Object {
+	return rehearsal.Object("row", key, "phones.csv", "employee_id", key, "phone", phone)
+}
+
+// phoneOf gives what the directory has of somebody.
+func phoneOf(t *testing.T, w *rehearsal.World, key string) string {
+	t.Helper()
+	p := company{World: w, t: t}.who(key)
+	_, after, _ := strings.Cut(p.Attributes, `"phoneNumbers.work":"`)
+	phone, _, _ := strings.Cut(after, `"`)
+	return phone
+}
+
+// A record that waits for its person tells of them from the moment that they are there.
+func TestFound_recordThatWaited(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	w.Apply(numbers)
+	w.Read("phones", number("E1002", "+2"))
+	w.Read("hr", rehearsal.Worker("E1002", "Grace", "Hopper"))
+	if got := phoneOf(t, w, "e1002"); got != "+2" {
+		t.Errorf("the number is %q; want what was said before", got)
+	}
+}
+
+// A record that came after a merge goes with its key when the merge is undone, and when its person is split off.
+func TestFound_recordGoesWithItsKey(t *testing.T) {
+	t.Parallel()
+	for _, undo := range []bool{true, false} {
+		w := world(t)
+		w.Apply(numbers)
+		w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace"), rehearsal.Worker("E1002", "Grace", "Hopper"))
+		w.Settle()
+		c := company{World: w, t: t}
+		m, err := c.merge("e1002", "e1001")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Read("phones", number("E1002", "+2"))
+		w.Settle()
+		if undo {
+			err = c.unmerge(m.ID)
+		} else {
+			_, err = c.split("e1002", intake.Ref{System: "hr", ID: "E1002"})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if his, hers := phoneOf(t, w, "e1001"), phoneOf(t, w, "e1002"); his != "" || hers != "+2" {
+			t.Errorf("undone %v: the numbers are %q and %q; want it with the key that it names", undo, his, hers)
+		}
+	}
+}
+
+// A group whose last member is made one with somebody else is as empty as if they had left; and in
+// one look at both it may get its next member and yet not be taken for empty.
+func TestFound_groupOfWhoWasMerged(t *testing.T) {
+	t.Parallel()
+	w := rehearsal.New(t)
+	w.Apply(strings.Replace(departments, "remove: 30d", "remove: at once", 1))
+	w.Read("hr", member("E1", "Ann", "Sales", "100"), member("E2", "Bob", "Research", "200"))
+	w.Settle()
+	c := company{World: w, t: t}
+	if _, err := c.merge("e2", "e1"); err != nil {
+		t.Fatal(err)
+	}
+	w.Settle()
+	got := in(w)
+	if _, there := got["CN=Research,OU=Groups,DC=corp,DC=example"]; there {
+		t.Errorf("groups = %v; want none where nobody is in it", got)
+	}
+
+	w = rehearsal.New(t)
+	w.Apply(strings.Replace(departments, "remove: 30d", "remove: at once", 1))
+	w.Read("hr", member("E1", "Ann", "Sales", "100", "status", "T"), member("E2", "Bob", "Research", "200"))
+	w.Plan() // the group is planned, and not made yet
+	c = company{World: w, t: t}
+	if _, err := c.merge("e2", "e1"); err != nil {
+		t.Fatal(err)
+	}
+	w.Settle()
+	if got := in(w)["CN=Research,OU=Groups,DC=corp,DC=example"]; !slices.Equal(got, []string{"Bob Doe"}) {
+		t.Errorf("in Research is %q; want Bob, who is Ann as well", got)
+	}
+}
+
+// An account that a merge lets go is nobody's, and is taken out of the groups in which only members by rule remain.
+func TestFound_accountThatWasLetGo(t *testing.T) {
+	t.Parallel()
+	w := rehearsal.New(t)
+	w.Apply(departments)
+	w.Read("hr", member("E1", "Ann", "Sales", "100"), member("E2", "Bob", "Sales", "100"))
+	w.Settle()
+	c := company{World: w, t: t}
+	m, err := c.merge("e2", "e1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Settle()
+	if got := in(w)["CN=Sales,OU=Groups,DC=corp,DC=example"]; !slices.Equal(got, []string{"Ann Doe"}) {
+		t.Errorf("in Sales are %q; want Ann's account alone, which is the one of both", got)
+	}
+	if err := c.unmerge(m.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.Settle()
+	if got := in(w)["CN=Sales,OU=Groups,DC=corp,DC=example"]; !slices.Equal(got, []string{"Ann Doe", "Bob Doe"}) {
+		t.Errorf("in Sales are %q after it was undone; want both", got)
+	}
+}
+
+// Who was locked out by a job of which nobody heard whether it was done comes back by themselves.
+func TestFound_backAfterALostLockOut(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	w.Strict = true
+	w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace"))
+	w.Settle()
+	w.Lost = func(op *connectorv1.Operation) bool { return op.GetSetEnabled() != nil }
+	w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace", "status", "T"))
+	w.Plan()
+	w.Work(1)
+	w.Lost = nil
+	w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace"))
+	readAll(w)
+	w.Later()
+	w.Settle()
+	if got := w.Value(adaAt, "enabled"); got != "true" {
+		t.Errorf("enabled = %q at %q, problems %v; want her let in", got, w.Addresses(), problems(t, w))
+	}
+}
+
+// readAll has the directory told as it is.
+func readAll(w *rehearsal.World) {
+	for _, o := range w.Objects {
+		w.Read("corp-ad", o)
+	}
+}
+
+// A create that finds an account which is locked has let nobody in: it is let in then.
+func TestFound_lockedAccountThatWasThere(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	w.Strict = true
+	w.Objects["guid-x"] = rehearsal.Object("user", "guid-x", "CN=Old,DC=corp,DC=example", "cn", "Old", "employeeID", "E1001", "sAMAccountName", "alovelace",
+		"givenName", "Ada", "sn", "Lovelace", "department", "Research", "title", "Engineer", "manager", "", "enabled", "false") // nobody has read it yet
+	w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace"))
+	w.Settle()
+	if got := w.Value(adaAt, "enabled"); got != "true" || len(w.Objects) != 1 {
+		t.Errorf("enabled = %q at %q, problems %v; want the one that was there, and her let in", got, w.Addresses(), problems(t, w))
+	}
+}
