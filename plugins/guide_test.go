@@ -8,11 +8,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Every line that README.md tells an author to type works, in that order, in a
 // fresh folder; and what it shows of the kit's report is what the kit prints.
-func TestGuide(t *testing.T) {
+func TestPain19_theGuideLeadsToAVerdict(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
@@ -33,10 +34,12 @@ func TestGuide(t *testing.T) {
 	sh := exec.Command("sh", "-eux", "-c", script.String())
 	sh.Dir = t.TempDir()
 	sh.Env = append(os.Environ(), "DRAWBRIDGE="+source, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	began := time.Now()
 	out, err := sh.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	t.Logf("the whole guide, from nothing to the kit's verdicts, was played in %.1f s", time.Since(began).Seconds())
 	for _, block := range regexp.MustCompile("(?ms)^```text\n(.*?)^```$").FindAllStringSubmatch(string(readme), -1) {
 		for line := range strings.Lines(block[1]) {
 			line, _, _ = strings.Cut(strings.TrimSpace(line), "…")

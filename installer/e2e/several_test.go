@@ -15,11 +15,11 @@ import (
 	"github.com/drawbridge-id/drawbridge/installer/workers"
 )
 
-// Of two agents of a site, both at work, one is killed in the middle of its
+// Pain 16: of two agents of a site, both at work, one is killed in the middle of its
 // writes: the other finishes those within 30 s, each once. Then one is frozen in
 // the middle, as a host that is suspended; the other finishes, and goes on to
 // what comes after; and when the frozen one wakes it writes nothing late.
-func TestSeveralAgents(t *testing.T) {
+func TestPain16_anotherAgentFinishesWhatOneWasAt(t *testing.T) {
 	if testing.Short() {
 		t.Skip("end-to-end tests are not quick; `make test` runs them")
 	}
@@ -69,6 +69,11 @@ func TestSeveralAgents(t *testing.T) {
 	}
 	t.Logf("the %d jobs of the agent that was killed were finished by the other, the first %d after %.1f s, the last after %.1f s",
 		len(had), min(underWay, len(had)), under.Seconds(), slowest.Seconds())
+	for _, j := range jobs {
+		if n := writes(j); j.State == "done" && n != 1 {
+			t.Errorf("job %d was done %d times; want once", j.ID, n)
+		}
+	}
 	if under > 30*time.Second {
 		t.Errorf("what the killed agent was at was finished after %v; want half a minute", under)
 	}
@@ -120,16 +125,26 @@ func jobsOfOther(t *testing.T, s *stage.Stage, agent string) (ids []int64) {
 }
 
 // finished returns the jobs, which have ended.
-func finished(t *testing.T, s *stage.Stage, ids []int64) (jobs []client.Job) {
+func finished(t *testing.T, s *stage.Stage, ids []int64) (jobs []client.JobDetail) {
 	t.Helper()
 	for _, id := range ids {
-		var j client.Job
+		var j client.JobDetail
 		if err := s.API.Get(t.Context(), fmt.Sprintf("/v1/jobs/%d", id), nil, &j); err != nil {
 			t.Fatal(err)
 		}
 		jobs = append(jobs, j)
 	}
 	return jobs
+}
+
+// writes tells how often the log says that a job was carried out.
+func writes(j client.JobDetail) (n int) {
+	for _, e := range j.Log {
+		if e.Kind == "written" || e.Kind == "unchanged" {
+			n++
+		}
+	}
+	return n
 }
 
 // slow has every operation of the directory take so long that there is a middle.

@@ -141,6 +141,9 @@ func (s *System) ReadChanges(ctx context.Context, q sdk.Query, cookie []byte, ou
 	if !c.Root.Supports(dirSync) {
 		return nil, sdk.ErrResync
 	}
+	if err := s.standing(ctx, c); err != nil {
+		return nil, err
+	}
 	changed, deleted, err := s.changesSince(ctx, c, &p, q)
 	if errors.Is(err, errGroupDeleted) {
 		s.log.InfoContext(ctx, "Everything is read, for who was in a deleted group cannot be told", "server", c.Root.Server.URL)

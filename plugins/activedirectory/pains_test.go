@@ -4,7 +4,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-ldap/ldap/v3"
+
+	"github.com/drawbridge-id/drawbridge/plugins/activedirectory"
 	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/double"
+	"github.com/drawbridge-id/drawbridge/plugins/connkit"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
@@ -46,6 +50,40 @@ func TestPain05_eachRefusalOfADomainSaysWhatToDo(t *testing.T) {
 		}
 		if !strings.Contains(f.GetObject(), row.object) || f.GetAttribute() != row.attribute {
 			t.Errorf("%s is about %q of %q; want %q of %s", what, f.GetAttribute(), f.GetObject(), row.attribute, row.object)
+		}
+	}
+}
+
+// Pain 20: where the container that a system reads, or one above it, is renamed,
+// the read fails and says so; it is no directory from which everybody has gone.
+func TestPain20_renamedBaseIsNoEmptyDirectory(t *testing.T) {
+	t.Parallel()
+	d := startDouble(t, double.Windows)
+	above := d.ou(t, "Above")
+	admin := d.admin(t)
+	base := "OU=Staff," + above
+	unit := ldap.NewAddRequest(base, nil)
+	unit.Attribute("objectClass", []string{"organizationalUnit"})
+	if err := admin.Add(unit); err != nil {
+		t.Fatal(err)
+	}
+	whole := d.open(t)
+	whole.done(create(base, "Ann", "ann"))
+	staff := connkit.Open(t, activedirectory.Connector(), d.settings(map[string]any{"base": base}), d.secrets())
+	read := func(cookie []byte) connkit.Reading {
+		return connkit.Read(t, staff, &connectorv1.ReadRequest{Classes: []string{"user"}, Attributes: []string{"sAMAccountName"}, Cookie: cookie})
+	}
+	first := read(nil)
+	if first.End.GetOutcome() != done || len(first.Objects) != 1 {
+		t.Fatalf("read %d objects, %v; want Ann", len(first.Objects), first.End)
+	}
+	if err := admin.ModifyDN(ldap.NewModifyDNRequest(above, "OU=Elsewhere", true, "")); err != nil {
+		t.Fatal(err)
+	}
+	for _, cookie := range [][]byte{nil, first.End.GetCookie()} {
+		r := read(cookie)
+		if f := r.End.GetFault(); r.End.GetOutcome() == done || !strings.Contains(f.GetCause()+f.GetObject(), "Staff") || f.GetNextStep() == "" {
+			t.Errorf("reading of changes %v: %v with %d objects; want a fault that names the container", cookie != nil, r.End, len(r.Objects))
 		}
 	}
 }

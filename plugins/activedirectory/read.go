@@ -2,6 +2,7 @@ package activedirectory
 
 import (
 	"context"
+	"strings"
 
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/dc"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap/fault"
@@ -20,6 +21,9 @@ func (s *System) Read(ctx context.Context, q sdk.Query, out *sdk.Sink) ([]byte, 
 		return nil, err
 	}
 	defer c.Close()
+	if err := s.standing(ctx, c); err != nil {
+		return nil, err
+	}
 	next, err := s.position(ctx, c, q)
 	if err != nil {
 		return nil, err
@@ -36,6 +40,25 @@ func (s *System) Read(ctx context.Context, q sdk.Query, out *sdk.Sink) ([]byte, 
 		}
 	}
 	return next, nil
+}
+
+// standing makes sure that the container which is read is there: a search below
+// one that was renamed may find nothing, and a read of changes would go on as if
+// nothing were ever changed in it.
+func (s *System) standing(ctx context.Context, c *dc.Conn) error {
+	base := s.base(c.Root)
+	if strings.EqualFold(base, c.Root.Base) {
+		return nil
+	}
+	e, _, err := s.ReadOne(ctx, base, []string{"objectGUID"})
+	if err != nil {
+		return s.Fault(err, fault.About{Server: c.Root.Server, Doing: "look for the container that is read", Object: base})
+	}
+	if e == nil {
+		return sdk.Invalid("the container that is read is not in the directory: it was renamed, moved or deleted, or the account may not see it",
+			"Correct \"base\", or give the container its name again; nobody is taken for gone meanwhile.").On(base)
+	}
+	return nil
 }
 
 // give passes what a search finds to out, and the id of each object to found.

@@ -12,7 +12,7 @@ import (
 
 // Each named dialect, and each deviation alone, meets a server that takes
 // nothing else; and the server refuses a connector that is not told.
-func TestDialects(t *testing.T) {
+func TestPain18_dialectsAreSpoken(t *testing.T) {
 	t.Parallel()
 	deviate := func(name string, value any) map[string]any {
 		return map[string]any{"deviations": map[string]any{name: value}}
