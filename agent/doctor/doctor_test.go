@@ -58,8 +58,32 @@ func TestExamine_healthyHost(t *testing.T) {
 	}
 }
 
+// Pain 6: behind a proxy that opens TLS, doctor names it by the issuer of its certificate, and what to ask for.
+func TestPain06_interceptorIsNamed(t *testing.T) {
+	t.Parallel()
+	d := newCoordinator(t).host(t)
+	d.Dialer = &proxy.Dialer{URL: newInterceptor(t, true).url}
+	findings := d.Examine(t.Context())
+	said := ""
+	for _, f := range findings {
+		if f.Step == "TLS to coordinator" && f.Outcome == doctor.Failed {
+			said = f.Detail + " " + f.Next
+		} else if f.Outcome == doctor.Failed {
+			t.Errorf("%s failed too: %s", f.Step, f.Detail)
+		}
+	}
+	for _, want := range []string{`issued by "CN=Contoso TLS Inspection CA,O=Contoso Security"`, "ask the network team to except"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("doctor says %q; want %q in it", said, want)
+		}
+	}
+	if doctor.Well(findings) {
+		t.Error("Well() = true; want false")
+	}
+}
+
 // Through a proxy that lets everything through all is as well as without one.
-func TestExamine_throughProxy(t *testing.T) {
+func TestPain06_doctorGoesThroughTheProxy(t *testing.T) {
 	t.Parallel()
 	d := newCoordinator(t).host(t)
 	d.Systems = probes{"corp-ad": {{Name: "bind as svc", Outcome: connectorv1.Outcome_OUTCOME_DONE}}}
@@ -100,9 +124,6 @@ func TestExamine_namesFaults(t *testing.T) {
 			"TCP to coordinator", []string{"refused", "firewall"}, "TLS to coordinator"},
 		{"intercepted", func(t *testing.T, _ *coordinator, d *doctor.Doctor) { d.Config.Coordinator = newCoordinator(t).address },
 			"TLS to coordinator", []string{`issued by "CN=Authority`, "inspects TLS"}, "coordinator"},
-		{"intercepted by a proxy", func(t *testing.T, _ *coordinator, d *doctor.Doctor) {
-			d.Dialer = &proxy.Dialer{URL: newInterceptor(t, true).url}
-		}, "TLS to coordinator", []string{`issued by "CN=Contoso TLS Inspection CA,O=Contoso Security"`, "ask the network team to except"}, "coordinator"},
 		{"proxy gone", func(t *testing.T, _ *coordinator, d *doctor.Doctor) {
 			d.Dialer = &proxy.Dialer{URL: "http://" + shutPort(t)}
 		}, "TCP to coordinator", []string{"refused", "proxy.url"}, "TLS to coordinator"},

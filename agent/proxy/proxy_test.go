@@ -230,7 +230,7 @@ func works(t *testing.T, d *proxy.Dialer, to string) {
 	}
 }
 
-func TestDial_letIn(t *testing.T) {
+func TestPain06_letInByBasicAndNTLM(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		door *door

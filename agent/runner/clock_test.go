@@ -9,7 +9,7 @@ import (
 
 // However the host's clock is set while the agent runs, jobs go by the time
 // that the coordinator told.
-func TestClock(t *testing.T) {
+func TestPain07_clockTwoDaysOff(t *testing.T) {
 	t.Parallel()
 	for _, step := range []time.Duration{0, 2 * time.Minute, 48 * time.Hour, -48 * time.Hour} {
 		c := NewClock(slog.New(slog.NewTextHandler(io.Discard, nil)))

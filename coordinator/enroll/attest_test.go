@@ -99,6 +99,35 @@ func TestRenew_afterTheEnd(t *testing.T) {
 	}
 }
 
+// Pain 7: a host that was switched off for 400 days comes back by an admin's
+// approval, under its own name: no new token, nothing installed anew.
+func TestPain07_awayFor400Days(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, 24*time.Hour)
+	s.RenewalGrace = 30 * 24 * time.Hour
+	id := s.join(t)
+	client, _ := s.as(t, id, 1, 400*24*time.Hour)
+	csr, key := newRequest(t)
+	if _, reason := renew(t, client, csr, ""); reason != identity.Waiting {
+		t.Fatalf("Renew after 400 days = %q; want it to ask an admin", reason)
+	}
+	if _, err := s.Decide(t.Context(), "default", id, "", "admin", true); err != nil {
+		t.Fatal(err)
+	}
+	leaf, reason := renew(t, client, csr, "")
+	if reason != "" || identity.Generation(leaf) != 2 {
+		t.Fatalf("Renew once approved = %q; want a certificate", reason)
+	}
+	if caller, err := identity.OfCertificate(leaf); err != nil || caller.ID != id || !time.Now().Before(leaf.NotAfter) {
+		t.Errorf("the certificate is of %v until %v, %v; want the same agent's, good by now", caller, leaf.NotAfter, err)
+	}
+	again, _ := s.with(t, leaf, key)
+	next, _ := newRequest(t)
+	if _, reason := renew(t, again, next, ""); reason != "" {
+		t.Errorf("the next renewal = %q; want it to go on by itself", reason)
+	}
+}
+
 // Once an agent is attested anew, every certificate from before is good for
 // asking an admin and nothing else; what was declined stays so.
 func TestAttest_supersedes(t *testing.T) {

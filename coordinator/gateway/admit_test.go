@@ -84,7 +84,7 @@ func TestHello_ordinaryLife(t *testing.T) {
 }
 
 // A host restored from a snapshot does not know what it did since: it is told so.
-func TestHello_restoredSnapshot(t *testing.T) {
+func TestPain07_revertedSnapshot(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	a := b.enrol("a1")
@@ -107,7 +107,7 @@ func TestHello_restoredSnapshot(t *testing.T) {
 
 // A second host with the same identity is refused while the first is there,
 // whatever its counter says, and the first goes on undisturbed.
-func TestHello_clone(t *testing.T) {
+func TestPain07_clonedHost(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	a := b.enrol("a1")

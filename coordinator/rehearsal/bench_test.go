@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
@@ -115,4 +116,53 @@ func used() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkPreview tells what a preview of the first cycle of so many people
+// costs, in processor time, beside that cycle: planned, held as a plan and
+// looked at, against planned and carried out.
+func BenchmarkPreview(b *testing.B) {
+	const people, frame = 10_000, 1000
+	rows := make([]*connectorv1.Object, people)
+	for i := range rows {
+		rows[i] = rehearsal.Worker(fmt.Sprintf("E%05d", i+1), given[i%len(given)], family[i/7%len(family)], "department", departments[i%len(departments)])
+	}
+	company := func(mode string) *rehearsal.World {
+		w := rehearsal.New(b)
+		w.Apply(plain + "  mode: " + mode + "\n")
+		for i := 0; i < people; i += frame {
+			w.Read("hr", rows[i:i+frame]...)
+		}
+		return w
+	}
+	var preview, cycle time.Duration
+	for range b.N {
+		w := company("preview")
+		measure(&preview, func() {
+			w.Plan()
+			w.Write(func(tx *store.Tx) error {
+				plans, err := tx.Plans(rehearsal.Tenant, "", 10)
+				if err == nil && (len(plans) != 1 || plans[0].Hash == "") {
+					b.Fatalf("%d plans; want one, sealed", len(plans))
+				}
+				return err
+			})
+		})
+		if n := w.Work(people); n != 0 {
+			b.Fatalf("%d operations of a preview were carried out", n)
+		}
+		w = company("apply")
+		measure(&cycle, func() {
+			w.Plan()
+			for w.Work(frame) > 0 {
+			}
+			w.Plan()
+		})
+		if len(w.Objects) != people {
+			b.Fatalf("%d accounts; want %d", len(w.Objects), people)
+		}
+	}
+	b.ReportMetric(float64(preview.Microseconds())/float64(b.N*people), "µs/preview")
+	b.ReportMetric(float64(cycle.Microseconds())/float64(b.N*people), "µs/cycle")
+	b.ReportMetric(float64(preview)/float64(cycle), "preview/cycle")
 }

@@ -22,9 +22,9 @@ const (
 	renewalGrace    = 2 * time.Second
 )
 
-// The life of an identity, from its renewal under load to its end, each part
+// Pain 7: the life of an identity, from its renewal under load to its end, each part
 // going on from where the one before it has left everything.
-func TestIdentity(t *testing.T) {
+func TestPain07_identityIsNotLost(t *testing.T) {
 	if testing.Short() {
 		t.Skip("end-to-end tests are not quick; `make test` runs them")
 	}

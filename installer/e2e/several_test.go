@@ -70,7 +70,7 @@ func TestPain16_anotherAgentFinishesWhatOneWasAt(t *testing.T) {
 	t.Logf("the %d jobs of the agent that was killed were finished by the other, the first %d after %.1f s, the last after %.1f s",
 		len(had), min(underWay, len(had)), under.Seconds(), slowest.Seconds())
 	for _, j := range jobs {
-		if n := writes(j); j.State == "done" && n != 1 {
+		if n := carriedOut(j); j.State == "done" && n != 1 {
 			t.Errorf("job %d was done %d times; want once", j.ID, n)
 		}
 	}
@@ -137,8 +137,8 @@ func finished(t *testing.T, s *stage.Stage, ids []int64) (jobs []client.JobDetai
 	return jobs
 }
 
-// writes tells how often the log says that a job was carried out.
-func writes(j client.JobDetail) (n int) {
+// carriedOut tells how often the log says that a job was carried out.
+func carriedOut(j client.JobDetail) (n int) {
 	for _, e := range j.Log {
 		if e.Kind == "written" || e.Kind == "unchanged" {
 			n++
