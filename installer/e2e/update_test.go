@@ -76,14 +76,15 @@ func (r *releases) as(version string) []byte {
 	return bytes.ReplaceAll(r.good, []byte(marked), []byte(version))
 }
 
-// misbehaving is an agent of a version that does wrong; see testdata/misbehaves.
-func (r *releases) misbehaving(version, how string) []byte {
+// misbehaving is an agent that does wrong as three versions; see testdata/misbehaves.
+func (r *releases) misbehaving(ends, layout, later string) []byte {
 	r.t.Helper()
-	real := filepath.Join(r.dir, "real-"+version)
-	if err := os.WriteFile(real, r.as(version), 0o700); err != nil {
+	real := filepath.Join(r.dir, "real-"+later)
+	if err := os.WriteFile(real, r.as(later), 0o700); err != nil {
 		r.t.Fatal(err)
 	}
-	return r.build("misbehaves-"+version, "./installer/e2e/testdata/misbehaves", fmt.Sprintf("-X main.how=%s -X main.agent=%s", how, real))
+	return r.build("misbehaves", "./installer/e2e/testdata/misbehaves",
+		fmt.Sprintf("-X main.ends=%s -X main.layout=%s -X main.later=%s -X main.agent=%s", ends, layout, later, real))
 }
 
 // add puts a release in, as an operator does.
@@ -190,8 +191,9 @@ func TestPain08_badUpdatesRollBack(t *testing.T) {
 		truncated, ends, layout, later, good = "7.4100.1001", "7.4100.1002", "7.4100.1003", "7.4100.1004", "7.4100.1005"
 	)
 	r.add(s, truncated, r.good[:len(r.good)/2])
-	r.add(s, ends, r.misbehaving(ends, "ends"))
-	r.add(s, layout, r.misbehaving(layout, "layout"))
+	misbehaves := r.misbehaving(ends, layout, later)
+	r.add(s, ends, misbehaves)
+	r.add(s, layout, misbehaves)
 	for _, bad := range [][2]string{{truncated, ""}, {ends, "exit status 3"}, {layout, "exit status 3"}} {
 		version, cause := bad[0], bad[1]
 		retitleSome(t, s, 3, "Before "+version)
@@ -212,7 +214,7 @@ func TestPain08_badUpdatesRollBack(t *testing.T) {
 	}
 
 	// It passes every check, settles, and then ends again and again.
-	r.add(s, later, r.misbehaving(later, "later"))
+	r.add(s, later, misbehaves)
 	r.run(s, "ring", "set", "canary", later)
 	awaitUpdate(t, s, agent.ID, "current", later, later)
 	if err := os.WriteFile(crash, nil, 0o600); err != nil {

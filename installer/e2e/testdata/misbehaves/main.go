@@ -1,15 +1,16 @@
 //go:build linux
 
 // Command misbehaves is an agent that does wrong, for the tests of updates. The
-// build says how: "ends" on start; "layout" changes the layout of the journal,
-// as a newer release may, and ends; "later" is the real agent until there is a
-// file named crash in its data folder, and then it ends, each time.
+// build says as which version it does what: ends on start; changes the layout of
+// the journal, as a newer release may, and ends; is the real agent until there is
+// a file named crash in its data folder, and then ends, each time.
 package main
 
 import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -17,17 +18,19 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-var how, agent string
+// Versions, and the path of the real agent, as the build gives them.
+var ends, layout, later, agent string
 
 func main() {
-	if how == "ends" {
+	version := strings.TrimPrefix(os.Args[4], "--supervised=") // after run --config FILE
+	if version == ends {
 		os.Exit(3)
 	}
-	conf, err := config.Load(os.Args[3]) // run --config FILE --supervised=VERSION
-	if err != nil {
+	conf, err := config.Load(os.Args[3])
+	if err != nil || version != layout && version != later {
 		os.Exit(4)
 	}
-	if how == "layout" {
+	if version == layout {
 		db, err := bbolt.Open(filepath.Join(conf.Data, "spool.db"), 0o600, nil)
 		if err != nil {
 			os.Exit(4)
