@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
@@ -127,26 +129,29 @@ func (s *Server) lines(tx *store.Tx, tenant string, rows []store.Person) ([]clie
 	if err != nil {
 		return nil, err
 	}
-	targets, sources := map[string]string{}, map[string]string{} // class by system
+	documents := map[string]*mapping.System{}
 	for _, row := range systems {
 		if system, err := s.systems.Get(row); err == nil {
-			if system.Target != nil {
-				targets[row.Name] = system.Target.Class
-			}
-			if system.Source != nil && !system.Source.Joins {
-				sources[row.Name] = system.Source.Class
-			}
+			documents[row.Name] = system
 		}
 	}
 	in, has := map[string][]string{}, map[string]bool{}
+	if err := madeGroups(tx, tenant, rows, has); err != nil {
+		return nil, err
+	}
 	for _, a := range accounts {
 		if a.Gone != 0 {
 			continue
 		}
-		if targets[a.System] == a.Class {
+		system := documents[a.System]
+		if system == nil {
+			continue
+		}
+		if system.TargetOf(a.Class) != nil {
 			in[a.Person] = append(in[a.Person], a.System)
 		}
-		has[a.Person] = has[a.Person] || sources[a.System] == a.Class && a.Mirror == store.MirrorNone
+		src := system.RecordOf(a.Class, a.Mirror != store.MirrorNone)
+		has[a.Person] = has[a.Person] || src != nil && !src.Joins
 	}
 	list := make([]client.PersonLine, len(rows))
 	for i, r := range rows {
@@ -154,12 +159,30 @@ func (s *Server) lines(tx *store.Tx, tenant string, rows []store.Person) ([]clie
 		if p.Attributes, err = directory.ParseAttributes(r.Attributes); err != nil {
 			return nil, err
 		}
-		list[i] = client.PersonLine{Key: r.Shown(), Display: r.Display, Life: p.LifeAt(tx.Now.Time()).String(), Changed: r.Changed.Time(), Accounts: in[r.ID]}
+		list[i] = client.PersonLine{Key: r.Shown(), Display: r.Display, Kind: r.Kind, Life: p.LifeAt(tx.Now.Time()).String(), Changed: r.Changed.Time(), Accounts: in[r.ID]}
 		if list[i].Accounts == nil {
 			list[i].Accounts = []string{}
 		}
 	}
 	return list, nil
+}
+
+// madeGroups notes of groups among the rows whether somebody is in them by a rule.
+func madeGroups(tx *store.Tx, tenant string, rows []store.Person, has map[string]bool) error {
+	ids := map[string]string{} // by key
+	for _, row := range rows {
+		if row.Kind == store.KindGroup {
+			ids[row.Key] = row.ID
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	alive, err := tx.MadeGroups(tenant, slices.Collect(maps.Keys(ids)))
+	for _, key := range alive {
+		has[ids[key]] = true
+	}
+	return err
 }
 
 type keyPath struct {

@@ -6,6 +6,7 @@ import "time"
 type PersonLine struct {
 	Key      string    `json:"key" doc:"Value that sources and accounts know the person by"`
 	Display  string    `json:"display" doc:"Name to show"`
+	Kind     string    `json:"kind,omitempty" doc:"group, where it is one; else it is a person"`
 	Life     string    `json:"life" doc:"future, active or left"`
 	Changed  time.Time `json:"changed" doc:"When an attribute last changed"`
 	Accounts []string  `json:"accounts" doc:"Systems with an account"`

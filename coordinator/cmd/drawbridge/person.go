@@ -35,7 +35,11 @@ func personList(s *session) *cobra.Command {
 			return s.show(list, func() {
 				t := newTable("KEY", "NAME", "LIFE", "CHANGED", "ACCOUNTS")
 				for _, p := range list {
-					t.row(p.Key, p.Display, p.Life, stamp(p.Changed), orDash(strings.Join(p.Accounts, ", ")))
+					life := p.Life
+					if p.Kind != "" {
+						life = p.Kind + ", " + life
+					}
+					t.row(p.Key, p.Display, life, stamp(p.Changed), orDash(strings.Join(p.Accounts, ", ")))
 				}
 				t.print(s, "No such people.")
 			})

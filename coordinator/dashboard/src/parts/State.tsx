@@ -13,7 +13,7 @@ const tones: Record<string, Tone> = {
   // jobs
   queued: "busy", waiting: "busy", sent: "busy", rescinding: "busy", done: "good", dropped: "calm",
   // accounts
-  present: "good", missing: "warn", gone: "calm", wanted: "busy",
+  present: "good", home: "good", missing: "warn", gone: "calm", wanted: "busy",
   // tokens
   open: "busy", used: "good", expired: "calm",
 };

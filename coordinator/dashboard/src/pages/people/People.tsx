@@ -21,7 +21,14 @@ type Line = Schema["PersonLine"];
 const slice = 50;
 
 const columns: Column<Line>[] = [
-  { head: "Name", cell: (p) => <Link to={`/people/${encodeURIComponent(p.key)}`}>{p.display || p.key}</Link> },
+  {
+    head: "Name", cell: (p) => (
+      <>
+        <Link to={`/people/${encodeURIComponent(p.key)}`}>{p.display || p.key}</Link>
+        {p.kind === "group" && <span style={{ color: "var(--calm)" }}> (group)</span>}
+      </>
+    ),
+  },
   { head: "Number", cell: (p) => <span className="mono">{p.key}</span>, width: 150 },
   { head: "Life", cell: (p) => <State of={p.life} />, width: 110 },
   { head: "Accounts", cell: (p) => p.accounts?.join(", ") || <span style={{ color: "var(--calm)" }}>none</span> },
