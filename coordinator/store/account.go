@@ -34,7 +34,7 @@ const selectAccount = "SELECT " + accountColumns + " FROM account WHERE tenant =
 
 // Accounts returns those that are there of the accounts of a system with the ids, in no order, also those gone.
 func (tx *Tx) Accounts(tenant, system string, ids []string) ([]Account, error) {
-	return query[Account](tx, selectAccount+" AND system = ? AND id IN (SELECT value FROM json_each(?))", tenant, system, list(ids))
+	return queryMost[Account](tx, len(ids), selectAccount+" AND system = ? AND id IN (SELECT value FROM json_each(?))", tenant, system, list(ids))
 }
 
 // AccountsOf returns the accounts of people in every system, those of sources among them, in no order, also those gone.

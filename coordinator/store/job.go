@@ -115,7 +115,7 @@ func (tx *Tx) AddJobs(rows []Job) error {
 
 // Jobs returns those that are there of the jobs with the ids, without reasons, in the order of ids.
 func (tx *Tx) Jobs(tenant string, ids []int64) ([]Job, error) {
-	return query[Job](tx, selectWork+" WHERE id IN (SELECT value FROM json_each(?)) AND tenant = ? ORDER BY id", list(ids), tenant)
+	return queryMost[Job](tx, len(ids), selectWork+" WHERE id IN (SELECT value FROM json_each(?)) AND tenant = ? ORDER BY id", list(ids), tenant)
 }
 
 // QueuedSystems returns the systems that have a queued job at a site that may be sent now, in the order of names. It goes

@@ -98,7 +98,7 @@ func (tx *Tx) EndSent(tenant string, endings []Ending) ([]Job, error) {
 	for i, e := range endings {
 		ids[i], sites[i], agents[i], states[i], outcomes[i], faults[i], back[i] = e.ID, e.Site, e.Agent, e.State, e.Outcome, e.Fault, number(e.Back)
 	}
-	return query[Job](tx, endJobs, tx.Now, ids, sites, agents, states, outcomes, faults, back, tenant)
+	return queryMost[Job](tx, n, endJobs, tx.Now, ids, sites, agents, states, outcomes, faults, back, tenant)
 }
 
 // SetFault says more of why a job failed.

@@ -47,15 +47,23 @@ func query[T any, P row[T]](tx *Tx, query string, args ...any) ([]T, error) {
 	return queryAny(tx, func(scan scan, t *T) error { return scan(P(t).fields()...) }, query, args...)
 }
 
+// queryMost is query where it is known how many rows there are at most, and that they mostly are: many wide rows are not moved as they come.
+func queryMost[T any, P row[T]](tx *Tx, most int, query string, args ...any) ([]T, error) {
+	return collect(tx, make([]T, 0, most), func(scan scan, t *T) error { return scan(P(t).fields()...) }, query, args)
+}
+
 // queryAny is query for results that are not rows of a table.
 func queryAny[T any](tx *Tx, read func(scan, *T) error, query string, args ...any) ([]T, error) {
-	var all []T
+	return collect(tx, nil, read, query, args)
+}
+
+func collect[T any](tx *Tx, all []T, read func(scan, *T) error, query string, args []any) ([]T, error) {
 	err := tx.conn.query(tx.ctx, query, args, func(scan scan) error {
 		var none T
 		all = append(all, none)
 		return read(scan, &all[len(all)-1])
 	})
-	if err != nil {
+	if err != nil || len(all) == 0 {
 		return nil, err
 	}
 	return all, nil
