@@ -47,7 +47,7 @@ target:
 		a := (&model{id: "guid", address: "CN=Ann Doe,DC=corp", enabled: true, attributes: map[string][]string{"otherTelephone": strings.Fields(step.there)}}).account()
 		a.Added = map[string][]string{"othertelephone": strings.Fields(step.ours)}
 		out := reconcile.Plan(reconcile.Input{Now: now, Person: p, Target: target, Account: a, Names: newDomain(), Refs: newDomain()})
-		fmt.Fprintf(&got, "%s: there %q, of which ours %q\n%s", step.name, step.there, step.ours, show(out))
+		got.WriteString(story(fmt.Sprintf("%s: there %q, of which ours %q", step.name, step.there, step.ours), out))
 	}
-	golden(t, "additive.golden", got.String())
+	golden(t, "additive.golden", "An attribute that several hands fill (keep: additive): only values that we added are ever taken away.\n"+legend+got.String())
 }

@@ -1,7 +1,6 @@
 package reconcile_test
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -81,10 +80,7 @@ func TestPlan_groups(t *testing.T) {
 			step.before()
 		}
 		now := instant(t, step.now)
-		fmt.Fprintf(&got, "%s %s\n", step.now, step.name)
-		for _, out := range d.settle(t, step.target, step.who, now) {
-			got.WriteString(show(out))
-		}
+		got.WriteString(story(step.now+"  "+step.name, d.settle(t, step.target, step.who, now)...))
 	}
-	golden(t, "groups.golden", got.String())
+	golden(t, "groups.golden", "One worker and the groups that she comes into: made by rule, brought by a directory, one in the other; by mapping/testdata/groups.yaml.\n"+legend+got.String())
 }

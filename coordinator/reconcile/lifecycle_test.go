@@ -14,6 +14,7 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/reconcile"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
@@ -111,12 +112,34 @@ func TestPlan_lifecycle(t *testing.T) {
 		now := instant(t, step.now)
 		p := step.row.person(t, hr, now)
 		p.HasSource = !step.lost
-		fmt.Fprintf(&got, "%s %s (%s)\n", step.now, step.name, p.LifeAt(now))
-		for _, out := range d.settle(t, ad.Target, p, now) {
-			got.WriteString(show(out))
-		}
+		got.WriteString(story(fmt.Sprintf("%s  %s (%s)", step.now, step.name, p.LifeAt(now)), d.settle(t, ad.Target, p, now)...))
 	}
-	golden(t, "lifecycle.golden", got.String())
+	golden(t, "lifecycle.golden", "The account of one worker, and of her manager, from hire to deletion, by mapping/testdata/corp-ad.yaml.\n"+legend+got.String())
+}
+
+// legend says how the golden plans are to be read.
+const legend = `
+At each instant stands what is planned then; what is planned once that is done follows below
+"then", until nothing is left to do.
+
+    create, modify, move …   an operation, its class being what thresholds and approvals go by
+    (takes something away)   it counts against the threshold of its class
+    a: ["x"] -> ["y"] by …   attribute, what is there, what shall be, the rule [and its line], and what the rule has read
+    alarm                    when the person is looked at again although nothing has changed
+    waits for                whose account must be there first
+    problem                  what a person must see to, and how
+`
+
+// story writes what is planned, round by round, below a heading.
+func story(heading string, rounds ...reconcile.Output) string {
+	text := "\n" + heading + "\n"
+	for i, out := range rounds {
+		if i > 0 {
+			text += "  then\n"
+		}
+		text += show(out)
+	}
+	return text
 }
 
 func golden(t *testing.T, name, got string) {

@@ -223,7 +223,7 @@ func show(out reconcile.Output) string {
 	for _, op := range out.Ops {
 		fmt.Fprintf(&b, "  %s", op.Class)
 		if op.Takes {
-			b.WriteString(" (takes)")
+			b.WriteString(" (takes something away)")
 		}
 		switch v := op.Operation.Verb.(type) {
 		case *connectorv1.Operation_Create:
