@@ -157,6 +157,11 @@ func (s *session) account(a client.Account) {
 	}
 	if a.Problem != nil {
 		s.trouble("  ", a.Problem.Fault)
+		s.exact("    ", a.Problem.Job)
+		s.printf("    try again now: drawbridge problem retry --person %s --system %s", a.Problem.Person, a.System)
+		if !a.Problem.Retry.IsZero() {
+			s.printf("    tried %d times, again %s", a.Problem.Tries, stamp(a.Problem.Retry))
+		}
 	}
 	for _, d := range a.Drift {
 		s.printf("  %s %s %s since %s: is %s, %s is not written", ink.warn("≠"), d.Attribute, d.Kind, stamp(d.At), held(d.Found), held(d.Refused))
