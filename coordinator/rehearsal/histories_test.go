@@ -16,6 +16,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
 	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
+	"github.com/drawbridge-id/drawbridge/coordinator/store/storetest"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
@@ -177,7 +178,16 @@ type merged struct {
 }
 
 func newHistory(t *testing.T, rt *rapid.T) *history {
-	h := &history{World: rehearsal.New(t), t: t, rt: rt, rows: map[string]*row{}, is: map[string]string{}, phones: map[string]string{}, gone: map[string]bool{}}
+	st, err := store.Open(context.Background(), storetest.Name(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rt.Cleanup(func() { // not at the end of the test alone: a thousand have more files than a process may open
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	h := &history{World: rehearsal.NewOn(t, st), t: t, rt: rt, rows: map[string]*row{}, is: map[string]string{}, phones: map[string]string{}, gone: map[string]bool{}}
 	h.Apply(historyDocuments)
 	h.Strict = true
 	h.Refuse = func(op *connectorv1.Operation) (connectorv1.Outcome, *connectorv1.Fault) {
