@@ -24,7 +24,7 @@ const (
 
 // Pain 7: the life of an identity, from its renewal under load to its end, each part
 // going on from where the one before it has left everything.
-func TestPain07_identityIsNotLost(t *testing.T) {
+func TestPain07_identity(t *testing.T) {
 	if testing.Short() {
 		t.Skip("end-to-end tests are not quick; `make test` runs them")
 	}

@@ -19,7 +19,7 @@ import (
 // writes: the other finishes those within 30 s, each once. Then one is frozen in
 // the middle, as a host that is suspended; the other finishes, and goes on to
 // what comes after; and when the frozen one wakes it writes nothing late.
-func TestPain16_anotherAgentFinishesWhatOneWasAt(t *testing.T) {
+func TestPain16_twoAgents(t *testing.T) {
 	if testing.Short() {
 		t.Skip("end-to-end tests are not quick; `make test` runs them")
 	}
