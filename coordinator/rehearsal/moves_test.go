@@ -225,10 +225,14 @@ func (h *history) compareGroups(people map[string][]*row) {
 	}
 	for id, o := range h.Objects {
 		if o.GetClass() == "group" {
-			got[valueOf(o, "cn")] = []string{}
+			name := strings.TrimRight(valueOf(o, "cn"), "0123456789") // the name may be somebody else's for a while, as with people
+			if _, twice := got[name]; twice {
+				h.rt.Fatalf("there are two groups %s", name)
+			}
+			got[name] = []string{}
 			for _, member := range h.Objects {
 				if slices.Contains(valuesOf(member, "memberOf"), id) {
-					got[valueOf(o, "cn")] = append(got[valueOf(o, "cn")], member.GetId())
+					got[name] = append(got[name], member.GetId())
 				}
 			}
 		}
