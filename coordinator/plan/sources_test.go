@@ -191,7 +191,7 @@ func TestSources_contractorBecomesEmployee(t *testing.T) {
 func TestSources_theTurnOfEmployments(t *testing.T) {
 	t.Parallel()
 	c := newCompany(t)
-	turn := time.Now().Add(1200 * time.Millisecond).Truncate(time.Second).Add(time.Second)
+	turn := time.Now().Add(4 * time.Second).Truncate(time.Second).Add(time.Second)
 	c.ada("contractors", "C77", "ends", turn.UTC().Format(time.RFC3339))
 	c.ada("employees", "E5", "department", "Research", "starts", turn.UTC().Format(time.RFC3339))
 	c.want(ids, "guid-0001 CN=Ada Lovelace,OU=Contractors,DC=corp,DC=example C77 true")
