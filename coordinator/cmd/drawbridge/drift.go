@@ -101,12 +101,11 @@ Approve it to have just that done; undecided, it is planned as ever after a quar
 	return c
 }
 
-// awaitPreview asks until the preview of a person is complete.
+// awaitPreview asks until the preview of a person is complete, at least once.
 func (s *session) awaitPreview(ctx context.Context, path string, wait time.Duration) (seen client.Preview, err error) {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
+	late := time.After(wait)
 	for {
-		if err := s.api.Get(ctx, path, nil, &seen); err != nil && ctx.Err() == nil {
+		if err := s.api.Get(ctx, path, nil, &seen); err != nil {
 			return seen, err
 		}
 		if seen.State == "nothing" || seen.State == "planned" {
@@ -114,6 +113,8 @@ func (s *session) awaitPreview(ctx context.Context, path string, wait time.Durat
 		}
 		select {
 		case <-ctx.Done():
+			return seen, context.Cause(ctx)
+		case <-late:
 			return seen, errors.New("the systems have not answered in time; what was planned will be in: drawbridge plan list")
 		case <-time.After(100 * time.Millisecond):
 		}
