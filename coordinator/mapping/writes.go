@@ -14,6 +14,9 @@ var literal = regexp.MustCompile("\"([^\"]*)\"|'([^']*)'")
 // placeOfLiteral finds the part of a literal from which on it is a distinguished name.
 var placeOfLiteral = regexp.MustCompile(`(?i)(?:^|,\s*)((?:OU|CN|DC)=.*DC=[^,]+)$`)
 
+// unitClass is the class of the containers that are made.
+const unitClass = "organizationalUnit"
+
 // Writes gives what operations by this document need at the system, one for
 // each container that its texts name; with no container where they name none.
 // It says what may be written, not what will be.
@@ -45,6 +48,9 @@ func (s *System) Writes() []*connectorv1.Access {
 	var all []*connectorv1.Access
 	for _, container := range containersOf(t.Container, t.LeaversContainer) {
 		all = append(all, &connectorv1.Access{Class: t.Class, Container: container, Verbs: verbs, Attributes: attributes})
+		if t.MakeContainers {
+			all = append(all, &connectorv1.Access{Class: unitClass, Container: container, Verbs: []string{"create"}})
+		}
 	}
 	if s.groups != nil && s.groups.Target != nil {
 		all = append(all, s.groups.Writes()...)

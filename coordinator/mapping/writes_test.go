@@ -22,10 +22,10 @@ func TestSystem_Writes(t *testing.T) {
 	}
 	places := map[string]string{}
 	for _, w := range system.Writes() {
-		places[w.GetContainer()] = w.GetClass() + " " + strings.Join(w.GetVerbs(), " ") + ": " + strings.Join(w.GetAttributes(), " ")
+		places[w.GetContainer()] += w.GetClass() + " " + strings.Join(w.GetVerbs(), " ") + ": " + strings.Join(w.GetAttributes(), " ") + "; "
 	}
 	for container, says := range map[string]string{
-		"OU=Staff,DC=corp,DC=example": "user create", "OU=Leavers,DC=corp,DC=example": "sAMAccountName", "": "group membership",
+		"OU=Staff,DC=corp,DC=example": "; organizationalUnit create: ;", "OU=Leavers,DC=corp,DC=example": "sAMAccountName", "": "group membership",
 	} {
 		if !strings.Contains(places[container], says) {
 			t.Errorf("Writes() = %q; want %q for container %q", places, says, container)

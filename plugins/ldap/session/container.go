@@ -43,7 +43,11 @@ func (s *Session) Container(ctx context.Context, name string, make bool, unit Un
 		return err
 	}
 	if result.Code != wire.Success && result.Code != wire.EntryAlreadyExists { // somebody else may have been quicker
-		return s.Fault(result.Err(), fault.About{Server: c.Root.Server, Doing: "make the container", Object: name, Right: unit.Right(parent)})
+		about := fault.About{Server: c.Root.Server, Doing: "make the container", Object: name, Right: unit.Right(parent)}
+		if result.Code == wire.InsufficientAccessRights {
+			about.Object = parent // the right is given there
+		}
+		return s.Fault(result.Err(), about)
 	}
 	return nil
 }
