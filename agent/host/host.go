@@ -94,6 +94,13 @@ type Host struct {
 	described map[string]*connectorv1.DescribeResponse
 }
 
+// The longest name of a socket below the host's folder, as go-plugin makes them,
+// and what a socket's path may have, on Linux and on Windows: sun_path without its end.
+const (
+	longestSocket  = "/c4294967295/plugin4294967295"
+	longestAddress = 107
+)
+
 // New returns a host of executables. The sockets of its processes are in dir,
 // which is emptied; it should have a short path and belong to the agent alone.
 func New(dir string, executables []Executable, opt Options, log *slog.Logger) (*Host, error) {
@@ -102,6 +109,10 @@ func New(dir string, executables []Executable, opt Options, log *slog.Logger) (*
 	opt.ReadWait = cmp.Or(opt.ReadWait, 5*time.Minute)
 	opt.PingEvery = cmp.Or(opt.PingEvery, 10*time.Second)
 	opt.Memory = cmp.Or(opt.Memory, 2<<30)
+	if over := len(dir) + len(longestSocket) - longestAddress; over > 0 {
+		return nil, fmt.Errorf("the path of the data folder is %d bytes too long: connectors listen at sockets in %s, and an operating system takes %d bytes for a socket's path; give a shorter data in agent.yaml",
+			over, dir, longestAddress)
+	}
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
 		return nil, fmt.Errorf("prepare folder for connectors' sockets: %w", err)
 	}

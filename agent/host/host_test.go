@@ -421,3 +421,29 @@ func startMoody(t *testing.T) (*host.Process, func(mood string)) {
 		}
 	}
 }
+
+// A data folder whose path is too long for sockets is refused at the start, in
+// words; one that is just short enough serves.
+func TestNew_longPath(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	exe := executable(t)
+	for _, extra := range []int{0, 1} {
+		long := filepath.Join(dir, strings.Repeat("d", 78-len(dir)-1+extra))
+		h, err := host.New(long, []host.Executable{exe}, host.Options{}, slog.New(slog.DiscardHandler))
+		if extra > 0 {
+			if err == nil || !strings.Contains(err.Error(), "1 bytes too long") {
+				t.Errorf("New with a path of %d bytes = %v; want it refused", len(long), err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := h.Start(t.Context(), "fake")
+		if err != nil {
+			t.Fatalf("a connector in a folder of %d bytes: %v", len(long), err)
+		}
+		p.Kill()
+	}
+}
