@@ -125,8 +125,8 @@ func TestRead_batches(t *testing.T) {
 	if len(got.Objects) != 3000 || !cmp.Equal(got.Gone, []string{"gone"}) || string(got.End.GetCookie()) != "later" {
 		t.Errorf("read %d objects, gone %q, end %v; want 3000, gone, later", len(got.Objects), got.Gone, got.End)
 	}
-	if got.Batches < 18 || got.Batches > 25 { // 4.5 MB by 256 KiB
-		t.Errorf("read came in %d batches; want some 20", got.Batches)
+	if got.Batches < 36 || got.Batches > 45 { // 4.5 MB by 120 KiB
+		t.Errorf("read came in %d batches; want some 40", got.Batches)
 	}
 }
 
