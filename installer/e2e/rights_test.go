@@ -26,6 +26,7 @@ func TestPain14_leastRights(t *testing.T) {
 	if testing.Short() {
 		t.Skip("end-to-end tests are not quick; `make test` runs them")
 	}
+	t.Parallel() // they wait for most of their time
 	needSamba(t)
 	s := set(t, "samba")
 	if err := s.Furnish(); err != nil {

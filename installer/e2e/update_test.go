@@ -169,6 +169,7 @@ func TestPain08_badUpdatesRollBack(t *testing.T) {
 	if testing.Short() {
 		t.Skip("end-to-end tests are not quick; `make test` runs them")
 	}
+	t.Parallel() // they wait for most of their time
 	r := newReleases(t)
 	s := set(t, "double")
 	if err := s.Furnish(); err != nil {
@@ -286,6 +287,7 @@ func TestPain08_updateKilledAtRandom(t *testing.T) {
 	if testing.Short() {
 		t.Skip("end-to-end tests are not quick; `make test` runs them")
 	}
+	t.Parallel() // they wait for most of their time
 	r := newReleases(t)
 	s := set(t, "double")
 	if err := s.Furnish(); err != nil {
