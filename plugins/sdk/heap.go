@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	heapFloor   = 5 << 20 // bytes that the heap may reach before it is looked through
+	heapFloor   = 8 << 20 // bytes that the heap may reach before it is looked through
 	heapPercent = 50      // that it may grow by beyond
 )
 

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	heapFloor   = 6 << 20 // bytes that the heap may reach before it is looked through
+	heapFloor   = 10 << 20 // bytes that the heap may reach before it is looked through
 	heapPercent = 50      // that it may grow by beyond
 )
 
