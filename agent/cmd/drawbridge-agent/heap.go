@@ -12,7 +12,7 @@ import (
 
 const (
 	heapFloor   = 10 << 20 // bytes that the heap may reach before it is looked through
-	heapPercent = 50      // that it may grow by beyond
+	heapPercent = 50       // that it may grow by beyond
 )
 
 // leaveSmallHeap has the garbage collector leave the heap alone until it holds
