@@ -13,6 +13,8 @@ import (
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/stats"
+
+	"github.com/drawbridge-id/drawbridge/proto/heap"
 )
 
 // How long a connector without an agent waits before it ends: for the first
@@ -39,10 +41,10 @@ func Serve(connectors ...Connector) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fitBuffers()
+	heap.FitBuffers()
 	if os.Getenv("GOGC") == "" {
-		leaveSmallHeap()
-		go giveIdleHeap(idleLook)
+		heap.LeaveSmall(8<<20, 50)
+		go heap.GiveIdle(heap.IdleLook)
 	}
 	service := NewService(c, log)
 	alive := &lifeline{end: func(why string) {

@@ -20,6 +20,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/agent/identity"
 	"github.com/drawbridge-id/drawbridge/agent/service"
 	"github.com/drawbridge-id/drawbridge/agent/update"
+	"github.com/drawbridge-id/drawbridge/proto/heap"
 )
 
 const logFileBytes = 10 << 20
@@ -73,10 +74,10 @@ func (c *command) runService(ctx context.Context) error {
 
 // runAgent runs until ctx ends, which is no error. It updates itself by what one of the keys has signed.
 func (c *command) runAgent(ctx context.Context, conf *config.Config, keys []ed25519.PublicKey, log *slog.Logger) (err error) {
-	fitBuffers()
+	heap.FitBuffers()
 	if c.lookup("GOGC", "") == "" {
-		leaveSmallHeap()
-		go giveIdleHeap(idleLook)
+		heap.LeaveSmall(10<<20, 50)
+		go heap.GiveIdle(heap.IdleLook)
 	}
 	for err = agent.ErrRestart; errors.Is(err, agent.ErrRestart); {
 		var a *agent.Agent

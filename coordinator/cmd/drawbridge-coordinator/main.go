@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/drawbridge-id/drawbridge/proto/heap"
 )
 
 // version is set by the build.
@@ -18,7 +20,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if os.Getenv("GOGC") == "" {
-		leaveSmallHeap()
+		heap.LeaveSmall(64<<20, 100)
 	}
 	if err := Run(ctx, os.Args[1:], os.Stdout, os.Stderr, os.Getenv); err != nil {
 		fmt.Fprintln(os.Stderr, "drawbridge-coordinator:", err)
