@@ -299,7 +299,7 @@ func (in *Intake) Anew(tx *store.Tx, tenant string, people []string) error {
 	if len(people) == 0 {
 		return nil
 	}
-	s := &scope{Intake: in, tx: tx, tenant: tenant, name: theirSources, system: &mapping.System{}}
+	s := in.regroup(tx, tenant)
 	rows, err := tx.People(tenant, people)
 	if err != nil {
 		return err

@@ -281,7 +281,8 @@ func (in *Intake) apart(tx *store.Tx, m store.Merge, p store.Person, who string)
 
 // regroup is a scope of no system.
 func (in *Intake) regroup(tx *store.Tx, tenant string) *scope {
-	return &scope{Intake: in, tx: tx, tenant: tenant, name: theirSources, system: &mapping.System{}}
+	none := &mapping.System{}
+	return &scope{Intake: in, tx: tx, tenant: tenant, name: theirSources, system: none, whole: none}
 }
 
 // still makes sure that no agent is about something of theirs, and drops what waits: it is planned anew.

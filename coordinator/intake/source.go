@@ -159,6 +159,9 @@ func (s *scope) settle(people map[string]*draft, lost []string, changes []*chang
 	if err := s.preview(due); err != nil {
 		return err
 	}
+	if len(due) == 0 {
+		return nil
+	}
 	if written, err := s.written(); err != nil || !written {
 		return err
 	}
@@ -236,6 +239,9 @@ func (s *scope) complete(people map[string]*draft, lost []string, changes []*cha
 // release can tell. Before there is one nothing is to be planned: the first that
 // is applied makes everybody due.
 func (s *scope) written() (bool, error) {
+	if s.whole.Target != nil {
+		return true, nil
+	}
 	rows, err := s.tx.Systems(s.tenant)
 	for _, row := range rows {
 		if system, err := s.Systems.Get(row); err != nil || system.Target != nil {
