@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
@@ -136,7 +135,8 @@ func (s *Server) lines(tx *store.Tx, tenant string, rows []store.Person) ([]clie
 		}
 	}
 	in, has := map[string][]string{}, map[string]bool{}
-	if err := madeGroups(tx, tenant, rows, has); err != nil {
+	made, err := tx.MadeAmong(tenant, rows)
+	if err != nil {
 		return nil, err
 	}
 	for _, a := range accounts {
@@ -155,7 +155,7 @@ func (s *Server) lines(tx *store.Tx, tenant string, rows []store.Person) ([]clie
 	}
 	list := make([]client.PersonLine, len(rows))
 	for i, r := range rows {
-		p := directory.Person{ID: r.ID, Key: r.Key, HasSource: has[r.ID], Changed: r.Changed.Time()}
+		p := directory.Person{ID: r.ID, Key: r.Key, HasSource: has[r.ID] || made[r.Key], Changed: r.Changed.Time()}
 		if p.Attributes, err = directory.ParseAttributes(r.Attributes); err != nil {
 			return nil, err
 		}
@@ -165,24 +165,6 @@ func (s *Server) lines(tx *store.Tx, tenant string, rows []store.Person) ([]clie
 		}
 	}
 	return list, nil
-}
-
-// madeGroups notes of groups among the rows whether somebody is in them by a rule.
-func madeGroups(tx *store.Tx, tenant string, rows []store.Person, has map[string]bool) error {
-	ids := map[string]string{} // by key
-	for _, row := range rows {
-		if row.Kind == store.KindGroup {
-			ids[row.Key] = row.ID
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	alive, err := tx.MadeGroups(tenant, slices.Collect(maps.Keys(ids)))
-	for _, key := range alive {
-		has[ids[key]] = true
-	}
-	return err
 }
 
 type keyPath struct {

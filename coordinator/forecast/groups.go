@@ -30,22 +30,9 @@ type moving struct {
 }
 
 // load reads which groups among the rows somebody is in by a rule.
-func (g *groups) load(tx *store.Tx, tenant string, rows []store.Person) error {
-	g.alive = map[string]bool{}
-	var keys []string
-	for _, row := range rows {
-		if row.Kind == store.KindGroup {
-			keys = append(keys, row.Key)
-		}
-	}
-	if len(keys) == 0 {
-		return nil
-	}
-	g.grouped = true
-	alive, err := tx.MadeGroups(tenant, keys)
-	for _, key := range alive {
-		g.alive[key] = true
-	}
+func (g *groups) load(tx *store.Tx, tenant string, rows []store.Person) (err error) {
+	g.alive, err = tx.MadeAmong(tenant, rows)
+	g.grouped = g.grouped || g.alive != nil
 	return err
 }
 

@@ -24,6 +24,26 @@ func (tx *Tx) MadeGroups(tenant string, groups []string) ([]string, error) {
 		list(groups), tenant)
 }
 
+// MadeAmong returns the keys of the groups among rows of people that somebody is
+// in because of a rule; nil where there are no groups among them.
+func (tx *Tx) MadeAmong(tenant string, rows []Person) (map[string]bool, error) {
+	var keys []string
+	for _, row := range rows {
+		if row.Kind == KindGroup {
+			keys = append(keys, row.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	made := map[string]bool{}
+	alive, err := tx.MadeGroups(tenant, keys)
+	for _, key := range alive {
+		made[key] = true
+	}
+	return made, err
+}
+
 // CountMade returns how many are in a group by rules.
 func (tx *Tx) CountMade(tenant, group string) (int, error) {
 	return value[int](tx, "SELECT count(DISTINCT member) FROM member WHERE tenant = ? AND grp = ? AND via <> ''", tenant, group)
