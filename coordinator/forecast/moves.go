@@ -228,6 +228,15 @@ func recordOf(s *mapping.System, a store.Account, mirror bool) *mapping.Source {
 	return s.RecordOf(a.Class, mirror || a.Mirror != store.MirrorNone)
 }
 
+// read reads a record by the new document of its system.
+func (f *Forecaster) read(a store.Account, src *mapping.Source) (mapping.Record, error) {
+	r, err := src.Read(a.Object)
+	if err == nil {
+		err = intake.WithoutMirrors(f.tx, f.tenant, f.next[a.System], &r.Attributes)
+	}
+	return r, err
+}
+
 // makes tells whether an account makes somebody of its person.
 func makes(src *mapping.Source) bool { return src != nil && !src.Joins }
 
@@ -265,10 +274,7 @@ func (m *moves) anew(row store.Person, records []store.Account, p *directory.Per
 		if src == nil {
 			continue
 		}
-		r, err := src.Read(a.Object)
-		if err == nil {
-			err = intake.WithoutMirrors(m.tx, m.tenant, m.next[a.System], &r.Attributes)
-		}
+		r, err := m.read(a, src)
 		if err != nil {
 			if a.Person == row.ID {
 				return

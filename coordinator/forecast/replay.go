@@ -137,7 +137,7 @@ func (w *walk) images(rows []store.Image) error {
 		if w.moves != nil && len(past.Records) > 0 {
 			is := was
 			_, is.HasSource = w.moves.sourced(past.Records, r.Person)
-			w.moves.anew(store.Person{ID: r.Person}, past.Records, &is, r.At.Time())
+			w.moves.anew(row, past.Records, &is, r.At.Time())
 			if w.tally.directory(row, was, is) {
 				subject.Systems = nil // whatever reads it
 			}

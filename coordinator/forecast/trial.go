@@ -113,10 +113,7 @@ func (t *trial) person() (err error) {
 		if err := t.record(a, src); err != nil {
 			return err
 		}
-		r, err := src.Read(a.Object)
-		if err == nil {
-			err = intake.WithoutMirrors(t.tx, t.tenant, t.next[a.System], &r.Attributes)
-		}
+		r, err := t.read(a, src)
 		if whole = whole && err == nil; err == nil {
 			voices = append(voices, intake.Voice{System: a.System, ID: a.ID, Key: r.Key, Source: src, Attributes: r.Attributes})
 		}
