@@ -23,7 +23,7 @@ func (s *Server) releases(doc huma.API) {
 	route(doc, "POST", "/v1/releases", "add-release", "Put a release in; its executables follow", access.Administrator, s.addRelease)
 	huma.Register(doc, access.Operation(access.Administrator, huma.Operation{OperationID: "send-executable", Method: "POST",
 		Path: "/v1/releases/{version}/executables/{sha256}/{part}", Summary: "Send a part of an executable of a release; again as often as need be",
-		MaxBodyBytes: client.ReleasePart + 1, BodyReadTimeout: 5 * time.Minute}), s.sendExecutable)
+		MaxBodyBytes: release.PartBytes + 1, BodyReadTimeout: 5 * time.Minute}), s.sendExecutable)
 	route(doc, "POST", "/v1/releases/{version}/remove", "remove-release", "Remove a release that no ring is to have", access.Administrator, s.removeRelease)
 	route(doc, "GET", "/v1/rings", "list-rings", "List rings of updates", access.Viewer, s.listRings)
 	route(doc, "POST", "/v1/rings/{name}", "move-ring", "Say which release the agents of a ring are to have", access.Administrator, s.moveRing)
@@ -116,7 +116,7 @@ func (s *Server) sendExecutable(ctx context.Context, in *partInput) (*body[clien
 		want := int64(-1)
 		for _, f := range m.Files {
 			if f.SHA256 == in.SHA256 {
-				want = min(store.ReleasePart, f.Size-in.Part*store.ReleasePart)
+				want = min(release.PartBytes, f.Size-in.Part*release.PartBytes)
 			}
 		}
 		if want < 0 {

@@ -15,6 +15,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+	"github.com/drawbridge-id/drawbridge/proto/release"
 )
 
 // How agents get a release. An agent is offered what its ring is to have, brings
@@ -179,7 +180,7 @@ func (g *Gateway) Fetch(in *linkv1.FetchRequest, rpc grpc.ServerStreamingServer[
 	for at := int64(in.GetOffset()); ; {
 		var data []byte
 		err := g.Store.Read(ctx, func(tx *store.Tx) (err error) {
-			data, err = tx.ReleasePart(agent.Tenant, in.GetSha256(), at/store.ReleasePart)
+			data, err = tx.ReleasePart(agent.Tenant, in.GetSha256(), at/release.PartBytes)
 			return err
 		})
 		if errors.Is(err, store.ErrNone) {
@@ -189,8 +190,8 @@ func (g *Gateway) Fetch(in *linkv1.FetchRequest, rpc grpc.ServerStreamingServer[
 			g.Log.ErrorContext(ctx, "Executable not read", "err", err)
 			return status.Error(codes.Unavailable, "the coordinator cannot read its store now")
 		}
-		whole := len(data) == store.ReleasePart
-		for data = data[min(int64(len(data)), at%store.ReleasePart):]; len(data) > 0; {
+		whole := len(data) == release.PartBytes
+		for data = data[min(int64(len(data)), at%release.PartBytes):]; len(data) > 0; {
 			n := min(len(data), fetchBytes)
 			if err := rpc.Send(&linkv1.FetchResponse{Data: data[:n]}); err != nil {
 				return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
+	"github.com/drawbridge-id/drawbridge/proto/release"
 )
 
 func (a *agent) tellUpdate(state, version string) {
@@ -87,7 +88,7 @@ func TestConnect_updates(t *testing.T) {
 func TestFetch(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	first, last := bytes.Repeat([]byte("0123456789abcdef"), store.ReleasePart/16), []byte("the end")
+	first, last := bytes.Repeat([]byte("0123456789abcdef"), release.PartBytes/16), []byte("the end")
 	b.write(func(tx *store.Tx) error {
 		return errors.Join(tx.PutReleasePart(tenant, "ab", 0, first), tx.PutReleasePart(tenant, "ab", 1, last))
 	})

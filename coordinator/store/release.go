@@ -2,9 +2,6 @@ package store
 
 import "errors"
 
-// ReleasePart is the size of each part of an executable but the last, in bytes.
-const ReleasePart = 4 << 20
-
 // A Release is one of the agent's side. What it consists of its file says.
 type Release struct {
 	Tenant  string

@@ -29,10 +29,13 @@ import (
 // signed stands before what is signed: a signature for something else is none for a release.
 const signed = "drawbridge release v1\n"
 
-// MaxBytes is the size of the largest release file, MaxFileBytes that of the largest executable.
+// MaxBytes is the size of the largest release file, MaxFileBytes that of the
+// largest executable, PartBytes that of the parts in which the coordinator takes
+// and keeps it; the last may have less.
 const (
 	MaxBytes     = 64 << 10
 	MaxFileBytes = 256 << 20
+	PartBytes    = 4 << 20
 )
 
 // What an executable is.

@@ -26,9 +26,6 @@ type ReleaseFile struct {
 	SHA256   string `json:"sha256" doc:"Of the executable, hexadecimal"`
 }
 
-// ReleasePart is how many bytes of an executable are sent at a time; the last part may have less.
-const ReleasePart = 4 << 20
-
 // RingVersion moves a ring to a release.
 type RingVersion struct {
 	Version string `json:"version" maxLength:"64" doc:"Release that its agents are to have; empty: stay with what there is" example:"1.4.0"`

@@ -74,7 +74,7 @@ func (s *session) sendExecutable(cmd *cobra.Command, m release.Manifest, path st
 		return usageError{cmd, fmt.Errorf("%s is none of the executables that the release names", path)}
 	}
 	for part := 0; len(data) > 0; part++ {
-		n := min(len(data), client.ReleasePart)
+		n := min(len(data), release.PartBytes)
 		if err := s.api.Put(cmd.Context(), fmt.Sprintf("/v1/releases/%s/executables/%s/%d", segment(m.Version), name, part), data[:n]); err != nil {
 			return err
 		}
