@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
 )
 
 // Export saves the HR file and returns when everything that follows from it is
@@ -58,7 +59,7 @@ func quiet(status client.Status) bool {
 // repeated.
 func readSince(status client.Status, since time.Time) bool {
 	for _, system := range status.Systems {
-		if system.Connector == "scim-push" { // it is never read
+		if system.Connector == mapping.PushConnector { // it is never read
 			continue
 		}
 		after := system.Applied
