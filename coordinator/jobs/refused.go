@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -86,7 +87,7 @@ func (f *finish) taken(j store.Job, fault *connectorv1.Fault, op *connectorv1.Op
 	n := store.Name{Tenant: f.tenant, System: j.System}
 	n.Attribute, n.Value = wanted(op, fault.GetAttribute())
 	if n.Value == "" { // the place itself
-		n.Attribute, n.Value = "address", fold(fault.GetObject())
+		n.Attribute, n.Value = "address", directory.Fold(fault.GetObject())
 	} else if unique, err := f.unique(j.System, n.Attribute); err != nil || !unique {
 		return false, err
 	}
@@ -104,12 +105,12 @@ func (f *finish) taken(j store.Job, fault *connectorv1.Fault, op *connectorv1.Op
 func wanted(op *connectorv1.Operation, attribute string) (name, value string) {
 	for _, a := range op.GetCreate().GetAttributes() {
 		if strings.EqualFold(a.GetName(), attribute) && len(a.GetValues()) > 0 {
-			return a.GetName(), fold(a.GetValues()[0])
+			return a.GetName(), directory.Fold(a.GetValues()[0])
 		}
 	}
 	for _, c := range op.GetModify().GetChanges() {
 		if strings.EqualFold(c.GetName(), attribute) && len(c.GetWant()) > 0 {
-			return c.GetName(), fold(c.GetWant()[0])
+			return c.GetName(), directory.Fold(c.GetWant()[0])
 		}
 	}
 	return "", ""
@@ -199,5 +200,3 @@ func (f *finish) saveProblems() error {
 	}
 	return f.tx.PutProblems(rows)
 }
-
-func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

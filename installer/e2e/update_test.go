@@ -159,6 +159,23 @@ func awaitUpdate(t *testing.T, s *stage.Stage, agent, state, version, running st
 	return a
 }
 
+// updating sets a stage whose agent updates itself to the releases, by its agent.yaml.
+func updating(t *testing.T) (r *releases, s *stage.Stage, config string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("end-to-end tests are not quick; `make test` runs them")
+	}
+	t.Parallel() // they wait for most of their time
+	r, s = newReleases(t), set(t, "double")
+	if err := s.Furnish(); err != nil {
+		t.Fatal(err)
+	}
+	config = filepath.Join(s.Dir, "agent.yaml")
+	r.trust(config)
+	restart(t, stopped(s.Agent))
+	return r, s, config
+}
+
 // Pain 8: agent updates break things or cannot be controlled. A truncated
 // binary, one that ends on start, one that changes the layout of the journal and
 // ends, and one that ends long after it has passed every check are all taken
@@ -166,18 +183,7 @@ func awaitUpdate(t *testing.T, s *stage.Stage, agent, state, version, running st
 // before, each job once. An update that is held, or signed by nobody whom the
 // host trusts, does not happen; a good one does, with its connectors.
 func TestPain08_badUpdatesRollBack(t *testing.T) {
-	if testing.Short() {
-		t.Skip("end-to-end tests are not quick; `make test` runs them")
-	}
-	t.Parallel() // they wait for most of their time
-	r := newReleases(t)
-	s := set(t, "double")
-	if err := s.Furnish(); err != nil {
-		t.Fatal(err)
-	}
-	config := filepath.Join(s.Dir, "agent.yaml")
-	r.trust(config)
-	restart(t, stopped(s.Agent))
+	r, s, _ := updating(t)
 	if err := s.Configure(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -284,18 +290,7 @@ func executables(pid int) (names string) {
 // agents are killed at random. Both end up running, never both on trial at
 // once, and every job is done, once.
 func TestPain08_updateKilledAtRandom(t *testing.T) {
-	if testing.Short() {
-		t.Skip("end-to-end tests are not quick; `make test` runs them")
-	}
-	t.Parallel() // they wait for most of their time
-	r := newReleases(t)
-	s := set(t, "double")
-	if err := s.Furnish(); err != nil {
-		t.Fatal(err)
-	}
-	config := filepath.Join(s.Dir, "agent.yaml")
-	r.trust(config)
-	restart(t, stopped(s.Agent))
+	r, s, config := updating(t)
 	second, err := s.Another(t.Context(), "second", newToken(t, s))
 	if err != nil {
 		t.Fatal(err)
