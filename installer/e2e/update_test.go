@@ -290,7 +290,7 @@ func executables(pid int) (names string) {
 // agents are killed at random. Both end up running, never both on trial at
 // once, and every job is done, once.
 func TestPain08_updateKilledAtRandom(t *testing.T) {
-	r, s, config := updating(t)
+	r, s, _ := updating(t)
 	second, err := s.Another(t.Context(), "second", newToken(t, s))
 	if err != nil {
 		t.Fatal(err)
