@@ -179,7 +179,7 @@ func (s *System) memberships(ctx context.Context, known *service, t *resourceTyp
 	if !asked || got.empty() {
 		return nil
 	}
-	if s.dialect.Memberships == "users" {
+	if s.asked(t) {
 		got.values[memberOfName] = groupsOf(got.values)
 		return nil
 	}

@@ -31,8 +31,15 @@ func (s *System) ChangeMembership(ctx context.Context, t sdk.Target, join, leave
 	s.changing.Add(1)
 	defer s.changing.Add(-1)
 	group := known.resourceType("Group")
-	if group == nil {
+	switch {
+	case group == nil:
 		return sdk.Result{}, sdk.Invalid(s.client.Host()+" has no groups", "Take the groups out of the mapping.")
+	case !kind.groups:
+		return sdk.Result{}, sdk.Invalid(fmt.Sprintf("%s takes no %s into groups", s.client.Host(), kind.name), "Take groups out of the mapping of these objects.")
+	}
+	label := ""
+	if kind == group {
+		label = group.name
 	}
 	in, err := s.groupsBefore(ctx, known, kind, t.ID, join, leave)
 	if err != nil {
@@ -41,12 +48,12 @@ func (s *System) ChangeMembership(ctx context.Context, t sdk.Target, join, leave
 	var todo []membership
 	for _, id := range join {
 		if !slices.Contains(in, id) {
-			todo = append(todo, membership{group: id, member: t.ID, join: true})
+			todo = append(todo, membership{group: id, member: t.ID, join: true, label: label})
 		}
 	}
 	for _, id := range leave {
 		if slices.Contains(in, id) {
-			todo = append(todo, membership{group: id, member: t.ID})
+			todo = append(todo, membership{group: id, member: t.ID, label: label})
 		}
 	}
 	r := sdk.Result{Unchanged: len(todo) == 0, Server: s.client.Host()}
@@ -70,6 +77,7 @@ func (s *System) ChangeMembership(ctx context.Context, t sdk.Target, join, leave
 type membership struct {
 	group, member string
 	join          bool
+	label         string // type of the member where it is no user, which is what servers take it for
 }
 
 func (m membership) doing() string {
@@ -81,7 +89,7 @@ func (m membership) doing() string {
 
 // bodies are the requests that change members of one group, one after the other.
 func bodies(d Dialect, all []membership) ([][]byte, error) {
-	p := &patch{dialect: d}
+	p := &patch{dialect: d, labels: labels(all)}
 	join, leave := sides(all)
 	p.members(path.Path{Attr: "members"}, join, leave)
 	return p.bodies()
@@ -96,6 +104,31 @@ func sides(all []membership) (join, leave []string) {
 		}
 	}
 	return join, leave
+}
+
+// labels are the types of those members that are no users, by native id.
+func labels(all []membership) map[string]string {
+	of := map[string]string{}
+	for _, m := range all {
+		if m.label != "" {
+			of[m.member] = m.label
+		}
+	}
+	return of
+}
+
+// label says of new members what they are.
+func label(values map[string]any, c change) {
+	_, list, _ := path.Lookup(values, c.path.Attr)
+	elements, _ := list.([]any)
+	for _, e := range elements {
+		member, _ := e.(map[string]any)
+		_, id, _ := path.Lookup(member, "value")
+		if kind := c.labels[asText(id)]; kind != "" {
+			key, _, _ := path.Lookup(member, "type")
+			member[key] = kind
+		}
+	}
 }
 
 // done takes a refusal that means that it is as wanted: a group that is gone has
@@ -137,7 +170,7 @@ func (s *System) changeMembers(ctx context.Context, known *service, group *resou
 			if members.equal(has, want) {
 				return nil, nil
 			}
-			return []change{{attribute: members, expect: has, want: want}}, nil
+			return []change{{attribute: members, expect: has, want: want, labels: labels(all)}}, nil
 		})
 		return err
 	}
@@ -222,7 +255,11 @@ func (s *System) afterMembership(ctx context.Context, known *service, kind *reso
 	if len(wanted) == 0 {
 		return r, nil
 	}
-	got, err := s.get(ctx, kind, t.ID, append(slices.Clip(wanted), ownGroups))
+	read := slices.Clip(wanted)
+	if kind.shows {
+		read = append(read, ownGroups)
+	}
+	got, err := s.get(ctx, kind, t.ID, read)
 	if err == nil {
 		err = s.groupsAfter(ctx, known, kind, wanted, &got, expected)
 	}

@@ -32,7 +32,7 @@ func (s *System) Modify(ctx context.Context, t sdk.Target, changes []*connectorv
 		if len(c.GetWant()) > 1 && !a.multi {
 			return sdk.Result{}, sdk.Invalid(a.name+" takes one value", "Correct the rule of the attribute in the mapping.").At(a.name)
 		}
-		list[i] = change{a, c.GetExpect(), c.GetWant()}
+		list[i] = change{attribute: a, expect: c.GetExpect(), want: c.GetWant()}
 	}
 	return s.update(ctx, known, kind, t, func(now resource) ([]change, error) {
 		var left []change
@@ -84,7 +84,7 @@ func (s *System) update(ctx context.Context, known *service, kind *resourceType,
 		if err != nil {
 			return r, err
 		}
-		if s.dialect.Memberships == "users" {
+		if s.asked(kind) {
 			now.values[memberOfName] = groupsOf(now.values)
 		}
 		r.Object = kind.object(t.Class, now, wanted)
@@ -130,7 +130,7 @@ func (s *System) after(ctx context.Context, kind *resourceType, t sdk.Target, go
 	if err := s.same(kind, t.ID, got); err != nil {
 		return nil, err
 	}
-	if s.dialect.Memberships == "users" {
+	if s.asked(kind) {
 		got.values[memberOfName] = groupsOf(got.values)
 	}
 	return kind.object(t.Class, got, wanted), nil
@@ -174,6 +174,7 @@ func (s *System) replacement(kind *resourceType, now resource, changes []change)
 		if err := c.set(values, c.want, s.dialect); err != nil {
 			return nil, err
 		}
+		label(values, c)
 	}
 	for key := range values {
 		if d, ok := kind.tops[strings.ToLower(key)]; ok && !strings.EqualFold(key, "id") && strings.EqualFold(d.Mutability, "readOnly") {

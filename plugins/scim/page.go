@@ -185,7 +185,7 @@ func (s *System) projection(t *resourceType, wanted []*attribute) url.Values {
 		case enabledName:
 			add(activeName)
 		case memberOfName:
-			if s.dialect.Memberships == "users" {
+			if s.asked(t) {
 				add("groups")
 			}
 		default:

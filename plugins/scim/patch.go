@@ -12,6 +12,7 @@ import (
 type change struct {
 	*attribute
 	expect, want []string
+	labels       map[string]string // of members, by value
 }
 
 // An operation of a PATCH (RFC 7644, 3.5.2).
@@ -24,7 +25,8 @@ type operation struct {
 // A patch collects operations in the server's dialect.
 type patch struct {
 	dialect    Dialect
-	now        map[string]any // the object as it is
+	labels     map[string]string // of members, by value
+	now        map[string]any    // the object as it is
 	operations []operation
 	elements   []*element     // values that are not there yet
 	values     map[string]any // what is replaced, for a form without paths
@@ -156,11 +158,11 @@ func (p *patch) members(at path.Path, join, leave []string) {
 		batch = max(len(join), len(leave), 1)
 	}
 	for some := range slices.Chunk(join, batch) {
-		p.add("add", at.String(), listOf(some))
+		p.add("add", at.String(), listOf(some, p.labels))
 	}
 	if p.dialect.Members == "value" {
 		for some := range slices.Chunk(leave, batch) {
-			p.add("remove", at.String(), listOf(some))
+			p.add("remove", at.String(), listOf(some, nil))
 		}
 	} else {
 		for _, v := range leave {
@@ -170,10 +172,14 @@ func (p *patch) members(at path.Path, join, leave []string) {
 	}
 }
 
-func listOf(values []string) []any {
+func listOf(values []string, labels map[string]string) []any {
 	list := make([]any, len(values))
 	for i, v := range values {
-		list[i] = map[string]any{"value": v}
+		member := map[string]any{"value": v}
+		if kind := labels[v]; kind != "" {
+			member["type"] = kind
+		}
+		list[i] = member
 	}
 	return list
 }

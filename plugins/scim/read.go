@@ -24,12 +24,13 @@ func (s *System) readClasses(ctx context.Context, q sdk.Query, since cookie, out
 		return nil, err
 	}
 	next, tells := newCookie(q), s.tellsChanges(known)
+	var members map[uint64][]string
 	for _, class := range q.Classes {
 		t := known.resourceType(class)
 		if t == nil {
 			continue
 		}
-		r := &reading{system: s, known: known, t: t, class: class, attributes: t.readable(q.Attributes), out: out, mark: since.Classes[t.name]}
+		r := &reading{system: s, known: known, t: t, class: class, attributes: t.readable(q.Attributes), out: out, mark: since.Classes[t.name], members: &members}
 		if err := r.all(ctx); err != nil {
 			return nil, err
 		}
@@ -65,16 +66,20 @@ type reading struct {
 
 	// groups of each member, by hash of its native id; nil unless memberOf is
 	// asked for and has to be worked out.
-	groups map[uint64][]string
+	groups  map[uint64][]string
+	members *map[uint64][]string // the same, once it was read for any class
 }
 
 func (r *reading) all(ctx context.Context) error {
 	s := r.system
 	for _, a := range r.attributes {
-		if a.name == memberOfName && s.dialect.Memberships != "users" {
-			if err := r.readGroups(ctx); err != nil {
-				return err
+		if a.name == memberOfName && !s.asked(r.t) {
+			if *r.members == nil {
+				if err := r.readGroups(ctx); err != nil {
+					return err
+				}
 			}
+			r.groups = *r.members
 		}
 	}
 	query := s.projection(r.t, r.attributes)
@@ -120,7 +125,7 @@ func (r *reading) take(got resource, key uint64) error {
 		return r.out.Gone(got.id())
 	case r.groups != nil:
 		got.values[memberOfName] = append([]string{}, r.groups[key]...)
-	case r.t.groups:
+	case r.t.shows:
 		got.values[memberOfName] = groupsOf(got.values)
 	}
 	return r.out.Object(r.t.object(r.class, got, r.attributes))
@@ -155,13 +160,14 @@ func (r *reading) readGroups(ctx context.Context) error {
 	if group == nil || group.attribute("members") == nil {
 		return nil
 	}
-	r.groups = map[uint64][]string{}
+	members := map[uint64][]string{}
+	*r.members = members
 	l := &listing{system: s, known: r.known, t: group, reject: func(place, reason string) error { return r.out.Reject(place, reason, "") },
 		take: func(got resource, _ uint64) error {
 			id := got.id()
 			for _, v := range (path.Path{Attr: "members", Sub: "value"}).Values(got.values) {
 				key := maphash.String(seed, asText(v))
-				r.groups[key] = append(r.groups[key], id)
+				members[key] = append(members[key], id)
 			}
 			return nil
 		}}

@@ -35,6 +35,7 @@ type resourceType struct {
 	active     bool   // whether it can be switched off
 	password   bool   // whether it has one
 	groups     bool   // whether it can be in groups
+	shows      bool   // whether it shows the groups that it is in
 
 	attributes []*attribute          // in order of name
 	byName     map[string]*attribute // by folded name
@@ -69,7 +70,8 @@ func newType(name, endpoint, schema string, extensions []string, schemas map[str
 	t.naming = cmp.Or(t.naming, "id")
 	_, t.active = t.tops[activeName]
 	_, t.password = t.tops["password"]
-	_, t.groups = t.tops["groups"]
+	_, t.shows = t.tops["groups"]
+	t.groups = t.shows || t.nests()
 	if t.active {
 		t.add(&attribute{name: enabledName, kind: connectorv1.Type_TYPE_BOOLEAN, readOnly: true})
 	}
@@ -88,6 +90,19 @@ func (t *resourceType) add(a *attribute) {
 		t.byName[key] = a
 		t.attributes = append(t.attributes, a)
 	}
+}
+
+// nests tells whether the members of the type may be of the type: groups in groups.
+func (t *resourceType) nests() bool {
+	d, ok := t.tops["members"]
+	if !ok || !d.refers() {
+		return false
+	}
+	is := func(v any) bool { return strings.EqualFold(asText(v), t.name) }
+	ref, _ := d.part("$ref")
+	kind, _ := d.part("type")
+	return (len(ref.ReferenceTypes) == 0 || slices.ContainsFunc(ref.ReferenceTypes, func(v string) bool { return is(v) })) &&
+		(len(kind.CanonicalValues) == 0 || slices.ContainsFunc(kind.CanonicalValues, is))
 }
 
 // define adds what an attribute of a schema is as flat attributes.

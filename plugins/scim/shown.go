@@ -33,9 +33,12 @@ func direct(values map[string]any) (ids []string, ok bool) {
 	return ids, true
 }
 
+// asked tells whether the groups that objects of a type are in are asked of these, not of the groups.
+func (s *System) asked(t *resourceType) bool { return s.dialect.Memberships == "users" && t.shows }
+
 // groupsBefore gives the groups that an object is in before some are joined and others left.
 func (s *System) groupsBefore(ctx context.Context, known *service, kind *resourceType, id string, join, leave []string) ([]string, error) {
-	if kind.groups && known.shows.Load() {
+	if kind.shows && known.shows.Load() {
 		got, err := s.get(ctx, kind, id, []*attribute{ownGroups})
 		if err != nil {
 			return nil, err
