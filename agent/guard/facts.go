@@ -2,7 +2,6 @@ package guard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -111,8 +110,6 @@ type refusedError struct {
 }
 
 func (e *refusedError) Error() string { return e.fault.GetCause() }
-
-func asRefused(err error, to **refusedError) bool { return errors.As(err, to) }
 
 // judge returns what speaks against an operation by what the system says now,
 // or which object of it is not there.
