@@ -183,7 +183,7 @@ func depart(d *linkv1.Depart) error {
 }
 
 // store puts jobs on disk, as many at a time as have come in, and then has
-// them acknowledged.
+// them acknowledged. Every other word is obeyed when what came before it is stored.
 func (s *session) store(ctx context.Context) error {
 	for {
 		frame, err := take(ctx, s.inbox)
@@ -192,33 +192,14 @@ func (s *session) store(ctx context.Context) error {
 		}
 		var jobs []*linkv1.Job
 		for more := true; more; {
-			switch f := frame.GetFrame().(type) {
-			case *linkv1.ConnectResponse_Jobs:
+			if f, ok := frame.GetFrame().(*linkv1.ConnectResponse_Jobs); ok {
 				jobs = append(jobs, f.Jobs.GetJobs()...)
-			case *linkv1.ConnectResponse_Rescind:
-				if err := s.accept(ctx, jobs); err != nil { // what came before it
-					return err
-				}
-				jobs = nil
-				if err := s.Site.Rescind(ctx, f.Rescind.GetJobs()); err != nil {
-					return err
-				}
-			case *linkv1.ConnectResponse_Assigned:
+			} else {
 				if err := s.accept(ctx, jobs); err != nil {
 					return err
 				}
 				jobs = nil
-				if err := s.Site.Assigned(ctx, f.Assigned.GetJobs()); err != nil {
-					return err
-				}
-			case *linkv1.ConnectResponse_Beat:
-				s.Site.Beat(s.greeted.Add(f.Beat.GetSince().AsDuration()))
-			case *linkv1.ConnectResponse_Systems:
-				if err := s.accept(ctx, jobs); err != nil { // what came before it
-					return err
-				}
-				jobs = nil
-				if err := s.Site.Systems(ctx, f.Systems); err != nil {
+				if err := s.obey(ctx, frame); err != nil {
 					return err
 				}
 			}
@@ -232,6 +213,21 @@ func (s *session) store(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// obey hands a word of the coordinator to the site.
+func (s *session) obey(ctx context.Context, frame *linkv1.ConnectResponse) error {
+	switch f := frame.GetFrame().(type) {
+	case *linkv1.ConnectResponse_Rescind:
+		return s.Site.Rescind(ctx, f.Rescind.GetJobs())
+	case *linkv1.ConnectResponse_Assigned:
+		return s.Site.Assigned(ctx, f.Assigned.GetJobs())
+	case *linkv1.ConnectResponse_Systems:
+		return s.Site.Systems(ctx, f.Systems)
+	case *linkv1.ConnectResponse_Beat:
+		s.Site.Beat(s.greeted.Add(f.Beat.GetSince().AsDuration()))
+	}
+	return nil
 }
 
 // accept stores jobs and queues their acknowledgement. Jobs that cannot be
