@@ -85,8 +85,9 @@ func furnish(t *testing.T) *furnished {
 		"/v1/systems/{name}/run": `{"person":"e1001"}`, "/v1/systems/{name}/rollback": `{"revision":1}`, "/v1/join-tokens": `{"site":"hq"}`,
 		"/v1/api-tokens": `{"name":"x"}`, "/v1/sessions/revoke": `{"subject":"corp#lovelace"}`, "/v1/webhooks": `{"name":"x","url":"https://x.example"}`, "/v1/webhooks/{id}": `{"name":"x","url":"https://x.example"}`,
 		"/v1/agents/{id}/ring": `{"ring":"canary"}`, "/v1/rings/{name}": `{"version":"1.0.0"}`, "/v1/releases/{version}/executables/{sha256}/{part}": "x", "/v1/mail-receivers": `{"address":"x@x.example"}`, "/v1/sign-in-links": `{"name":"x"}`,
-		"/v1/people/{key}/pickup": `{"name":"` + strings.Repeat("ab", 32) + `","key":"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"}`,
-		"/v1/people/{key}/merge":  `{"into":"e1002"}`, "/v1/people/{key}/split": `{"records":[{"system":"hr","id":"E1001"}]}`, "/v1/merges/{id}/undo": `{}`, "/v1/cycles/{id}/replay": `{}`,
+		"/v1/people/{key}/pickup":   `{"name":"` + strings.Repeat("ab", 32) + `","key":"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"}`,
+		"/v1/people/{key}/password": `{}`,
+		"/v1/people/{key}/merge":    `{"into":"e1002"}`, "/v1/people/{key}/split": `{"records":[{"system":"hr","id":"E1001"}]}`, "/v1/merges/{id}/undo": `{}`, "/v1/cycles/{id}/replay": `{}`,
 	}
 	return f
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
 	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/plan"
 	"github.com/drawbridge-id/drawbridge/coordinator/reconcile"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	"github.com/drawbridge-id/drawbridge/proto/sealed"
@@ -25,6 +27,7 @@ func (s *Server) passwords(doc huma.API) {
 	route(doc, "POST", "/v1/recipients", "put-recipient", "Have new passwords sealed to somebody", access.Administrator, s.putRecipient)
 	route(doc, "POST", "/v1/recipients/{name}/remove", "remove-recipient", "Seal no further passwords to somebody", access.Administrator, s.removeRecipient)
 	route(doc, "POST", "/v1/people/{key}/pickup", "make-pickup", "Register a one-time link to somebody's new passwords", access.Administrator, s.makePickup)
+	route(doc, "POST", "/v1/people/{key}/password", "new-password", "Have a new password made for somebody's accounts", access.HelpDesk, s.newPassword)
 	route(doc, "GET", "/v1/passwords", "list-passwords", "List new passwords that nobody has picked up", access.HelpDesk, s.listPasswords)
 	route(doc, "POST", "/v1/passwords/{id}/open", "open-password", "Give a sealed password to be opened elsewhere", access.HelpDesk, s.openPassword)
 	route(doc, "POST", "/v1/passwords/{id}/forget", "forget-password", "Forget a password that was picked up", access.HelpDesk, s.forgetPassword)
@@ -161,6 +164,42 @@ func passwordsOf(tx *store.Tx, tenant string, rows []store.Password) ([]client.P
 	return list, nil
 }
 
+type newPasswordInput struct {
+	PersonPath
+	Body client.NewPassword
+}
+
+// newPassword gives the jobs that make one; the connector makes it, and seals it
+// to whom the documents name.
+func (s *Server) newPassword(ctx context.Context, in *newPasswordInput) (*items[client.Job], error) {
+	var person store.Person
+	err := s.read(ctx, func(tx *store.Tx, who caller) (err error) {
+		if person, err = personRow(tx, who, in.Key); err != nil || in.Body.System == "" {
+			return err
+		}
+		_, err = systemRow(tx, who, in.Body.System)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	access.About(ctx, person.Shown(), "new password "+in.Body.System)
+	who := callerOf(ctx)
+	rows, err := s.Plans.NewPassword(ctx, who.tenant, who.name, person.ID, in.Body.System)
+	if errors.Is(err, plan.ErrNoPassword) {
+		return nil, problem(http.StatusConflict, err.Error(), "see the accounts with: drawbridge person show "+in.Key)
+	}
+	if err != nil {
+		return nil, s.refuse(ctx, err)
+	}
+	var list []client.Job
+	err = s.read(ctx, func(tx *store.Tx, _ caller) (err error) {
+		list, err = jobsOf(tx, who.tenant, rows)
+		return err
+	})
+	return listed(list), err
+}
+
 // openPassword gives a password as it was sealed. Who asked for it is in the
 // log, also where they cannot open it.
 func (s *Server) openPassword(ctx context.Context, in *byNumber) (*body[client.SealedPassword], error) {
@@ -196,7 +235,7 @@ func (s *Server) forgetPassword(ctx context.Context, in *byNumber) (*empty, erro
 
 func passwordRow(tx *store.Tx, who caller, id int64) (store.Password, error) {
 	row, err := tx.Password(who.tenant, id)
-	return row, missing(err, "password", strconv.FormatInt(id, 10), "it was picked up or forgotten; drawbridge log tells which; set another one in the system")
+	return row, missing(err, "password", strconv.FormatInt(id, 10), "it was picked up or forgotten; drawbridge log tells which; have another made with: drawbridge password new PERSON")
 }
 
 func tellPassword(row store.Password, who caller, what string) store.History {

@@ -26,6 +26,8 @@ type planner interface {
 	RejectPlan(ctx context.Context, tenant, who, ref, hash string) (store.Plan, int, error)
 	// PlanUndo makes a plan that undoes changes.
 	PlanUndo(ctx context.Context, tenant, who string, u plan.Undo) (store.Plan, error)
+	// NewPassword has a new password made for accounts of a person, and returns the jobs.
+	NewPassword(ctx context.Context, tenant, who, person, system string) ([]store.Job, error)
 }
 
 func (s *Server) plans(doc huma.API) {

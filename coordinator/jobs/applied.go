@@ -45,10 +45,9 @@ func (f *finish) applied(j store.Job, r *linkv1.Result) error {
 	f.tell(j, r, &work)
 	f.writes = append(f.writes, j)
 	if j.State == store.JobDone {
-		if err := f.added(j, op, r.GetObject().GetId()); err != nil {
+		if err := errors.Join(f.added(j, op, r.GetObject().GetId()), f.password(j, r, op)); err != nil {
 			return err
 		}
-		f.password(j, r, op)
 		if f.foundLocked(r, op) {
 			f.locked = append(f.locked, j.ID)
 		}

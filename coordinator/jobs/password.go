@@ -16,10 +16,11 @@ import (
 // PasswordLife is how long a sealed password is kept for somebody to pick up.
 const PasswordLife = 7 * 24 * time.Hour
 
-// password keeps what a connector has sealed; nobody here can open it.
-func (f *finish) password(j store.Job, r *linkv1.Result, op *connectorv1.Operation) {
+// password keeps what a connector has sealed; nobody here can open it. Those
+// before it open nothing any more.
+func (f *finish) password(j store.Job, r *linkv1.Result, op *connectorv1.Operation) error {
 	if len(r.GetSealedPassword()) == 0 {
-		return
+		return nil
 	}
 	rule := op.GetCreate().GetPassword()
 	if rule == nil {
@@ -33,8 +34,13 @@ func (f *finish) password(j store.Job, r *linkv1.Result, op *connectorv1.Operati
 	if account == "" {
 		account = op.GetId()
 	}
-	f.sealed = append(f.sealed, store.Password{Tenant: j.Tenant, Job: j.ID, System: j.System, Person: j.Person, Account: account,
-		Recipients: string(to), Box: r.GetSealedPassword()})
+	p := store.Password{Tenant: j.Tenant, Job: j.ID, System: j.System, Person: j.Person, Account: account,
+		Recipients: string(to), Box: r.GetSealedPassword()}
+	f.sealed = append(f.sealed, p)
+	if op.GetSetPassword() == nil {
+		return nil
+	}
+	return f.tx.VoidPasswords(p)
 }
 
 // Forget removes sealed passwords that nobody has picked up in [PasswordLife]

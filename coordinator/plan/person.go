@@ -323,11 +323,11 @@ func (b *batch) drop(open []store.Job) error {
 }
 
 // open gives the person's jobs in a system that have not ended, in the order of
-// ids, without those placed ahead and those that undo something.
+// ids, without those placed ahead and those made by hand.
 func (p *person) open(system string) []store.Job {
 	var open []store.Job
 	for _, j := range p.jobs {
-		if j.System == system && j.State != store.JobDone && j.State != store.JobFailed && j.Priority != store.PriorityPlaced && j.Outcome != store.JobUndo {
+		if j.System == system && j.State != store.JobDone && j.State != store.JobFailed && j.Priority != store.PriorityPlaced && !j.Manual() {
 			open = append(open, j)
 		}
 	}

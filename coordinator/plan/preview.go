@@ -296,7 +296,11 @@ func (w *work) approve(ref, hash string, rest bool) (store.Plan, int, error) {
 			return pl, 0, err
 		}
 	}
-	if err := release(w.tx, w.tenant, held, undo); err != nil {
+	mark := ""
+	if undo {
+		mark = store.JobUndo
+	}
+	if err := release(w.tx, w.tenant, held, mark); err != nil {
 		return pl, 0, err
 	}
 	return pl, len(held), w.decide(&pl, store.PlanApproved, held, "approved by "+w.who+" with plan "+fmt.Sprint(pl.ID))
@@ -400,8 +404,8 @@ func (w *work) plan(due []store.Due) error {
 }
 
 // release lets held jobs go, each behind what is still to be done to its object, and with a fence above that of
-// everything that has passed it by. Those of an undo stay marked as such.
-func release(tx *store.Tx, tenant string, held []store.Job, undo bool) error {
+// everything that has passed it by. Those made by hand keep the mark of it.
+func release(tx *store.Tx, tenant string, held []store.Job, mark string) error {
 	for jobs := range slices.Chunk(held, slice) {
 		open, err := tx.OpenJobsOf(tenant, peopleOf(jobs))
 		if err != nil {
@@ -432,7 +436,7 @@ func release(tx *store.Tx, tenant string, held []store.Job, undo bool) error {
 			j.Fault, j.Outcome = "", ""
 			last[chain(*j)] = j.ID
 		}
-		if err := tx.ReleaseJobs(rows, undo); err != nil {
+		if err := tx.ReleaseJobs(rows, mark); err != nil {
 			return err
 		}
 	}

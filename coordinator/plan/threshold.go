@@ -260,10 +260,13 @@ func urgency(pl *plan) int64 {
 		}
 	}
 	if pl.person.due.Why == OnDemand {
-		return 10
+		return onDemand
 	}
 	return 0
 }
+
+// onDemand is the priority of what a person waits for.
+const onDemand = 10
 
 // OnDemand is why somebody is due whom a person wants to be looked at now.
 const OnDemand = "on demand"

@@ -39,7 +39,7 @@ func (p *planner) create(enabled bool) {
 		if !ok {
 			return
 		}
-		c.Password = &connectorv1.PasswordRule{Length: uint32(w.Length), Recipients: to, ChangeAtSignIn: w.ChangeAtSignIn}
+		c.Password = p.rule(to)
 	}
 	reasons = append(reasons, p.reason(p.t.Name, nil, []string{name}, ""))
 	if p.t.Container != nil {

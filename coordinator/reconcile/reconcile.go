@@ -120,7 +120,7 @@ type Output struct {
 
 // An Op is one operation and why.
 type Op struct {
-	// Class is create, modify, clear (a modify that only empties), move, enable, disable, membership or delete.
+	// Class is create, modify, clear (a modify that only empties), move, enable, disable, membership, password or delete.
 	Class     string
 	Operation *connectorv1.Operation
 	// Takes tells that something is taken away or overwritten, or that the document

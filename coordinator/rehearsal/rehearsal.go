@@ -412,7 +412,8 @@ func (w *World) result(j *linkv1.Job) *linkv1.Result {
 	if w.Lost != nil && w.Lost(op) {
 		return &linkv1.Result{Job: r.GetJob(), Outcome: connectorv1.Outcome_OUTCOME_UNKNOWN, Fault: &connectorv1.Fault{Cause: "the answer was lost", NextStep: "It is looked at again."}}
 	}
-	if to := op.GetCreate().GetPassword().GetRecipients(); len(to) > 0 {
+	to := slices.Concat(op.GetCreate().GetPassword().GetRecipients(), op.GetSetPassword().GetRule().GetRecipients())
+	if len(to) > 0 {
 		box, err := sealed.Seal(sealed.New(Password), to)
 		if err != nil {
 			w.t.Fatal(err)

@@ -29,6 +29,12 @@ func (tx *Tx) AddPasswords(rows []Password) error {
 	return insert(tx, "password", passwordColumns, "", rows)
 }
 
+// VoidPasswords forgets those made for an account before a job made another.
+func (tx *Tx) VoidPasswords(p Password) error {
+	_, err := tx.exec("DELETE FROM password WHERE tenant = ? AND person = ? AND system = ? AND account = ? AND job < ?", p.Tenant, p.Person, p.System, p.Account, p.Job)
+	return err
+}
+
 // Passwords returns up to limit of a tenant's passwords, the newest first; of
 // one person unless person is "".
 func (tx *Tx) Passwords(tenant, person string, limit int) ([]Password, error) {

@@ -116,24 +116,30 @@ func (tx *Tx) PlansOf(tenant string, jobs []int64) ([]Plan, error) {
 		AND id IN (SELECT i.plan FROM plan_item i WHERE i.tenant = ? AND i.job IN (SELECT value FROM json_each(?))) ORDER BY id`, tenant, tenant, list(jobs))
 }
 
-// JobUndo is the outcome of a job that undoes another, until it ends.
-const JobUndo = "undo"
+// Outcomes of jobs that somebody made by hand, until they end: of one that undoes
+// another, and of one that sets a new password. The rules know nothing of them.
+const (
+	JobUndo  = "undo"
+	JobAsked = "asked for"
+)
+
+// Manual tells whether a job that has not ended was made by hand.
+func (j Job) Manual() bool { return j.Outcome == JobUndo || j.Outcome == JobAsked }
 
 // FoundLocked is the outcome of a create that was done because the account was
 // there already, and is disabled.
 const FoundLocked = "DONE, FOUND DISABLED"
 
-// ReleaseJobs stores what held jobs become when they are let go: state, after, fence and not-after of each. An undo stays marked as such.
-func (tx *Tx) ReleaseJobs(rows []Job, undo bool) error {
+// ReleaseJobs stores what held jobs become when they are let go: state, after, fence and not-after of each. mark
+// is the outcome of those made by hand, else "".
+func (tx *Tx) ReleaseJobs(rows []Job, mark string) error {
 	tx.raise(&tx.store.Jobs)
 	key := "id"
 	if tx.store.Shared() {
 		key = "tenant, id"
 	}
 	for i := range rows {
-		if rows[i].Outcome = ""; undo {
-			rows[i].Outcome = JobUndo
-		}
+		rows[i].Outcome = mark
 	}
 	err := insertFields(tx, "job", jobRow, "ON CONFLICT ("+key+`) DO UPDATE SET state = excluded.state, after = excluded.after, fence = excluded.fence,
 		not_after = excluded.not_after, fault = '', outcome = excluded.outcome WHERE job.state = 'held'`, rows, (*Job).row)

@@ -126,7 +126,7 @@ func TestSecrets_areNowhere(t *testing.T) {
 	if len(waiting) != 30 {
 		t.Errorf("%d passwords wait to be picked up; want 30", len(waiting))
 	}
-	for _, p := range waiting {
+	open := func(p client.Password) string {
 		var box client.SealedPassword
 		if err := s.API.Post(t.Context(), fmt.Sprintf("/v1/passwords/%d/open", p.ID), nil, &box); err != nil {
 			t.Fatal(err)
@@ -135,10 +135,20 @@ func TestSecrets_areNowhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		secrets["first password of "+p.Person] = text.Reveal()
+		return text.Reveal()
+	}
+	for _, p := range waiting {
+		secrets["first password of "+p.Person] = open(p)
 	}
 	if len(waiting) > 0 {
 		opens(t, s, waiting[0], secrets["first password of "+waiting[0].Person])
+		say(s.CLI(t.Context(), "password", "new", waiting[0].Person))
+		var another []client.Password
+		if err := json.Unmarshal(say(s.CLI(t.Context(), "password", "list", waiting[0].Person, "-o", "json")), &another); err != nil || len(another) != 1 || another[0].ID == waiting[0].ID {
+			t.Fatalf("passwords that wait: %+v, %v; want the new one alone", another, err)
+		}
+		secrets["second password"] = open(another[0])
+		opens(t, s, another[0], secrets["second password"])
 	}
 	for _, words := range []string{"log -n 1000", "log -n 1000 -o json", "agent list -o json", "job list -o json", "system list -o json", "person show " + workers.ID(1),
 		"problem list", "token list", "token list --api"} {

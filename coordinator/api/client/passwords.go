@@ -32,6 +32,11 @@ type Password struct {
 	Forgotten  time.Time `json:"forgotten" doc:"When it is forgotten"`
 }
 
+// NewPassword asks for a new password of somebody's account.
+type NewPassword struct {
+	System string `json:"system,omitempty" maxLength:"100" doc:"Only in this system; in every one whose document gives passwords if left out"`
+}
+
 // A SealedPassword can be opened by its recipients only.
 type SealedPassword struct {
 	Password

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"filippo.io/age"
 	"github.com/spf13/cobra"
@@ -18,11 +20,11 @@ import (
 func passwordCommand(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "password",
-		Short: "Pick up the passwords of new accounts",
+		Short: "Pick up the passwords of new accounts, and have new ones made",
 		Long: `Passwords of new accounts are kept sealed until a recipient picks them up, a week at most. They are
 opened here, on this machine, with the recipient's secret key; the key goes nowhere.`,
 	}
-	c.AddCommand(passwordList(s), passwordShow(s), passwordLink(s))
+	c.AddCommand(passwordList(s), passwordShow(s), passwordLink(s), passwordNew(s))
 	return c
 }
 
@@ -155,6 +157,85 @@ as you would a password. Each password is shown once. Make the link before the a
 				s.printf("Good until %s, for passwords that are made from now on. Hand it over as you would a password:\n%s", stamp(made.Until), link)
 			})
 		},
+	}
+}
+
+func passwordNew(s *session) *cobra.Command {
+	var in client.NewPassword
+	var wait time.Duration
+	c := &cobra.Command{
+		Use:   "new PERSON",
+		Short: "Have a new password made for somebody's accounts",
+		Long: `The password is made where the account is, by the rule of the system's document, and sealed to whom it names;
+the one before is void. It waits to be picked up as that of a new account does.`,
+		Example:           "  drawbridge password new E1001 --system corp-ad",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: s.complete("/v1/people?limit=200", "key"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var made struct {
+				Items []client.Job `json:"items"`
+			}
+			if err := s.api.Post(cmd.Context(), "/v1/people/"+segment(args[0])+"/password", in, &made); err != nil {
+				return err
+			}
+			done, err := s.awaitJobs(cmd.Context(), made.Items, wait)
+			if err != nil {
+				return err
+			}
+			return errors.Join(s.show(done, func() { s.newPasswords(args[0], done) }), failed(done))
+		},
+	}
+	c.Flags().StringVar(&in.System, "system", "", "only in this system")
+	c.Flags().DurationVar(&wait, "wait", 30*time.Second, "how long to wait for the systems")
+	return c
+}
+
+func (s *session) newPasswords(person string, jobs []client.Job) {
+	t := newTable("SYSTEM", "JOB", "STATE", "WHAT")
+	for _, j := range jobs {
+		text := j.Text
+		if j.Fault != nil {
+			text += ": " + j.Fault.Cause
+		}
+		t.row(j.System, fmt.Sprint(j.ID), j.State, text)
+	}
+	t.print(s, "")
+	s.printf("Recipients open it with: drawbridge password show %s --identity FILE", person)
+}
+
+// failed says that not everything was done, so that scripts notice.
+func failed(jobs []client.Job) error {
+	for _, j := range jobs {
+		if j.State == "failed" || j.State == "dropped" {
+			return &adviceError{fmt.Errorf("job %d in %s: %s %s", j.ID, j.System, j.State, j.Outcome), fmt.Sprintf("drawbridge job show %d; then ask again", j.ID)}
+		}
+	}
+	return nil
+}
+
+// awaitJobs asks for jobs until all have ended, or the time is over.
+func (s *session) awaitJobs(ctx context.Context, jobs []client.Job, wait time.Duration) ([]client.Job, error) {
+	late := time.After(wait)
+	for {
+		open := false
+		for i := range jobs {
+			if jobs[i].Ended.IsZero() {
+				if err := s.api.Get(ctx, fmt.Sprintf("/v1/jobs/%d", jobs[i].ID), nil, &jobs[i]); err != nil {
+					return nil, err
+				}
+				open = open || jobs[i].Ended.IsZero()
+			}
+		}
+		if !open {
+			return jobs, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-late:
+			return jobs, nil
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import { AccountPanel } from "./AccountPanel";
 import { Ahead } from "./Ahead";
 import { Attributes } from "./Attributes";
 import { LookNow } from "./LookNow";
+import { NewPassword } from "./NewPassword";
 import { Preview } from "./Preview";
 import { Records } from "./Records";
 import { UndoButton } from "../plans/UndoButton";
@@ -35,7 +36,7 @@ export default function Person() {
     </>
   );
   return (
-    <Page title={p.display || p.key} lead={lead} actions={<><UndoButton what={{ person: p.key }} about={`everything that was done to the accounts of ${p.display}`} /><Preview person={p} /><LookNow person={p} /></>}>
+    <Page title={p.display || p.key} lead={lead} actions={<><UndoButton what={{ person: p.key }} about={`everything that was done to the accounts of ${p.display}`} /><NewPassword person={p} /><Preview person={p} /><LookNow person={p} /></>}>
       <Stack gap="md">
         <Ahead alarms={p.alarms ?? []} />
         <Tabs value={query.get("tab") ?? "accounts"} onChange={(tab) => setQuery(tab === "accounts" || !tab ? {} : { tab }, { replace: true })}>
