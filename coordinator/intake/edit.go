@@ -32,10 +32,16 @@ import (
 
 // Carry notes, where a document that takes the place of another needs no more
 // of the system than was read by that, that it was read by this one as well, and
-// what the system's accounts are where it goes both ways from now on.
+// what the system's accounts are where it goes both ways from now on. Who is out of
+// its scope is forgotten where nothing is counted from that any more.
 func Carry(tx *store.Tx, old store.System, before, after *mapping.System, revision int64) error {
 	if err := turn(tx, old.Tenant, before, after); err != nil {
 		return err
+	}
+	if t := after.Target; t == nil || !t.Lifecycle.CountsOutside() {
+		if err := tx.ForgetOutside(old.Tenant, old.Name); err != nil {
+			return err
+		}
 	}
 	if old.ReadAs != old.Revision || !mapping.SameReading(before, after) {
 		return nil

@@ -71,7 +71,7 @@ func (b *builder) groupTarget(n ast.Node) {
 	}
 	unique := map[string]bool{}
 	t := &Target{Class: groupClass, OfGroups: true, Preview: people.Preview, Window: people.Window, scope: b.targetScope(n, unique), thresholds: people.thresholds,
-		Lifecycle: Lifecycle{Leave: Leave{At: Moment{FromEnd: true}}}}
+		Lifecycle: Lifecycle{Leave: Leave{At: Moment{From: FromEnd}}}}
 	b.sys.GroupTarget, b.building = t, t
 	b.mapping(n, "group", map[string]key{
 		"class":           {false, b.text("class", &t.Class)},
@@ -127,7 +127,7 @@ func (b *builder) remove(t *Target, n ast.Node) {
 		b.fault(n, `write it like "at once", 30d or never`, "remove is no time: %s", s)
 		return
 	}
-	t.Lifecycle.Leave.Delete = &Moment{FromEnd: true, Offset: span}
+	t.Lifecycle.Leave.Delete = &Moment{From: FromEnd, Offset: span}
 }
 
 // groupSource reads what of the system is a group of the directory.

@@ -105,7 +105,7 @@ func givesCandidates(text string) bool {
 func (b *builder) target(n ast.Node) {
 	unique := map[string]bool{}
 	t := &Target{scope: b.targetScope(n, unique), thresholds: map[string]Limit{}, Lifecycle: Lifecycle{
-		Leave: Leave{At: Moment{FromEnd: true}, Disable: true},
+		Leave: Leave{At: Moment{From: FromEnd}, Parting: Parting{Disable: true}},
 	}, EnabledAttribute: "enabled"}
 	b.sys.Target, b.building = t, t
 	var group ast.Node
@@ -134,7 +134,8 @@ func (b *builder) target(n ast.Node) {
 		t.Lifecycle = Lifecycle{}
 		return
 	}
-	if len(t.Groups) > 0 || t.Lifecycle.Leave.Groups != KeepGroups || t.asksGroups() {
+	outside := t.Lifecycle.OutOfScope
+	if len(t.Groups) > 0 || t.Lifecycle.Leave.Groups != KeepGroups || outside != nil && outside.Groups != KeepGroups || t.asksGroups() {
 		t.MemberOf = MemberOf
 	}
 }
@@ -201,7 +202,7 @@ func (b *builder) reserved(t *Target) {
 	} else {
 		keys["cn"] = "name"
 	}
-	for _, r := range slices.Concat(t.Rules, t.LeaverRules) {
+	for _, r := range slices.Concat(t.Rules, t.Lifecycle.partings()) {
 		if by, ok := keys[strings.ToLower(r.Attribute)]; ok {
 			f := r.key
 			f.Message, f.Hint = r.Attribute+" has no rule of its own", "it comes of the key "+by
@@ -213,7 +214,7 @@ func (b *builder) reserved(t *Target) {
 // steady refuses rules that give another value each time wherever the value is
 // looked at more than once.
 func (b *builder) steady(t *Target) {
-	rules := slices.Concat([]*Rule{t.Scope, t.MatchRule, t.Container, t.Name, t.LeaversContainer}, t.Groups, t.LeaverRules)
+	rules := slices.Concat([]*Rule{t.Scope, t.MatchRule, t.Container, t.Name}, t.Groups, t.Lifecycle.Leave.parting(), t.Lifecycle.OutOfScope.parting())
 	for _, r := range t.Rules {
 		if r.Apply != OnCreate {
 			rules = append(rules, r)
@@ -376,75 +377,6 @@ func (b *builder) password(t *Target, n ast.Node) {
 	})
 }
 
-func (b *builder) lifecycle(t *Target, n ast.Node) {
-	l := &t.Lifecycle
-	b.mapping(n, "lifecycle", map[string]key{
-		"create":       {false, b.moment("create", false, &l.Create)},
-		"enable":       {false, b.moment("enable", false, &l.Enable)},
-		"leave":        {false, func(n ast.Node) { b.leave(t, n) }},
-		"rehire":       {false, b.one("rehire", []string{"restore", "hold"}, func(i int) { l.HoldRehire = i == 1 })},
-		"out_of_scope": {false, b.one("out_of_scope", []string{"leave", "ignore", "hold"}, func(i int) { l.IgnoreOutOfScope, l.HoldOutOfScope = i == 1, i == 2 })},
-	})
-	if l.Create.Offset > l.Enable.Offset {
-		b.fault(n, "", "an account cannot be enabled before it is created")
-	}
-}
-
-func (b *builder) leave(t *Target, n ast.Node) {
-	l := &t.Lifecycle.Leave
-	b.mapping(n, "leave", map[string]key{
-		"at":      {false, b.moment("at", true, &l.At)},
-		"disable": {false, b.boolean("disable", &l.Disable)},
-		"move":    {false, func(n ast.Node) { t.LeaversContainer = b.rule("move", n, directory.Text) }},
-		"groups": {false, b.one("groups", []string{"keep", "ours", "strip"}, func(i int) {
-			l.Groups = GroupsOfLeaver(i)
-		})},
-		"delete": {false, func(n ast.Node) {
-			l.Delete = new(Moment)
-			b.moment("delete", true, l.Delete)(n)
-			if l.Delete.Offset < l.At.Offset {
-				b.fault(n, "", "an account cannot be deleted before its person has left")
-			}
-		}},
-		"attributes": {false, func(n ast.Node) { t.LeaverRules = b.rules(n, "leave.attributes") }},
-	})
-	for _, r := range t.LeaverRules {
-		if r.Unique() || r.Person {
-			b.faults = append(b.faults, Fault{File: b.file, Line: r.key.Line, Column: r.key.Column,
-				Message: "a leaver's attributes can be neither firstUnique nor person"})
-		}
-	}
-}
-
-// moment reads "at start", "7d before start" or "90d after end".
-func (b *builder) moment(what string, fromEnd bool, to *Moment) func(ast.Node) {
-	base := "start"
-	if fromEnd {
-		base = "end"
-	}
-	return func(n ast.Node) {
-		s, ok := b.scalar(n, what)
-		if !ok {
-			return
-		}
-		*to = Moment{FromEnd: fromEnd}
-		words := strings.Fields(s)
-		if len(words) == 2 && words[0] == "at" && words[1] == base {
-			return
-		}
-		if len(words) == 3 && words[2] == base && (words[1] == "before" || words[1] == "after") {
-			span, err := parseSpan(words[0])
-			if err == nil && span >= 0 {
-				if to.Offset = span; words[1] == "before" {
-					to.Offset = -span
-				}
-				return
-			}
-		}
-		b.fault(n, `write it like "at `+base+`" or "7d before `+base+`"`, "%s is no moment: %s", what, s)
-	}
-}
-
 func (b *builder) thresholds(t *Target, n ast.Node) {
 	keys := map[string]key{}
 	for class := range thresholds {
@@ -491,23 +423,4 @@ func (l Limit) String() string {
 		return share
 	}
 	return strconv.Itoa(l.Count)
-}
-
-// String gives the moment as documents write it.
-func (m Moment) String() string {
-	base, span := "start", m.Offset
-	if m.FromEnd {
-		base = "end"
-	}
-	word := "after"
-	if span < 0 {
-		word, span = "before", -span
-	}
-	switch {
-	case span == 0:
-		return "at " + base
-	case span%(24*time.Hour) == 0:
-		return strconv.Itoa(int(span/(24*time.Hour))) + "d " + word + " " + base
-	}
-	return span.String() + " " + word + " " + base
 }

@@ -32,9 +32,10 @@ func EditOfTarget(was, is *System) *Edit {
 	e := &Edit{was: was.Target, is: is.Target}
 	moved := was.environment != is.environment // every expression may give something else
 	a, b := e.was, e.is
-	e.compare(moved, pair{a.Scope, b.Scope}, pair{a.MatchRule, b.MatchRule}, pair{a.Container, b.Container}, pair{a.Name, b.Name}, pair{a.LeaversContainer, b.LeaversContainer})
+	e.compare(moved, pair{a.Scope, b.Scope}, pair{a.MatchRule, b.MatchRule}, pair{a.Container, b.Container}, pair{a.Name, b.Name})
 	e.compare(moved, paired(a.Rules, b.Rules)...)
-	e.compare(moved, paired(a.LeaverRules, b.LeaverRules)...)
+	e.parting(moved, &a.Lifecycle.Leave.Parting, &b.Lifecycle.Leave.Parting)
+	e.parting(moved, a.Lifecycle.OutOfScope, b.Lifecycle.OutOfScope)
 	if len(a.Groups) != len(b.Groups) {
 		e.all = true
 	} else {
@@ -43,6 +44,14 @@ func EditOfTarget(was, is *System) *Edit {
 		}
 	}
 	return e
+}
+
+// parting compares what becomes of accounts that are not wanted as they were; the frame tells whether both documents say so.
+func (e *Edit) parting(moved bool, was, is *Parting) {
+	if was != nil && is != nil {
+		e.compare(moved, pair{was.Container, is.Container})
+		e.compare(moved, paired(was.Rules, is.Rules)...)
+	}
 }
 
 // groupForm gives the form of what a document wants of groups: it is edited

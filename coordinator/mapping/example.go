@@ -154,7 +154,7 @@ func (b *builder) outcomes(e *Example) []string {
 	}
 	if t != nil {
 		names = append(names, besides...)
-		for _, r := range slices.Concat(t.Rules, t.LeaverRules) {
+		for _, r := range slices.Concat(t.Rules, t.Lifecycle.partings()) {
 			names = append(names, r.Attribute)
 		}
 		return names

@@ -73,7 +73,8 @@ func (t *Target) form() string {
 	for _, r := range t.Groups {
 		displays = append(displays, r.Display)
 	}
-	for i, r := range slices.Concat([]*Rule{t.Scope, t.MatchRule, t.Container, t.Name, t.LeaversContainer}, displays, t.Groups, []*Rule{nil}, t.Rules, []*Rule{nil}, t.LeaverRules) {
+	for i, r := range slices.Concat([]*Rule{t.Scope, t.MatchRule, t.Container, t.Name}, displays, t.Groups, []*Rule{nil}, t.Rules,
+		[]*Rule{nil}, t.Lifecycle.Leave.parting(), []*Rule{nil}, t.Lifecycle.OutOfScope.parting()) {
 		if r == nil {
 			f.add(i, "none")
 			continue
@@ -92,9 +93,16 @@ func (t *Target) frame() string {
 	f := form{}
 	f.add("target", t.Class, t.OfGroups, t.WriteBack, t.BothWays, t.Match, t.EnabledAttribute, t.MemberOf)
 	l := t.Lifecycle
-	f.add(l.Create, l.Enable, l.HoldRehire, l.IgnoreOutOfScope, l.HoldOutOfScope, l.Leave.At, l.Leave.Disable, l.Leave.Groups)
-	if l.Leave.Delete != nil {
-		f.add("delete", *l.Leave.Delete)
+	f.add(l.Create, l.Enable, l.HoldRehire, l.IgnoreOutOfScope, l.HoldOutOfScope, l.Leave.At)
+	for _, p := range []*Parting{&l.Leave.Parting, l.OutOfScope} {
+		if p == nil {
+			f.add("as leavers")
+			continue
+		}
+		f.add(p.Disable, p.Groups)
+		if p.Delete != nil {
+			f.add("delete", *p.Delete)
+		}
 	}
 	return f.String()
 }

@@ -34,7 +34,7 @@ func (s *System) Attributes() []string {
 		if t == nil {
 			continue
 		}
-		for _, r := range slices.Concat(t.Rules, t.LeaverRules) {
+		for _, r := range slices.Concat(t.Rules, t.Lifecycle.partings()) {
 			add(r.Attribute)
 		}
 		add(t.Match, t.EnabledAttribute, t.MemberOf)
@@ -158,7 +158,7 @@ func (t *Target) check(s *System, schema *connectorv1.SchemaResponse) (faults Fa
 		f.Message, f.Hint = message, hint
 		faults = append(faults, f)
 	}
-	rules := slices.Concat(t.Rules, t.LeaverRules)
+	rules := slices.Concat(t.Rules, t.Lifecycle.partings())
 	if t.MatchRule != nil {
 		rules = append(rules, t.MatchRule)
 	}
@@ -236,11 +236,22 @@ func (s *System) knowing(t *Target, schema *connectorv1.SchemaResponse) *Target 
 	}
 	return &Target{
 		System: t.System, Owns: t.Owns, OfGroups: t.OfGroups, Authoritative: t.Authoritative, Makes: t.Makes,
-		Class: t.Class, WriteBack: t.WriteBack, BothWays: t.BothWays, Match: t.Match, MakeContainers: t.MakeContainers, Password: t.Password, Lifecycle: t.Lifecycle, Preview: t.Preview, Window: t.Window,
-		Scope: t.Scope, MatchRule: t.MatchRule, Container: t.Container, Name: known.with(t.Name), LeaversContainer: t.LeaversContainer,
-		Rules: known.all(t.Rules), LeaverRules: known.all(t.LeaverRules), Groups: t.Groups,
+		Class: t.Class, WriteBack: t.WriteBack, BothWays: t.BothWays, Match: t.Match, MakeContainers: t.MakeContainers, Password: t.Password, Lifecycle: known.lifecycle(t.Lifecycle), Preview: t.Preview, Window: t.Window,
+		Scope: t.Scope, MatchRule: t.MatchRule, Container: t.Container, Name: known.with(t.Name),
+		Rules: known.all(t.Rules), Groups: t.Groups,
 		EnabledAttribute: t.EnabledAttribute, MemberOf: t.MemberOf, Attributes: t.Attributes, scope: t.scope, thresholds: t.thresholds,
 	}
+}
+
+// lifecycle gives a lifecycle whose rules know the types and limits of their attributes.
+func (t types) lifecycle(l Lifecycle) Lifecycle {
+	l.Leave.Rules = t.all(l.Leave.Rules)
+	if l.OutOfScope != nil {
+		p := *l.OutOfScope
+		p.Rules = t.all(p.Rules)
+		l.OutOfScope = &p
+	}
+	return l
 }
 
 func (t types) all(rules []*Rule) []*Rule {

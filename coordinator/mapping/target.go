@@ -47,10 +47,9 @@ type Target struct {
 
 	// The rules of a document; nil where it has none of the kind. Scope gives a
 	// boolean, Groups give names of groups.
-	Scope, MatchRule, Container, Name, LeaversContainer *Rule
-	Rules                                               []*Rule // ascending by attribute, folded
-	LeaverRules                                         []*Rule // what a leaver's account gets besides
-	Groups                                              []*Rule
+	Scope, MatchRule, Container, Name *Rule
+	Rules                             []*Rule // ascending by attribute, folded
+	Groups                            []*Rule
 
 	// EnabledAttribute tells by "true" or "false" whether the account may be used,
 	// MemberOf which groups it is in; "" where that does not matter.
@@ -171,14 +170,49 @@ type Lifecycle struct {
 	IgnoreOutOfScope bool
 	// HoldOutOfScope leaves it alone, too, and shows it as a problem until somebody sees to it.
 	HoldOutOfScope bool
+	// OutOfScope is what becomes of it instead; nil: what becomes of a leaver's, but for the deletion.
+	OutOfScope *Parting
 }
 
-// Leave is what happens to a leaver's account.
+// Leave is what happens to a leaver's account, and when.
 type Leave struct {
-	At      Moment // at end by default
-	Disable bool   // true by default
-	Groups  GroupsOfLeaver
-	Delete  *Moment // nil: never
+	At Moment // at end by default
+	Parting
+}
+
+// A Parting is what becomes of an account that is not wanted as it was.
+type Parting struct {
+	Disable   bool // true by default
+	Groups    GroupsOfLeaver
+	Container *Rule   // where it goes; nil: it stays
+	Rules     []*Rule // what it gets; all others rest
+	Delete    *Moment // nil: never
+}
+
+// parting gives the rules of a parting, the container's first, nil where there is none.
+func (p *Parting) parting() []*Rule {
+	if p == nil {
+		return nil
+	}
+	return slices.Concat([]*Rule{p.Container}, p.Rules)
+}
+
+// partings gives the rules of attributes that an account gets when it is not wanted as it was.
+func (l *Lifecycle) partings() (rules []*Rule) {
+	for _, p := range []*Parting{&l.Leave.Parting, l.OutOfScope} {
+		if p != nil {
+			rules = append(rules, p.Rules...)
+		}
+	}
+	return rules
+}
+
+// CountsOutside tells whether accounts are deleted so and so long after their people left the scope.
+func (l *Lifecycle) CountsOutside() bool { return l.OutOfScope != nil && l.OutOfScope.Delete != nil }
+
+// Deletes tells whether accounts are ever deleted.
+func (l *Lifecycle) Deletes() bool {
+	return l.Leave.Delete != nil || l.OutOfScope != nil && l.OutOfScope.Delete != nil
 }
 
 // GroupsOfLeaver says out of which groups a leaver's account is taken.
@@ -193,11 +227,20 @@ const (
 	StripAll
 )
 
-// A Moment is an instant relative to the person's start or end.
+// A Moment is an instant relative to the person's start or end, or to when they left the scope.
 type Moment struct {
-	FromEnd bool
-	Offset  time.Duration // negative: before
+	From   Base
+	Offset time.Duration // negative: before
 }
+
+// A Base is what a moment is counted from.
+type Base uint8
+
+const (
+	FromStart Base = iota
+	FromEnd
+	FromScope // when they left the scope, as far as was seen
+)
 
 // After gives the instant counted from base; the zero time where base is that.
 func (m Moment) After(base time.Time) time.Time {
@@ -300,7 +343,7 @@ func (v View) SetGroups(in func(name string) bool) { v.machine.groups.in = in }
 
 // asksGroups tells whether a rule depends on the groups of the account.
 func (t *Target) asksGroups() bool {
-	rules := slices.Concat([]*Rule{t.Scope, t.MatchRule, t.Container, t.Name, t.LeaversContainer}, t.Groups, t.Rules, t.LeaverRules)
+	rules := slices.Concat([]*Rule{t.Scope, t.MatchRule, t.Container, t.Name}, t.Groups, t.Rules, t.Lifecycle.Leave.parting(), t.Lifecycle.OutOfScope.parting())
 	return slices.ContainsFunc(rules, func(r *Rule) bool { return r != nil && r.groups })
 }
 

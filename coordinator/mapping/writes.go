@@ -30,15 +30,19 @@ func (s *System) Writes() []*connectorv1.Access {
 		verbs = append(verbs, "create")
 	}
 	var attributes []string
-	for _, r := range slices.Concat(t.Rules, t.LeaverRules) {
+	for _, r := range slices.Concat(t.Rules, t.Lifecycle.partings()) {
 		attributes = append(attributes, r.Attribute)
 	}
 	slices.Sort(attributes)
 	attributes = slices.Compact(attributes)
+	l, outside := t.Lifecycle, Parting{}
+	if l.OutOfScope != nil {
+		outside = *l.OutOfScope
+	}
 	for verb, wanted := range map[string]bool{
-		"modify": len(attributes) > 0, "move": t.Container != nil || t.LeaversContainer != nil,
-		"enable": t.EnabledAttribute != "", "disable": t.EnabledAttribute != "" && t.Lifecycle.Leave.Disable,
-		"password": t.Password != nil, "delete": t.Lifecycle.Leave.Delete != nil,
+		"modify": len(attributes) > 0, "move": t.Container != nil || l.Leave.Container != nil || outside.Container != nil,
+		"enable": t.EnabledAttribute != "", "disable": t.EnabledAttribute != "" && (l.Leave.Disable || outside.Disable),
+		"password": t.Password != nil, "delete": l.Deletes(),
 	} {
 		if wanted {
 			verbs = append(verbs, verb)
@@ -46,7 +50,7 @@ func (s *System) Writes() []*connectorv1.Access {
 	}
 	slices.Sort(verbs)
 	var all []*connectorv1.Access
-	for _, container := range containersOf(t.Container, t.LeaversContainer) {
+	for _, container := range containersOf(t.Container, l.Leave.Container, outside.Container) {
 		all = append(all, &connectorv1.Access{Class: t.Class, Container: container, Verbs: verbs, Attributes: attributes})
 		if t.MakeContainers {
 			all = append(all, &connectorv1.Access{Class: unitClass, Container: container, Verbs: []string{"create"}})

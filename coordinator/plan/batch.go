@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
@@ -41,6 +42,8 @@ type batch struct {
 	reserved  map[nameKey]string         // unique values given to people by the batch, in whatever target
 	items     []store.PlanItem           // new jobs of plans
 	over      []string                   // people who are planned as ever again
+	left      []store.Outside            // who has left a scope
+	back      []store.Outside            // who is in it again, or gone
 	ended     []store.Deviation          // deviations that are no more
 	until     map[string][]store.Instant // by system: until when what was placed ahead may be begun; as far as it was asked for
 }
@@ -96,14 +99,15 @@ type person struct {
 	jobs     []store.Job // open ones, and the done ones that matter
 	problems []store.Problem
 	refused  []store.Job
-	skipped  bool              // in some system: alarms and waits stay as they are
-	wants    bool              // something is to be done, or waits for a decision
-	lets     []store.Deviation // where accounts are let be as they are
-	sources  sources           // the batch's
-	in       []store.Member    // groups that they are in by rules
-	joins    map[string]bool   // systems in which the batch found their account
-	past     *Past             // of whom it was; nil: of now
-	added    addedValues       // what we added to their accounts
+	skipped  bool                 // in some system: alarms and waits stay as they are
+	wants    bool                 // something is to be done, or waits for a decision
+	lets     []store.Deviation    // where accounts are let be as they are
+	sources  sources              // the batch's
+	in       []store.Member       // groups that they are in by rules
+	joins    map[string]bool      // systems in which the batch found their account
+	past     *Past                // of whom it was; nil: of now
+	added    addedValues          // what we added to their accounts
+	outside  map[string]time.Time // by system: since when they are out of scope, where accounts are deleted for that
 }
 
 func (b *batch) run(due []store.Due) error {
@@ -253,6 +257,9 @@ func (b *batch) loadBelongings(ids []string) error {
 	if err := b.loadAdded(); err != nil {
 		return err
 	}
+	if err := b.loadOutside(ids); err != nil {
+		return err
+	}
 	if err := b.loadMade(ids); err != nil {
 		return err
 	}
@@ -344,6 +351,9 @@ func (b *batch) save(due []store.Due) error {
 		return err
 	}
 	if err := tx.RemoveDeviations(b.ended); err != nil {
+		return err
+	}
+	if err := b.saveOutside(); err != nil {
 		return err
 	}
 	if err := tx.PutProblems(b.problems); err != nil {

@@ -91,7 +91,7 @@ func (f *Foresight) People(subjects []Subject) ([][]map[string]Seen, error) {
 		for i, subject := range subjects {
 			if p := b.byID[subject.ID]; p != nil {
 				if subject.Past != nil {
-					p.past, p.accounts, p.jobs, p.problems, p.refused, p.lets = subject.Past, subject.Past.accounts, nil, nil, nil, nil
+					p.past, p.accounts, p.jobs, p.problems, p.refused, p.lets, p.outside = subject.Past, subject.Past.accounts, nil, nil, nil, nil, nil
 				}
 				p.person.HasSource = p.person.HasSource && !subject.Known || subject.Known && subject.As[n].HasSource
 				out[i][n] = map[string]Seen{}

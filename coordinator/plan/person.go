@@ -83,7 +83,8 @@ func (b *batch) plan(t target) error {
 // input is what planning somebody in a target depends on besides their account and the names.
 func (b *batch) input(t target, p *person, refs *refs) reconcile.Input {
 	return reconcile.Input{Now: b.tx.Now.Time(), Person: p.person, Target: t.system.Target, Refs: refs, Recipient: refs.Recipient, Groups: refs,
-		ByHand: func() bool { return p.letIn(t.row.Name) }, Deviations: p.deviations(t.row.Name), Quarantined: b.quarantined(t, p)}
+		ByHand: func() bool { return p.letIn(t.row.Name) }, Deviations: p.deviations(t.row.Name), Quarantined: b.quarantined(t, p),
+		Outside: p.outside[t.row.Name]}
 }
 
 // A guess is what is planned for somebody if each name is free that they ask for first.
@@ -196,6 +197,7 @@ func (b *batch) take(t target, p *person, open []store.Job, out reconcile.Output
 	b.wantMade(t, p, out)
 	ops := b.problem(t, p, out)
 	b.end(t, p, out.Ended)
+	b.noteOutside(t, p, out)
 	cause := b.cause(t, p)
 	settles := out.Settles && len(ops) == 1 && !p.stopped(t.row.Name) && cause == ""
 	p.wants = p.wants || len(ops) > 0

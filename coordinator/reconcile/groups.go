@@ -205,9 +205,9 @@ func (p *planner) strangers() {
 }
 
 // strip plans that a leaver's account leaves its groups.
-func (p *planner) strip(why mapping.Reason) {
+func (p *planner) strip(which mapping.GroupsOfLeaver, why mapping.Reason) {
 	var leave []string
-	switch p.t.Lifecycle.Leave.Groups {
+	switch which {
 	case mapping.StripAll:
 		leave = slices.Clone(p.memberships())
 	case mapping.StripOurs:

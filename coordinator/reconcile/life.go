@@ -103,22 +103,27 @@ func (p *planner) wasLeaver(t directory.Tenure) bool {
 	if !t.Earlier.IsZero() {
 		return true
 	}
-	if p.t.LeaversContainer == nil {
+	leavers := p.t.Lifecycle.Leave.Container
+	if leavers == nil {
 		return false
 	}
-	v, err := p.view.Eval(p.t.LeaversContainer)
+	v, err := p.view.Eval(leavers)
 	_, _, container, ok := mapping.SplitDN(p.account.Address)
 	return err == nil && ok && sameDN(container, v.First())
 }
 
-// leave plans for the account of a leaver: locked first, then out of its
-// groups, then out of the way; and gone when it is time.
+// leave plans for the account of a leaver, or of somebody out of scope: locked
+// first, then out of its groups, then out of the way; and gone when it is time.
 func (p *planner) leave(gone departure) {
-	leave, why := p.t.Lifecycle.Leave, gone.why
+	leave, why := gone.parting, gone.why
 	open := p.told && p.enabled
 	if leave.Delete != nil && !gone.since.IsZero() {
 		at := leave.Delete.After(gone.since)
-		if !p.in.Now.Before(at) && !(leave.Disable && open) {
+		lock := leave.Disable && open
+		if !p.in.Now.Before(at) && !(lock && p.letsState("false")) {
+			if lock {
+				p.lock(why)
+			}
 			why.Attribute, why.Note = "account", "delete "+leave.Delete.String()
 			p.op("delete", true, letsIn, &connectorv1.Operation{Verb: &connectorv1.Operation_Delete{Delete: &connectorv1.Delete{}}}, why)
 			return
@@ -131,9 +136,9 @@ func (p *planner) leave(gone departure) {
 	case leave.Disable && open && !p.letsState("false"):
 		p.lock(why)
 	}
-	p.strip(why)
-	p.modify(p.t.LeaverRules)
-	if p.t.LeaversContainer != nil {
-		p.move(p.t.LeaversContainer, false)
+	p.strip(leave.Groups, why)
+	p.modify(leave.Rules)
+	if leave.Container != nil {
+		p.move(leave.Container, false)
 	}
 }

@@ -157,6 +157,62 @@ func TestPlan_holdsOutOfScope(t *testing.T) {
 	}
 }
 
+// What becomes of the account of somebody who leaves the scope is the document's to say: locked, taken out of groups,
+// moved, marked, deleted, in any combination, or nothing at all.
+func TestPlan_outOfScope(t *testing.T) {
+	t.Parallel()
+	for choice, want := range map[string]string{
+		"leave":            "disable membership modify move", // as a leaver, whose deletion is another matter
+		"ignore":           "",
+		"hold":             "",
+		"{}":               "disable",
+		"{disable: false}": "",
+		"{disable: false, move: '\"OU=Quarantine,DC=x\"'}":    "move",
+		"{disable: false, groups: strip}":                     "membership",
+		"{attributes: {description: '\"out\"'}}":              "disable modify",
+		"{delete: at once}":                                   "disable delete",
+		"{delete: 0s after}":                                  "disable delete",
+		"{disable: false, delete: at once}":                   "delete",
+		"{move: '\"OU=Quarantine,DC=x\"', delete: 30d after}": "disable move",
+	} {
+		text := strings.Replace(painful, "before start}", "before start, leave: {groups: strip, move: '\"OU=Leavers,DC=x\"', attributes: {description: '\"left\"'}, delete: at end}, out_of_scope: "+choice+"}", 1)
+		systems, err := mapping.ParseFile("painful.yaml", []byte(strings.Replace(text, "class: user\n", "class: user\n  scope: title == \"Chief\"\n", 1)))
+		if err != nil {
+			t.Fatalf("%s: %v", choice, err)
+		}
+		p := directory.Person{ID: "p", Key: "1", HasSource: true}
+		p.Attributes.Set("displayName", "Ada")
+		p.Attributes.Set("title", "Clerk")
+		at := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+		in := reconcile.Input{Now: at, Person: p, Target: systems[1].Target, Names: painless{}, Refs: painless{}}
+		in.Account = &reconcile.Account{ID: "guid", Address: "CN=Ada,OU=Staff,DC=x", Object: marshalled(t, &connectorv1.Object{Class: "user", Id: "guid",
+			Address: "CN=Ada,OU=Staff,DC=x", Attributes: []*connectorv1.Attribute{{Name: "enabled", Values: []string{"true"}}, {Name: "memberOf", Values: []string{"g"}}, {Name: "description"}}})}
+		out := reconcile.Plan(in)
+		if got := strings.Join(classes(out), " "); got != want {
+			t.Errorf("out_of_scope: %s does %q; want %q", choice, got, want)
+		}
+		if deletes := strings.Contains(choice, "delete"); out.Outside != deletes {
+			t.Errorf("out_of_scope: %s is counted: %v; want %v", choice, out.Outside, deletes)
+		}
+		if !strings.Contains(choice, "30d") {
+			continue
+		}
+		if !rings(out, at.AddDate(0, 0, 30)) {
+			t.Errorf("alarms = %v; want one when the account is deleted", out.Alarms)
+		}
+		in.Now, in.Outside = at.AddDate(0, 0, 30), at
+		out = reconcile.Plan(in)
+		if got := strings.Join(classes(out), " "); got != "disable delete" {
+			t.Errorf("30 days after, %q; want the account deleted, and locked until that is done", got)
+		}
+	}
+	for _, wrong := range []string{"delete", "{delete: 30d after end}", "{delete: at end}", "{delete: -1d after}", "{at: at end}"} {
+		if _, err := mapping.ParseFile("painful.yaml", []byte(strings.Replace(painful, "before start}", "before start, out_of_scope: "+wrong+"}", 1))); err == nil {
+			t.Errorf("out_of_scope: %s is taken", wrong)
+		}
+	}
+}
+
 // painless is a world in which every name is free and nobody has an account.
 type painless struct{}
 

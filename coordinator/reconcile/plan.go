@@ -95,9 +95,9 @@ func (p *planner) run() {
 		p.keep(tenure, enableAt)
 	case p.out.Problem == nil && life.HoldOutOfScope:
 		p.problem("out of scope", &connectorv1.Fault{Cause: "The person is not in the scope of the target any more, and has an account: " + p.t.Scope.Text() + ".",
-			Object: p.account.Address, NextStep: "Correct the source or the scope; to have such accounts treated as those of leavers, set out_of_scope to leave."})
+			Object: p.account.Address, NextStep: "Correct the source or the scope; to have something done to such accounts, set out_of_scope to leave, or to what is to be done."})
 	case p.out.Problem == nil && !life.IgnoreOutOfScope:
-		p.leave(departure{why: mapping.Reason{Rule: "out of scope: " + p.t.Scope.Text(), Line: p.t.Scope.Line(), From: p.view.Inputs(p.t.Scope)}})
+		p.leave(p.outside())
 	}
 }
 
@@ -111,29 +111,47 @@ func (p *planner) inScope() bool {
 	return err == nil && in
 }
 
-// A departure is why an account is that of a leaver.
+// A departure is why an account is that of a leaver, or of somebody out of scope.
 type departure struct {
+	parting mapping.Parting
 	since   time.Time // zero: the account is not deleted by time
 	returns bool      // on a day ahead
 	why     mapping.Reason
 }
 
+// outside gives the departure of somebody out of scope. When they left it nothing
+// tells: the scope, a date or a group may have changed as well as the person. So it
+// is counted from when that was first seen, and never from before.
+func (p *planner) outside() departure {
+	d := departure{parting: p.t.Lifecycle.Leave.Parting, why: mapping.Reason{Rule: "out of scope: " + p.t.Scope.Text(), Line: p.t.Scope.Line(), From: p.view.Inputs(p.t.Scope)}}
+	if own := p.t.Lifecycle.OutOfScope; own != nil {
+		d.parting = *own
+	}
+	if d.parting.Delete != nil && d.parting.Delete.From == mapping.FromScope {
+		p.out.Outside = true
+		if d.since = p.in.Outside; d.since.IsZero() {
+			d.since = p.in.Now
+		}
+	}
+	return d
+}
+
 // gone gives the departure of somebody who has left, else nil.
 func (p *planner) gone(t directory.Tenure, leaveAt, enableAt time.Time) *departure {
-	now, leave := p.in.Now, p.t.Lifecycle.Leave.At
+	now, leave, parting := p.in.Now, p.t.Lifecycle.Leave.At, p.t.Lifecycle.Leave.Parting
 	switch {
 	case !leaveAt.IsZero() && !now.Before(leaveAt):
-		return &departure{since: t.End, why: mapping.Reason{Rule: "left: leave " + leave.String(), From: p.attribute("endDate")}}
+		return &departure{parting: parting, since: t.End, why: mapping.Reason{Rule: "left: leave " + leave.String(), From: p.attribute("endDate")}}
 	case !p.in.Person.HasSource:
 		rule := "left: no source has a record of the person any more"
 		if p.t.OfGroups {
 			rule = "left: no rule names the group any more, and no source brings it"
 		}
-		return &departure{since: p.in.Person.Changed, why: mapping.Reason{Rule: rule}}
+		return &departure{parting: parting, since: p.in.Person.Changed, why: mapping.Reason{Rule: rule}}
 	case t.Ended:
-		return &departure{since: p.in.Person.Changed, why: mapping.Reason{Rule: "left: the person is not active", From: p.attribute("active")}}
+		return &departure{parting: parting, since: p.in.Person.Changed, why: mapping.Reason{Rule: "left: the person is not active", From: p.attribute("active")}}
 	case !t.Earlier.IsZero() && now.Before(enableAt) && !now.Before(leave.After(t.Earlier)):
-		return &departure{returns: true, why: mapping.Reason{Rule: "left, and comes back on a day ahead", From: append(p.attribute("endDate"), p.attribute("startDate")...)}}
+		return &departure{parting: parting, returns: true, why: mapping.Reason{Rule: "left, and comes back on a day ahead", From: append(p.attribute("endDate"), p.attribute("startDate")...)}}
 	}
 	return nil
 }

@@ -9,7 +9,7 @@
 //	account, employed            move, modify, groups, enable
 //	account, before the start    move, modify, groups; enabled or not stays as it is
 //	account, left                disable, groups, modify, move; delete when it is time
-//	account, out of scope        as left, but never deleted; one not joined yet is not touched
+//	account, out of scope        as left, or as the document says for it; one not joined yet is not touched
 //	record at home               groups that come from elsewhere, and nothing else ever
 //	record of a source           modify while in scope, and nothing else ever: write-back
 //
@@ -53,6 +53,9 @@ type Input struct {
 	// somebody else: the last word of ours that it heard was enabled. It is asked
 	// only where it matters; nil means no.
 	ByHand func() bool
+	// Outside is since when the person is known to be out of scope, where accounts are
+	// deleted for that; zero: it was not seen before.
+	Outside time.Time
 	// Deviations are where the account is known to be other than the rules want.
 	Deviations []Deviation
 	// Quarantined are attributes whose values the system refused: they are left out of what else is written.
@@ -109,6 +112,8 @@ type Output struct {
 	// that they could not be told, and stay as they were.
 	Made   []Made
 	Unmade bool
+	// Outside tells that the person is out of scope, and the account is deleted for it in time.
+	Outside bool
 	// Withheld tells that something in quarantine was left out.
 	Withheld bool
 	// Ended are the attributes whose deviation is over.

@@ -130,7 +130,7 @@ func (tx *Tx) PeopleNaming(tenant, key string) ([]string, error) {
 // them. The groups that they were in are due: nobody may be in them any more.
 func (tx *Tx) RemovePerson(tenant, id string) error {
 	tx.touch(tenant, TopicPeople, TopicProblems)
-	for _, table := range []string{"due", "alarm", "waiting", "problem", "preview", "deviation", "known"} {
+	for _, table := range []string{"due", "alarm", "waiting", "problem", "preview", "deviation", "known", "outside"} {
 		if _, err := tx.exec("DELETE FROM "+table+" WHERE tenant = ? AND person = ?", tenant, id); err != nil {
 			return err
 		}
