@@ -265,7 +265,7 @@ func (c *Coordinator) AdminLink(ctx context.Context) (string, error) {
 func (c *Coordinator) Run(ctx context.Context) error {
 	working, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	group, failed := errgroup.WithContext(working)
-	for _, loop := range []func(context.Context) error{c.gate.Run, c.gateway.Run, c.intake.Run, c.queue.Run, c.planner.Run, c.schedule.Run, c.console.Run, c.health.Run, c.notifier.Run, c.keeper.Run} {
+	for _, loop := range []func(context.Context) error{c.gate.Run, c.gateway.Run, c.intake.Run, c.intake.Tidy, c.queue.Run, c.planner.Run, c.schedule.Run, c.console.Run, c.health.Run, c.notifier.Run, c.keeper.Run} {
 		group.Go(func() error { return loop(failed) })
 	}
 	if c.scraped != nil {

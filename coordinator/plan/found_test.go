@@ -174,3 +174,69 @@ func TestFound_lockedAccountThatWasThere(t *testing.T) {
 		t.Errorf("enabled = %q at %q, problems %v; want the one that was there, and her let in", got, w.Addresses(), problems(t, w))
 	}
 }
+
+// A name that was reserved for what then came to nothing is given back: the create was planned, and before it was done
+// HR corrected the name. While somebody may get it still it stays theirs.
+func TestFound_nameReservedInVain(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	free := func() int {
+		n, err := w.Intake.FreeNames(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace"))
+	w.Plan()
+	if n := free(); n != 0 {
+		t.Errorf("%d names freed while the account is being made", n)
+	}
+	w.Refuse = func(*connectorv1.Operation) (connectorv1.Outcome, *connectorv1.Fault) {
+		return connectorv1.Outcome_OUTCOME_UNAVAILABLE, &connectorv1.Fault{Cause: "it does not answer", NextStep: "It is tried again."}
+	}
+	w.Work(1) // there is no job any more: it is planned again in a minute
+	if n := free(); n != 0 {
+		t.Errorf("%d names freed of somebody whose account is tried again soon", n)
+	}
+	w.Refuse = nil
+	w.Read("hr", rehearsal.Worker("E1001", "Eve", "Byron"))
+	if n := free(); n != 0 {
+		t.Errorf("%d names freed of somebody who is about to be looked at", n)
+	}
+	w.Settle()
+	if n := free(); n != 2 { // the account's, and its place
+		t.Errorf("%d names freed; want what was reserved for the wrong name", n)
+	}
+	w.Read("hr", rehearsal.Worker("E1002", "Ada", "Lovelace"))
+	w.Settle()
+	if got := w.Value(adaAt, "sAMAccountName"); got != "alovelace" {
+		t.Errorf("who comes to have the name is called %q at %q; want no number", got, w.Addresses())
+	}
+	if n := free(); n != 0 {
+		t.Errorf("%d names freed that accounts have", n)
+	}
+}
+
+// A name that the system once said was taken, by something out of sight, is tried again some time.
+func TestFound_nameThatWasTaken(t *testing.T) {
+	t.Parallel()
+	w := world(t)
+	w.Strict = true
+	unseen := rehearsal.Object("user", "guid-x", "CN=Unseen,OU=Elsewhere,DC=corp,DC=example", "cn", "Unseen", "sAMAccountName", "alovelace")
+	w.Objects["guid-x"] = unseen
+	w.Read("hr", rehearsal.Worker("E1001", "Ada", "Lovelace"))
+	w.Settle()
+	if got := w.Value(adaAt, "sAMAccountName"); got != "alovelace2" {
+		t.Fatalf("sAMAccountName = %q; want the next candidate", got)
+	}
+	delete(w.Objects, "guid-x")
+	if n, err := w.Intake.FreeNames(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d names freed, %v; want the one that only the system knew of", n, err)
+	}
+	w.Read("hr", rehearsal.Worker("E1002", "Al", "Lovelace"))
+	w.Settle()
+	if got := w.Value("CN=Al Lovelace"+research, "sAMAccountName"); got != "alovelace" {
+		t.Errorf("sAMAccountName = %q; want the name that is free again", got)
+	}
+}

@@ -68,6 +68,7 @@ func TestHistories_endAsTheRowsSay(t *testing.T) {
 			"make":    h.makeByHand,
 			"restart": func(*rapid.T) { h.Restart() },
 			"later":   func(*rapid.T) { h.Later() },
+			"tidy":    func(*rapid.T) { h.tidy() },
 			"":        h.alwaysSo,
 		})
 		h.end()
@@ -169,6 +170,7 @@ type history struct {
 	phones map[string]string // what the second source says, by key
 	gone   map[string]bool   // classes of targets that are away
 	doubts int               // answers that are lost next
+	unseen map[string]bool   // names of groups that were deleted by hand: until that is read they are taken, and who is made meanwhile gets and keeps a number
 }
 
 type merged struct {
@@ -187,7 +189,7 @@ func newHistory(t *testing.T, rt *rapid.T) *history {
 			t.Error(err)
 		}
 	})
-	h := &history{World: rehearsal.NewOn(t, st), t: t, rt: rt, rows: map[string]*row{}, is: map[string]string{}, phones: map[string]string{}, gone: map[string]bool{}}
+	h := &history{World: rehearsal.NewOn(t, st), t: t, rt: rt, rows: map[string]*row{}, is: map[string]string{}, phones: map[string]string{}, gone: map[string]bool{}, unseen: map[string]bool{}}
 	h.Apply(historyDocuments)
 	h.Strict = true
 	h.Refuse = func(op *connectorv1.Operation) (connectorv1.Outcome, *connectorv1.Fault) {
@@ -483,6 +485,7 @@ func (h *history) end() {
 		h.compare(key, people[key])
 	}
 	h.compareGroups(people)
+	h.compareNames()
 }
 
 // lead gives the row that speaks for a person: one who works before one who does not, then by id; nil where none is there.

@@ -1,6 +1,7 @@
 package rehearsal_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
 	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
@@ -138,6 +140,7 @@ func (h *history) put(rt *rapid.T, o *connectorv1.Object, name, container string
 func (h *history) groupByHand(rt *rapid.T) {
 	group := h.object(rt, "group")
 	if rapid.IntRange(0, 5).Draw(rt, "delete") == 0 {
+		h.unseen[strings.TrimRight(valueOf(h.Objects[group], "cn"), "0123456789")] = true
 		delete(h.Objects, group)
 		for _, o := range h.Objects {
 			put(o, "memberOf", slices.DeleteFunc(slices.Clone(valuesOf(o, "memberOf")), func(id string) bool { return id == group })...)
@@ -214,6 +217,43 @@ func (h *history) comparePhone(key string, rows []*row, got string) {
 	}
 }
 
+// tidy: names that are spoken for in vain are freed.
+func (h *history) tidy() {
+	if _, err := h.Intake.FreeNames(context.Background()); err != nil {
+		h.rt.Fatal(err)
+	}
+}
+
+// compareNames looks at what is spoken for: what an object has, and nothing else. A name that nobody has and
+// nobody can get would be lost for good.
+func (h *history) compareNames() {
+	h.tidy()
+	var names []store.Name
+	h.Write(func(tx *store.Tx) error {
+		for _, system := range []string{"corp-ad", "app"} {
+			some, err := tx.AllNames(rehearsal.Tenant, system)
+			if err != nil {
+				return err
+			}
+			names = append(names, some...)
+		}
+		return nil
+	})
+	had := map[string]bool{}
+	for _, o := range h.Objects {
+		system := map[string]string{"User": "app"}[o.GetClass()]
+		had[cmp.Or(system, "corp-ad")+" address "+directory.Fold(o.GetAddress())] = true
+		for _, a := range rehearsal.Names {
+			had[cmp.Or(system, "corp-ad")+" "+a+" "+directory.Fold(valueOf(o, a))] = true
+		}
+	}
+	for _, n := range names {
+		if !had[n.System+" "+n.Attribute+" "+n.Value] {
+			h.rt.Fatalf("%s %s is spoken for in %s by %s, and nothing has it", n.Attribute, n.Value, n.System, n.Holder)
+		}
+	}
+}
+
 // compareGroups looks at who is in the group of each department: just who works there.
 func (h *history) compareGroups(people map[string][]*row) {
 	want, got := map[string][]string{}, map[string][]string{}
@@ -225,7 +265,10 @@ func (h *history) compareGroups(people map[string][]*row) {
 	}
 	for id, o := range h.Objects {
 		if o.GetClass() == "group" {
-			name := strings.TrimRight(valueOf(o, "cn"), "0123456789") // the name may be somebody else's for a while, as with people
+			name := valueOf(o, "cn")
+			if plain := strings.TrimRight(name, "0123456789"); h.unseen[plain] {
+				name = plain
+			}
 			if _, twice := got[name]; twice {
 				h.rt.Fatalf("there are two groups %s", name)
 			}

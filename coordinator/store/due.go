@@ -56,6 +56,16 @@ func (tx *Tx) DuePeople(limit int) ([]Due, error) {
 	return query[Due](tx, "SELECT "+dueColumns+" FROM due WHERE at <= ? ORDER BY at LIMIT ?", tx.Now, limit)
 }
 
+// BusyAmong returns those of the people of whom something is yet to come in a system: they are due at any time, or have
+// an open job or a problem there.
+func (tx *Tx) BusyAmong(tenant, system string, people []string) ([]string, error) {
+	among := list(people)
+	return column[string](tx, `SELECT person FROM due WHERE tenant = ? AND person IN (SELECT value FROM json_each(?))
+		UNION SELECT person FROM job WHERE tenant = ? AND system = ? AND person <> '' AND person IN (SELECT value FROM json_each(?)) AND ended = 0
+		UNION SELECT person FROM problem WHERE tenant = ? AND system = ? AND person IN (SELECT value FROM json_each(?))`,
+		tenant, among, tenant, system, among, tenant, system, among)
+}
+
 // DueAmong returns those of the people who are due by now.
 func (tx *Tx) DueAmong(tenant string, people []string) ([]Due, error) {
 	return query[Due](tx, "SELECT "+dueColumns+" FROM due WHERE tenant = ? AND at <= ? AND person IN (SELECT value FROM json_each(?)) ORDER BY at", tenant, tx.Now, list(people))

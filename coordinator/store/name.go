@@ -31,6 +31,12 @@ func (tx *Tx) AllNames(tenant, system string) ([]Name, error) {
 	return query[Name](tx, "SELECT "+nameColumns+" FROM name WHERE tenant = ? AND system = ? ORDER BY attribute, value", tenant, system)
 }
 
+// NamesAfter returns up to limit names of a system in order, those after the given one: a way to walk over all.
+func (tx *Tx) NamesAfter(tenant, system string, last Name, limit int) ([]Name, error) {
+	return query[Name](tx, "SELECT "+nameColumns+" FROM name WHERE tenant = ? AND system = ? AND (attribute, value) > (?, ?) ORDER BY attribute, value LIMIT ?",
+		tenant, system, last.Attribute, last.Value, limit)
+}
+
 // PutNames stores names; each takes the value over from whoever held it. They
 // are written in the order of the key, so that neighbours find their page at hand.
 func (tx *Tx) PutNames(rows []Name) error {
