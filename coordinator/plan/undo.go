@@ -200,7 +200,7 @@ func (v *inverse) take(j store.Job) {
 		v.note(j, "a deleted account cannot be brought back from here: restore it in the system (its recycle bin), and it is found again")
 		return
 	case *connectorv1.Operation_SetPassword:
-		v.note(j, "nobody has the password from before: give a new one")
+		v.note(j, "nobody has the password from before: have another made with drawbridge password new")
 		return
 	case *connectorv1.Operation_Create:
 		v.create(j, op)
