@@ -68,7 +68,7 @@ func (s *stream) admit(ctx context.Context, hello *linkv1.Hello) error {
 	select {
 	case s.admissions <- a:
 	default:
-		return s.shed(ctx)
+		return s.shed()
 	}
 	select {
 	case <-a.done:
@@ -118,15 +118,15 @@ func (s *stream) clone(old *stream) error {
 }
 
 // shed tells the agent to come back, each of many at another time.
-func (s *stream) shed(ctx context.Context) error {
+func (s *stream) shed() error {
 	n := s.turnedAway.Add(1)
 	wait := time.Second + rand.N(min(time.Duration(n)*2*time.Millisecond, time.Minute)+time.Second)
-	return errors.Join(s.depart(ctx, "too many agents come at once", wait), errShed)
+	return errors.Join(s.depart("too many agents come at once", wait), errShed)
 }
 
 // depart tells the agent to hang up and come back.
-func (s *stream) depart(ctx context.Context, reason string, wait time.Duration) error {
-	return s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Depart{Depart: &linkv1.Depart{
+func (s *stream) depart(reason string, wait time.Duration) error {
+	return s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Depart{Depart: &linkv1.Depart{
 		Reason: reason, ComeBackAfter: durationpb.New(wait),
 	}}})
 }
@@ -230,27 +230,27 @@ func (a *admission) gone(tx *store.Tx) error {
 }
 
 // leave notes that the stream has ended, and why.
-func (g *Gateway) leave(ctx context.Context, s *stream, cause error) {
-	g.mu.Lock()
-	if g.streams[s.agent.Agent] == s {
-		delete(g.streams, s.agent.Agent)
+func (s *stream) leave(ctx context.Context, cause error) {
+	s.Gateway.mu.Lock()
+	if s.streams[s.agent.Agent] == s {
+		delete(s.streams, s.agent.Agent)
 	}
-	g.mu.Unlock()
+	s.Gateway.mu.Unlock()
 	close(s.gone)
 	s.log.InfoContext(ctx, "Agent disconnected", "cause", cause)
 	a := &admission{stream: s, goes: true, row: store.Agent{Tenant: s.agent.Tenant, ID: s.agent.ID}, done: make(chan struct{})}
 	select {
-	case g.admissions <- a:
+	case s.admissions <- a:
 		select {
 		case <-a.done:
-		case <-g.admitted:
+		case <-s.admitted:
 		}
-	case <-g.admitted:
+	case <-s.admitted:
 	}
 	select {
 	case <-a.done:
 	default: // nobody admits any more
-		a.err = g.Store.Write(context.WithoutCancel(ctx), a.store)
+		a.err = s.Store.Write(context.WithoutCancel(ctx), a.store)
 	}
 	if a.err != nil {
 		s.log.ErrorContext(ctx, "Agent's going not noted", "err", a.err)
@@ -297,7 +297,7 @@ func (g *Gateway) cut(tx *store.Tx, agent identity.Agent) {
 		return
 	}
 	if _, err := enroll.Admitted(tx, s.agent); verdict(err) {
-		s.cancel(err)
+		s.cut(err)
 	}
 }
 

@@ -128,7 +128,7 @@ func (g *Gateway) commit(ctx context.Context, write func(context.Context, func(*
 	}
 	if err != nil {
 		parcels[0].stream.log.ErrorContext(ctx, "Not committed", "err", err)
-		parcels[0].stream.cancel(status.Error(codes.Unavailable, "the coordinator cannot store what you sent now; come back"))
+		parcels[0].stream.cut(status.Error(codes.Unavailable, "the coordinator cannot store what you sent now; come back"))
 		return 0
 	}
 	for _, p := range parcels {

@@ -6,8 +6,15 @@
 //
 //	receive ──records, results──► committer ──one transaction──► Committed ─┐
 //	   │                          (all streams)                             ▼
-//	   └──health, changed, refused──► store                                send ──► stream
-//	store signals ──systems, queued jobs within the window────────────────►─┘
+//	   └──health, changed, refused──► store                                turn ──► stream
+//	store signals ──► watch ──systems, queued jobs within the window──────►─┘
+//	                  (all streams)
+//
+// A stream that is idle has one goroutine, which waits for what the agent sends:
+// whoever has something for the agent wakes the stream, and it has a second one
+// for as long as that takes (turns.go). What only the store can tell is looked
+// for once for all streams (watch.go). Whoever cuts a stream ends its context,
+// and with it what waits for the agent, in either direction.
 //
 // What may go wrong:
 //
@@ -28,7 +35,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -39,14 +46,12 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
 	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
-	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	"github.com/drawbridge-id/drawbridge/proto/identity"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -122,6 +127,10 @@ func (g *Gateway) Run(ctx context.Context) error {
 	group.Go(func() error { return g.cutShut(ctx) })
 	group.Go(func() error { return g.relieveAll(ctx) })
 	group.Go(func() error { return g.hearAll(ctx) })
+	group.Go(func() error { return g.watch(ctx, &g.Store.Jobs, g.lookForJobs) })
+	group.Go(func() error { return g.watch(ctx, &g.Store.Systems, g.lookForSystems) })
+	group.Go(func() error { return g.watch(ctx, &g.Store.Releases, g.lookForReleases) })
+	group.Go(func() error { return g.noteSeen(ctx) })
 	return group.Wait()
 }
 
@@ -140,7 +149,10 @@ func ServerOptions() []grpc.ServerOption {
 }
 
 // Depart asks every agent to hang up and come back, for the reason, and lets no other in. It may be called once.
-func (g *Gateway) Depart() { close(g.closing) }
+func (g *Gateway) Depart() {
+	close(g.closing)
+	g.each((*stream).wake)
+}
 
 // Connect implements linkv1.LinkServiceServer.
 func (g *Gateway) Connect(rpc grpc.BidiStreamingServer[linkv1.ConnectRequest, linkv1.ConnectResponse]) error {
@@ -151,111 +163,73 @@ func (g *Gateway) Connect(rpc grpc.BidiStreamingServer[linkv1.ConnectRequest, li
 	if err != nil {
 		return status.Error(codes.Unauthenticated, err.Error())
 	}
-	ctx, cancel := context.WithCancelCause(rpc.Context())
-	defer cancel(nil)
-	s := &stream{
-		Gateway: g, rpc: rpc, agent: agent, cancel: cancel, log: g.Log.With("agent", agent.ID, "site", agent.Site),
-		hello: make(chan *linkv1.Hello, 1), ready: make(chan struct{}), gone: make(chan struct{}), mail: make(chan struct{}, 1),
-		open: map[uint64]string{}, held: map[string]int{},
+	ender, ok := grpc.ServerTransportStreamFromContext(rpc.Context()).(ender)
+	if !ok {
+		return status.Error(codes.Internal, "this build's gRPC cannot end a stream from outside of its handler")
 	}
-	go func() { cancel(s.receive(ctx)) }() // it ends with the stream, which is when this handler has returned
-	err = g.serve(ctx, s)
-	if err == nil || errors.Is(err, context.Canceled) {
-		err = context.Cause(ctx)
-	}
-	cancel(err)
-	return s.verdict(err)
+	s := &stream{Gateway: g, rpc: rpc, ender: ender, agent: agent, log: g.Log.With("agent", agent.ID, "site", agent.Site), gone: make(chan struct{})}
+	s.cut(s.serve(rpc.Context()))
+	return nil // what is to be told was told by cut
 }
 
 // serve lets the agent in, and serves it until it goes.
-func (g *Gateway) serve(ctx context.Context, s *stream) (err error) {
-	var hello *linkv1.Hello
-	select {
-	case hello = <-s.hello:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(greetWait):
-		return status.Error(codes.DeadlineExceeded, "no Hello came")
+func (s *stream) serve(ctx context.Context) (err error) {
+	hello, err := s.hello()
+	if err != nil {
+		return err
 	}
-	if hello.GetProtocol() == 0 {
-		return status.Error(codes.InvalidArgument, "Hello tells no version of the contract")
-	}
-	if s.window = int(hello.GetWindow()); s.window == 0 {
-		s.window = 1
-	}
-	s.host, s.instance, s.spool = hello.GetHost(), hello.GetInstance(), hello.GetSpool()
 	if err := s.admit(ctx, hello); err != nil {
 		return err
 	}
-	g.enter(s)
-	defer func() { g.leave(ctx, s, err) }()
+	s.enter()
+	defer func() {
+		s.cut(err) // with it the sender, if it waits for the agent
+		s.turns.end()
+		s.leave(ctx, s.cause)
+	}()
 	s.log.InfoContext(ctx, "Agent connected", "host", hello.GetHost(), "version", hello.GetVersion())
-	welcome := &linkv1.Welcome{Protocol: min(hello.GetProtocol(), Protocol), Clock: timestamppb.Now(), Version: g.Version}
-	if err := s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Welcome{Welcome: welcome}}); err != nil {
+	welcome := &linkv1.Welcome{Protocol: min(hello.GetProtocol(), Protocol), Clock: timestamppb.Now(), Version: s.Version}
+	if err := s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Welcome{Welcome: welcome}}); err != nil {
 		return err
 	}
 	s.welcomed = time.Now()
-	close(s.ready)
-	return s.run(ctx)
+	s.turns.begin(s.turn)
+	return s.receive(ctx)
+}
+
+// hello waits for the agent's first frame, and takes from it what the stream is to know.
+func (s *stream) hello() (*linkv1.Hello, error) {
+	late := time.AfterFunc(greetWait, func() { s.cut(status.Error(codes.DeadlineExceeded, "no Hello came")) })
+	defer late.Stop()
+	for {
+		frame, err := s.rpc.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil, errHungUp
+		}
+		hello := frame.GetHello()
+		switch {
+		case err != nil:
+			return nil, err
+		case hello == nil && frame.GetFrame() != nil:
+			return nil, status.Error(codes.FailedPrecondition, "the first frame must be Hello")
+		case hello == nil: // of a kind that is not known
+			continue
+		case hello.GetProtocol() == 0:
+			return nil, status.Error(codes.InvalidArgument, "Hello tells no version of the contract")
+		}
+		s.window = int(cmp.Or(hello.GetWindow(), 1))
+		s.host, s.instance, s.spool = hello.GetHost(), hello.GetInstance(), hello.GetSpool()
+		return hello, nil
+	}
 }
 
 // enter registers the stream as its agent's; an older one goes.
-func (g *Gateway) enter(s *stream) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if old := g.streams[s.agent.Agent]; old != nil {
-		old.cancel(errAnew)
+func (s *stream) enter() {
+	s.Gateway.mu.Lock()
+	defer s.Gateway.mu.Unlock()
+	if old := s.streams[s.agent.Agent]; old != nil {
+		old.cut(errAnew)
 		s.log.Info("Agent had another stream, which is cut")
 	}
-	g.streams[s.agent.Agent] = s
-}
-
-// verdict is what the agent is told of a stream's end.
-func (s *stream) verdict(err error) error {
-	if errors.Is(err, errHungUp) {
-		return nil
-	}
-	if _, told := status.FromError(err); told { // a refusal among them
-		return err
-	}
-	s.log.Error("Stream ended", "err", err)
-	return status.Error(codes.Unavailable, "the coordinator cannot go on now; come back")
-}
-
-// readSystems reads what [stream.systemsFrame] gives.
-func (s *stream) readSystems(ctx context.Context) (*linkv1.Systems, string, error) {
-	frame := &linkv1.Systems{}
-	version := ""
-	err := s.Store.Read(ctx, func(tx *store.Tx) error {
-		agents, err := tx.AgentsOfSite(s.agent.Tenant, s.agent.Site)
-		if err != nil {
-			return err
-		}
-		if agents > 1 {
-			frame.Lease = durationpb.New(s.lease())
-			version = "several\n"
-		}
-		rows, err := tx.SystemsOfSite(s.agent.Tenant, s.agent.Site)
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			system, err := s.Systems.Get(row)
-			if err != nil {
-				s.log.ErrorContext(ctx, "Stored document cannot be used", "system", row.Name, "err", err)
-				continue
-			}
-			version += fmt.Sprintf("%s %d\n", row.Name, row.Revision)
-			m := &linkv1.System{
-				Name: row.Name, Connector: row.Connector, Settings: string(system.Settings), Revision: uint64(row.Revision),
-				Watch: system.Read.Watch, Attributes: system.Attributes(), Writes: system.Writes(),
-			}
-			if every := system.Read.Every; every > 0 {
-				m.ReadEvery, m.Read = durationpb.New(every), &linkv1.Read{Classes: schedule.Classes(system), Attributes: system.Attributes()}
-			}
-			frame.Systems = append(frame.Systems, m)
-		}
-		return nil
-	})
-	return frame, version, err
+	s.streams[s.agent.Agent] = s
 }

@@ -3,45 +3,47 @@ package gateway
 import (
 	"context"
 	"sync"
-	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
 
-// A site is where agents serve.
-type site struct{ tenant, name string }
-
 // known is what streams of one site need not each ask the store for: its
-// systems, and that nothing is queued for it. An answer is good until the store
-// signals a change, and never for longer than safety: another coordinator's
-// signal may be lost.
+// systems. An answer is good until the store signals a change, or it is found
+// that there was one without a signal.
 type known struct {
 	mu      sync.Mutex
-	systems map[site]systemsAnswer
-	idle    map[site]idleAnswer
+	systems map[site]answer
 }
 
-type systemsAnswer struct {
+type answer struct {
 	signal  <-chan struct{}
-	until   time.Time
 	frame   *linkv1.Systems
-	version string
+	version string // of lookForSystems
 }
 
-type idleAnswer struct {
-	signal <-chan struct{}
-	until  time.Time
+// keep forgets answers that are not of these versions.
+func (k *known) keep(versions map[site]string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for at, answer := range k.systems {
+		if answer.version != versions[at] {
+			delete(k.systems, at)
+		}
+	}
 }
 
-// systemsFrame gives the systems of the agent's site, not to be changed, and
-// the sum of their revisions by name.
+// systemsFrame gives the systems of the agent's site, not to be changed, and their version.
 func (s *stream) systemsFrame(ctx context.Context) (*linkv1.Systems, string, error) {
-	at, signal := site{s.agent.Tenant, s.agent.Site}, s.Store.Systems.Next() // before looking
+	signal := s.Store.Systems.Next() // before looking
 	s.known.mu.Lock()
-	answer, ok := s.known.systems[at]
+	known, ok := s.known.systems[s.site()]
 	s.known.mu.Unlock()
-	if ok && answer.signal == signal && time.Now().Before(answer.until) {
-		return answer.frame, answer.version, nil
+	if ok && known.signal == signal {
+		return known.frame, known.version, nil
 	}
 	frame, version, err := s.readSystems(ctx)
 	if err != nil {
@@ -50,31 +52,46 @@ func (s *stream) systemsFrame(ctx context.Context) (*linkv1.Systems, string, err
 	s.known.mu.Lock()
 	defer s.known.mu.Unlock()
 	if s.known.systems == nil {
-		s.known.systems = map[site]systemsAnswer{}
+		s.known.systems = map[site]answer{}
 	}
-	s.known.systems[at] = systemsAnswer{signal, time.Now().Add(safety), frame, version}
+	s.known.systems[s.site()] = answer{signal, frame, version}
 	return frame, version, nil
 }
 
-// waiting tells which systems have something for the agent's site; where none
-// has, how long there will be nothing if nobody signals.
-func (s *stream) waiting(ctx context.Context) ([]string, time.Duration, error) {
-	at, signal := site{s.agent.Tenant, s.agent.Site}, s.Store.Jobs.Next() // before looking
-	s.known.mu.Lock()
-	answer, ok := s.known.idle[at]
-	s.known.mu.Unlock()
-	if left := time.Until(answer.until); ok && answer.signal == signal && left > 0 {
-		return nil, left, nil
-	}
-	systems, wait, err := s.Queue.Waiting(ctx, s.agent.Tenant, s.agent.Site, safety)
-	if err != nil || len(systems) > 0 {
-		return systems, 0, err
-	}
-	s.known.mu.Lock()
-	defer s.known.mu.Unlock()
-	if s.known.idle == nil {
-		s.known.idle = map[site]idleAnswer{}
-	}
-	s.known.idle[at] = idleAnswer{signal, time.Now().Add(wait)}
-	return nil, wait, nil
+// readSystems reads what [stream.systemsFrame] gives.
+func (s *stream) readSystems(ctx context.Context) (*linkv1.Systems, string, error) {
+	frame := &linkv1.Systems{}
+	version := ""
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		agents, err := tx.AgentsOfSite(s.agent.Tenant, s.agent.Site)
+		if err != nil {
+			return err
+		}
+		if agents > 1 {
+			frame.Lease = durationpb.New(s.lease())
+			version = leasedVersion
+		}
+		rows, err := tx.SystemsOfSite(s.agent.Tenant, s.agent.Site)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			version += systemVersion(row.Name, row.Revision)
+			system, err := s.Systems.Get(row)
+			if err != nil {
+				s.log.ErrorContext(ctx, "Stored document cannot be used", "system", row.Name, "err", err)
+				continue
+			}
+			m := &linkv1.System{
+				Name: row.Name, Connector: row.Connector, Settings: string(system.Settings), Revision: uint64(row.Revision),
+				Watch: system.Read.Watch, Attributes: system.Attributes(), Writes: system.Writes(),
+			}
+			if every := system.Read.Every; every > 0 {
+				m.ReadEvery, m.Read = durationpb.New(every), &linkv1.Read{Classes: schedule.Classes(system), Attributes: system.Attributes()}
+			}
+			frame.Systems = append(frame.Systems, m)
+		}
+		return nil
+	})
+	return frame, version, err
 }

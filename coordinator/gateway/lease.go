@@ -3,7 +3,6 @@ package gateway
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
 	"time"
 
@@ -61,12 +60,12 @@ func (g *Gateway) lease() time.Duration { return cmp.Or(g.Lease, leaseTime) }
 func (g *Gateway) margin() time.Duration { return g.lease() / 3 }
 
 // sendAssigned tells the agent which jobs are its own.
-func (s *stream) sendAssigned(ctx context.Context) error {
+func (s *stream) sendAssigned() error {
 	frame := &linkv1.Assigned{}
 	for _, id := range s.assigned {
 		frame.Jobs = append(frame.Jobs, uint64(id))
 	}
-	return s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Assigned{Assigned: frame}})
+	return s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Assigned{Assigned: frame}})
 }
 
 // leases notes, before the agent is told, whether it has a lease from now on.
@@ -89,7 +88,7 @@ func (s *stream) leases(ctx context.Context, has bool) error {
 // whose agent has answered before and does not any more has ended.
 func (s *stream) beat(ctx context.Context) (time.Duration, error) {
 	if !s.beats.has {
-		return math.MaxInt64, nil
+		return never, nil
 	}
 	s.mu.Lock()
 	answer := s.beats.answer
@@ -108,7 +107,7 @@ func (s *stream) beat(ctx context.Context) (time.Duration, error) {
 	}
 	s.beats.number++
 	s.beats.sent = time.Now()
-	return every, s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Beat{Beat: &linkv1.Beat{
+	return every, s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Beat{Beat: &linkv1.Beat{
 		Number: s.beats.number, Since: durationpb.New(s.beats.sent.Sub(s.welcomed)),
 	}}})
 }

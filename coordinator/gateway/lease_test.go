@@ -119,6 +119,19 @@ func TestLease_notWithoutLeave(t *testing.T) {
 	}
 }
 
+// An agent that is alone has a lease once another was enrolled at its site.
+func TestLease_aloneNoMore(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	first := b.enrol("a1")
+	first.connect(b, 10)
+	await(first, assignedOf)
+	b.enrol("a2")
+	if frame := await(first, systemsOf); frame.GetLease() == nil {
+		t.Error("an agent that is alone no more has no lease")
+	}
+}
+
 // An agent that had a lease, and is alone at its site when it comes back, has none from then on.
 func TestLease_aloneWhenItIsBack(t *testing.T) {
 	t.Parallel()

@@ -29,7 +29,7 @@ func (s *stream) sendRescinds(ctx context.Context) error {
 		}
 	}
 	if len(frame.Jobs) > 0 {
-		if err := s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Rescind{Rescind: frame}}); err != nil {
+		if err := s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Rescind{Rescind: frame}}); err != nil {
 			return err
 		}
 	}

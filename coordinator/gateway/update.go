@@ -127,7 +127,7 @@ func (s *stream) sendRelease(ctx context.Context) error {
 	if proto.Equal(offer, s.release) {
 		return nil
 	}
-	if err := s.send(ctx, &linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Release{Release: offer}}); err != nil {
+	if err := s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Release{Release: offer}}); err != nil {
 		return err
 	}
 	s.release = offer
@@ -173,7 +173,7 @@ func (g *Gateway) Fetch(in *linkv1.FetchRequest, rpc grpc.ServerStreamingServer[
 	g.mu.Lock()
 	s := g.streams[agent.Agent]
 	g.mu.Unlock()
-	if s == nil || !s.here() || s.agent != agent {
+	if s == nil || s.agent != agent {
 		return status.Error(codes.FailedPrecondition, "connect first: executables are given to agents whose stream is open")
 	}
 	ctx := rpc.Context()
@@ -201,17 +201,5 @@ func (g *Gateway) Fetch(in *linkv1.FetchRequest, rpc grpc.ServerStreamingServer[
 		if !whole {
 			return nil
 		}
-	}
-}
-
-// here tells whether the agent was let in and has not gone.
-func (s *stream) here() bool {
-	select {
-	case <-s.gone:
-		return false
-	case <-s.ready:
-		return true
-	default:
-		return false
 	}
 }

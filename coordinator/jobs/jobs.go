@@ -122,21 +122,13 @@ func resent(tx *store.Tx, rows []store.Job) error {
 	return nil
 }
 
-// Waiting tells which systems have something to claim for a site; where none
-// has, how long there will be nothing, at most atMost.
-func (q *Queue) Waiting(ctx context.Context, tenant, site string, atMost time.Duration) (systems []string, wait time.Duration, err error) {
+// Waiting tells which systems have something to claim for a site.
+func (q *Queue) Waiting(ctx context.Context, tenant, site string) (systems []string, err error) {
 	err = q.Store.Read(ctx, func(tx *store.Tx) error {
-		if systems, err = tx.QueuedSystems(tenant, site); err != nil || len(systems) > 0 {
-			return err
-		}
-		wait = atMost
-		next, err := tx.NextQueued(tenant, site)
-		if err == nil && next != 0 {
-			wait = min(wait, next.Time().Sub(tx.Now.Time()))
-		}
+		systems, err = tx.QueuedSystems(tenant, site)
 		return err
 	})
-	return systems, wait, err
+	return systems, err
 }
 
 // refusedPause is how long a job that an agent would not take waits.

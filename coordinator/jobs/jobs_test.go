@@ -238,8 +238,14 @@ func TestClaim_order(t *testing.T) {
 	if got := b.claim(9); got != nil {
 		t.Errorf("claimed %v right after it was refused; want a pause", got)
 	}
-	if _, wait, err := b.Waiting(t.Context(), tenant, site, time.Minute); err != nil || wait < 5*time.Second || wait > 15*time.Second {
-		t.Errorf("Waiting = %v, %v; want the pause of the refused job", wait, err)
+	if err := b.Store.Read(t.Context(), func(tx *store.Tx) error {
+		queued, err := tx.QueuedSites(tenant)
+		if len(queued) != 1 || queued[0].Site != site || time.Until(queued[0].From.Time()) < 5*time.Second || time.Until(queued[0].From.Time()) > 15*time.Second {
+			t.Errorf("QueuedSites = %v; want one, from the end of the refused job's pause", queued)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -336,7 +336,7 @@ func (w *World) Settle() (done int) {
 // Claim makes up to limit queued jobs the agent's.
 func (w *World) Claim(limit int) []*linkv1.Job {
 	w.t.Helper()
-	systems, _, err := w.Queue.Waiting(context.Background(), Tenant, Site, 0)
+	systems, err := w.Queue.Waiting(context.Background(), Tenant, Site)
 	var claimed []*linkv1.Job
 	for i := 0; i < len(systems) && err == nil && len(claimed) < limit; i++ {
 		var jobs []*linkv1.Job

@@ -55,6 +55,7 @@ func (tx *Tx) AddAgent(a Agent) error {
 		a.Guardrail = "{}"
 	}
 	tx.raise(&tx.store.Agents)
+	tx.raise(&tx.store.Systems) // whether agents of the site have a lease
 	return insert(tx, "agent", agentColumns, "", []Agent{a})
 }
 
@@ -78,6 +79,7 @@ func (tx *Tx) RenewAgent(tenant, id, serial string, expires Instant) error {
 func (tx *Tx) RevokeAgent(tenant, id string) error {
 	tx.touch(tenant, TopicAgents)
 	tx.raise(&tx.store.Agents)
+	tx.raise(&tx.store.Systems)
 	tx.raise(&tx.store.Releases)
 	if err := tx.DropLeave(tenant, id); err != nil {
 		return err
@@ -140,10 +142,9 @@ func (tx *Tx) SetGuardrail(tenant, id, guardrail string) error {
 	return tx.changed(tx.exec("UPDATE agent SET guardrail = ? WHERE tenant = ? AND id = ?", guardrail, tenant, id))
 }
 
-// SeenAgent notes that an agent is here now.
-func (tx *Tx) SeenAgent(tenant, id string) error {
-	_, err := tx.exec("UPDATE agent SET seen = ? WHERE tenant = ? AND id = ?", tx.Now, tenant, id)
-	return err
+// SeenAgents notes that agents are here now.
+func (tx *Tx) SeenAgents(tenant string, ids []string) error {
+	return tx.later("UPDATE agent SET seen = ? WHERE tenant = ? AND id IN (SELECT value FROM json_each(?))", tx.Now, tenant, list(ids))
 }
 
 // TakeBatch notes that a batch of records of an agent's spool is in the store.

@@ -128,9 +128,21 @@ func (tx *Tx) QueuedSystems(tenant, site string) ([]string, error) {
 		tenant, site, tenant, site, tenant, site, tx.Now)
 }
 
-// NextQueued returns when the earliest queued job of a site may be sent that may not be sent yet, or none when there is none.
-func (tx *Tx) NextQueued(tenant, site string) (Instant, error) {
-	return value[Instant](tx, "SELECT min(not_before) FROM job WHERE tenant = ? AND site = ? AND state = 'queued' AND ended = 0 AND not_before > ? HAVING count(*) > 0", tenant, site, tx.Now)
+// A QueuedSite is a site that has queued jobs.
+type QueuedSite struct {
+	Site string
+	From Instant // when the first of them may be sent; none where one may be now
+}
+
+// QueuedSites returns the sites of a tenant that have queued jobs. It goes from one to the next by the index, as QueuedSystems does.
+func (tx *Tx) QueuedSites(tenant string) ([]QueuedSite, error) {
+	const queued = "FROM job WHERE tenant = ? AND state = 'queued' AND ended = 0"
+	return queryAny(tx, func(scan scan, q *QueuedSite) error { return scan(&q.Site, &q.From) },
+		`WITH RECURSIVE next (site) AS (SELECT min(site) `+queued+`
+			UNION ALL SELECT (SELECT min(site) `+queued+` AND site > next.site) FROM next WHERE next.site IS NOT NULL)
+		SELECT site, CASE WHEN EXISTS (SELECT 1 `+queued+` AND site = next.site AND not_before <= ?) THEN 0
+			ELSE (SELECT coalesce(min(not_before), 0) `+queued+` AND site = next.site) END FROM next WHERE site IS NOT NULL`,
+		tenant, tenant, tenant, tx.Now, tenant)
 }
 
 // SentJobs returns up to limit jobs with ids after the given one that were sent to an agent and have not ended, without reasons, in the order of ids.

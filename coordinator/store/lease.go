@@ -59,6 +59,16 @@ func (tx *Tx) AgentsOfSite(tenant, site string) (int, error) {
 	return value[int](tx, "SELECT count(*) FROM agent WHERE tenant = ? AND site = ? AND revoked = 0", tenant, site)
 }
 
+// A Site is where agents of a tenant serve.
+type Site struct{ Tenant, Name string }
+
+func (s *Site) fields() []any { return []any{&s.Tenant, &s.Name} }
+
+// SitesOfSeveral returns the sites of all tenants that have several agents that are not revoked.
+func (tx *Tx) SitesOfSeveral() ([]Site, error) {
+	return query[Site](tx, "SELECT tenant, site FROM agent WHERE revoked = 0 GROUP BY tenant, site HAVING count(*) > 1")
+}
+
 // Leased tells whether an agent knows, or may know, that it has a lease.
 func (tx *Tx) Leased(tenant, id string) (bool, error) {
 	n, err := value[int](tx, "SELECT leased FROM agent WHERE tenant = ? AND id = ?", tenant, id)

@@ -23,6 +23,11 @@ func (tx *Tx) RescindingJobs(tenant, site, agent string) ([]Job, error) {
 	return query[Job](tx, selectBare+" WHERE tenant = ? AND state = 'rescinding' AND ended = 0 AND site = ? AND agent = ? ORDER BY id", tenant, site, agent)
 }
 
+// RescindingSites returns the sites of a tenant whose agents are to take something back.
+func (tx *Tx) RescindingSites(tenant string) ([]string, error) {
+	return column[string](tx, "SELECT DISTINCT site FROM job WHERE tenant = ? AND state = 'rescinding' AND ended = 0", tenant)
+}
+
 // PlacedUntil returns until when the lock-outs placed for a system may be begun, in no order.
 func (tx *Tx) PlacedUntil(tenant, system string) ([]Instant, error) {
 	return column[Instant](tx, `SELECT not_after FROM job WHERE tenant = ? AND state IN ('queued','sent') AND ended = 0

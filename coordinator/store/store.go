@@ -62,7 +62,7 @@ var ErrNone = errors.New("no such row")
 type Store struct {
 	Due      Signal // people became due
 	Jobs     Signal // jobs became queued
-	Systems  Signal // systems were applied, changed or removed
+	Systems  Signal // systems were applied, changed or removed, or a site has more or fewer agents
 	Agents   Signal // agents enrolled, came, went or were revoked
 	Notices  Signal // there are notices to deliver
 	Releases Signal // agents may be to have another release, or may have leave for it

@@ -69,6 +69,12 @@ func (tx *Tx) SystemsOfSite(tenant, site string) ([]System, error) {
 	return query[System](tx, "SELECT "+systemColumns+" FROM system WHERE tenant = ? AND site = ? ORDER BY name", tenant, site)
 }
 
+// SystemRevisions returns the systems of all tenants, in the order of names, of each only which it is: Tenant, Site, Name and Revision.
+func (tx *Tx) SystemRevisions() ([]System, error) {
+	return queryAny(tx, func(scan scan, s *System) error { return scan(&s.Tenant, &s.Site, &s.Name, &s.Revision) },
+		"SELECT tenant, site, name, revision FROM system ORDER BY name")
+}
+
 // SystemsToRead returns the systems whose next read is due.
 func (tx *Tx) SystemsToRead() ([]System, error) {
 	return query[System](tx, "SELECT "+systemColumns+" FROM system WHERE next_read <> 0 AND next_read <= ? ORDER BY next_read", tx.Now)
