@@ -182,6 +182,8 @@ func plain(v any) driver.Value {
 		return *v
 	case *bool:
 		return *v
+	case *packed:
+		return v.pack()
 	}
 	return v
 }
@@ -231,6 +233,8 @@ func assign(field any, v driver.Value) error {
 			*f = n != 0
 			return nil
 		}
+	case *packed:
+		return f.unpack(v)
 	}
 	return fmt.Errorf("a %T is no value for a %T", v, field)
 }

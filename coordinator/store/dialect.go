@@ -49,6 +49,8 @@ func plainPG(v any) any {
 		return clean(v)
 	case *string:
 		return clean(*v)
+	case *packed:
+		return clean(string(*v))
 	case texts:
 		out := []string(v)
 		for i, s := range out {

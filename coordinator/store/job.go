@@ -51,9 +51,9 @@ const (
 	selectBare = "SELECT " + jobRow + ", x'', '[]' FROM job"                           // without work and reasons
 )
 
-func (j *Job) fields() []any { return append(j.row(), &j.Work, &j.Reasons) }
+func (j *Job) fields() []any { return append(j.row(), &j.Work, (*packed)(&j.Reasons)) }
 
-func (j *Job) work() []any { return []any{&j.ID, &j.Work, &j.Reasons} }
+func (j *Job) work() []any { return []any{&j.ID, &j.Work, (*packed)(&j.Reasons)} }
 
 func (j *Job) row() []any {
 	return append(make([]any, 0, 26), // with room for what fields adds
