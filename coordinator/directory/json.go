@@ -34,7 +34,7 @@ func (a Attributes) AppendJSON(dst []byte) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(appendString(dst, e.path), ':')
+		dst = append(AppendString(dst, e.path), ':')
 		dst = appendValue(dst, e)
 	}
 	return append(dst, '}')
@@ -43,7 +43,7 @@ func (a Attributes) AppendJSON(dst []byte) []byte {
 func appendValue(dst []byte, e attribute) []byte {
 	switch v := e.value.(type) {
 	case string:
-		return appendString(dst, v)
+		return AppendString(dst, v)
 	case bool:
 		return strconv.AppendBool(dst, v)
 	case int64:
@@ -66,14 +66,15 @@ func appendValue(dst []byte, e attribute) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = appendString(dst, s)
+			dst = AppendString(dst, s)
 		}
 		return append(dst, ']')
 	}
 	return append(dst, "null"...)
 }
 
-func appendString(dst []byte, s string) []byte {
+// AppendString appends a string of JSON.
+func AppendString(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
 	from := 0

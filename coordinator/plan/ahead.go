@@ -1,13 +1,13 @@
 package plan
 
 import (
-	"encoding/json"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
 	"github.com/drawbridge-id/drawbridge/coordinator/reconcile"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -93,12 +93,8 @@ func (b *batch) place(t target, p *person, op *reconcile.Op, at time.Time) error
 	if err != nil {
 		return err
 	}
-	reasons, err := json.Marshal(op.Reasons)
-	if err != nil {
-		return err
-	}
 	jobs := []store.Job{{Tenant: b.tenant, Site: t.row.Site, System: t.row.Name, Object: op.Operation.GetId(), Person: p.row.ID, Class: op.Class,
-		State: store.JobQueued, Priority: store.PriorityPlaced, NotAfter: until, Work: work, Reasons: string(reasons)}}
+		State: store.JobQueued, Priority: store.PriorityPlaced, NotAfter: until, Work: work, Reasons: string(mapping.AppendReasons(nil, op.Reasons))}}
 	if err := b.tx.AddJobs(jobs); err != nil {
 		return err
 	}

@@ -287,17 +287,13 @@ func (b *batch) job(t target, pl *plan, op reconcile.Op, id, after, priority int
 	if err != nil {
 		return store.Job{}, err
 	}
-	reasons, err := json.Marshal(op.Reasons)
-	if err != nil {
-		return store.Job{}, err
-	}
 	state := store.JobQueued
 	if after != 0 {
 		state = store.JobWaiting
 	}
 	return store.Job{
 		ID: id, Tenant: b.tenant, Site: t.row.Site, System: t.row.Name, Object: object, Person: pl.person.row.ID, Class: op.Class,
-		State: state, After: after, Priority: priority, NotAfter: store.InstantOf(until), Work: work, Reasons: string(reasons), Settles: pl.settles,
+		State: state, After: after, Priority: priority, NotAfter: store.InstantOf(until), Work: work, Reasons: string(mapping.AppendReasons(nil, op.Reasons)), Settles: pl.settles,
 		Since: pl.person.due.Since, Cycle: cmp.Or(pl.person.due.Cycle, pl.person.cycle(t)), Trace: pl.person.due.Trace,
 	}, nil
 }

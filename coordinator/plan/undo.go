@@ -3,7 +3,6 @@ package plan
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -401,10 +400,9 @@ func (v *inverse) job(t target, b *before, op reconcile.Op, cause string) (store
 	if err != nil {
 		return store.Job{}, err
 	}
-	reasons, err := json.Marshal(op.Reasons)
 	return store.Job{Tenant: v.tenant, Site: t.row.Site, System: t.row.Name, Object: b.account.ID, Person: b.person, Class: op.Class, State: store.JobHeld,
-		Outcome: store.JobUndo, NotAfter: store.InstantOf(until), Work: work, Reasons: string(reasons),
-		Fault: faultText(&connectorv1.Fault{Cause: cause + ": waits for approval", NextStep: "drawbridge plan list"})}, err
+		Outcome: store.JobUndo, NotAfter: store.InstantOf(until), Work: work, Reasons: string(mapping.AppendReasons(nil, op.Reasons)),
+		Fault: faultText(&connectorv1.Fault{Cause: cause + ": waits for approval", NextStep: "drawbridge plan list"})}, nil
 }
 
 // stillInverse tells jobs of an undo apart by whether their accounts are as they were when it was planned.
