@@ -179,7 +179,7 @@ func (s *scope) gone(accounts []store.Account, ids, people []string) error {
 			return err
 		}
 	}
-	if err := errors.Join(s.dangling(people), s.groupsGone(people), s.tx.RemoveAddedTo(s.tenant, s.name, ids), s.tx.RemoveRejectsOf(s.tenant, s.name, ids)); err != nil {
+	if err := errors.Join(s.pushedGone(ids), s.dangling(people), s.groupsGone(people), s.tx.RemoveAddedTo(s.tenant, s.name, ids), s.tx.RemoveRejectsOf(s.tenant, s.name, ids)); err != nil {
 		return err
 	}
 	if s.system.Source == nil {

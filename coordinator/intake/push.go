@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
@@ -26,23 +27,40 @@ func (e *UnfitError) Error() string { return e.Err.Error() }
 // Unwrap gives the cause.
 func (e *UnfitError) Unwrap() error { return e.Err }
 
-// Push takes an object that its source has pushed, new or changed. It returns
-// [ErrNotPushed], or an *[UnfitError] where the mapping cannot take the object:
-// then nothing is stored.
-func (in *Intake) Push(tx *store.Tx, tenant, system string, object *connectorv1.Object) error {
+// Push takes an object that its source has pushed, new or changed: a person's, or,
+// as kind says, a group's. It returns [ErrNotPushed] or [ErrNoGroups], or an
+// *[UnfitError] where the mapping cannot take the object: then nothing is stored.
+func (in *Intake) Push(tx *store.Tx, tenant, system, kind string, object *connectorv1.Object) error {
 	s, err := in.pushed(tx, tenant, system)
 	if err != nil {
 		return err
 	}
+	if kind == store.KindGroup {
+		return s.pushGroup(object)
+	}
 	object.Class = s.system.Source.Class
+	_, err = s.pushOne(s.system.Source, object)
+	return err
+}
+
+// pushOne takes an object by the rules of a source, and gives the key that these give it.
+func (s *scope) pushOne(src *mapping.Source, object *connectorv1.Object) (key string, err error) {
+	if s.system.GroupSource != nil {
+		in, err := s.pushedIn([]string{object.GetId()})
+		if err != nil {
+			return "", err
+		}
+		setGroups(object, in[object.GetId()])
+	}
 	message, err := proto.MarshalOptions{Deterministic: true}.Marshal(object)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if _, err := s.system.Source.Explain(message); err != nil {
-		return &UnfitError{err}
+	record, err := src.Read(message)
+	if err != nil {
+		return "", &UnfitError{err}
 	}
-	return in.Take(tx, Batch{Tenant: tenant, System: system, Records: []*connectorv1.Record{{Id: object.GetId(), Object: message}}})
+	return record.Key, s.Take(s.tx, Batch{Tenant: s.tenant, System: s.name, Records: []*connectorv1.Record{{Id: object.GetId(), Object: message}}})
 }
 
 // PushGone takes it that the source has removed objects. More of them within a
@@ -70,13 +88,8 @@ func (in *Intake) PushedKey(tx *store.Tx, tenant, system string, object []byte) 
 	if err != nil {
 		return "", err
 	}
-	reasons, err := s.system.Source.Explain(object)
-	for _, r := range reasons {
-		if err == nil && r.Attribute == "key" && len(r.After) == 1 {
-			return r.After[0], nil
-		}
-	}
-	return "", err
+	r, err := s.system.Source.Read(object)
+	return r.Key, err
 }
 
 func (in *Intake) pushed(tx *store.Tx, tenant, system string) (*scope, error) {

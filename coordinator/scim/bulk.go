@@ -97,8 +97,9 @@ func (s *Server) operations(q *request, status int, one func(*store.Tx, *request
 func (s *Server) bulkOne(tx *store.Tx, q *request, op bulkOperation, made map[string]string) (*resource, int, error) {
 	method := strings.ToUpper(op.Method)
 	parts := strings.Split(strings.Trim(op.Path, "/"), "/")
-	if parts[0] != "Users" || (method == http.MethodPost) != (len(parts) == 1) || len(parts) > 2 {
-		return nil, 0, badf("invalidPath", "%s %s is no operation here: POST takes /Users; PUT, PATCH and DELETE take /Users/ID", op.Method, op.Path)
+	k := kindAt(parts[0])
+	if k == "" || (method == http.MethodPost) != (len(parts) == 1) || len(parts) > 2 {
+		return nil, 0, badf("invalidPath", "%s %s is no operation here: POST takes /Users and /Groups; PUT, PATCH and DELETE take /Users/ID and /Groups/ID", op.Method, op.Path)
 	}
 	one := operation{method: method, match: op.Version, data: op.Data}
 	if len(parts) == 2 {
@@ -112,7 +113,7 @@ func (s *Server) bulkOne(tx *store.Tx, q *request, op bulkOperation, made map[st
 	for name, id := range made {
 		one.data = bytes.ReplaceAll(one.data, quoted("bulkId:"+name), quoted(id))
 	}
-	r, status, err := q.view.apply(tx, one)
+	r, status, err := q.view(k).apply(tx, one)
 	if err == nil && method == http.MethodPost && op.BulkID != "" {
 		made[op.BulkID] = r.id
 	}
@@ -157,7 +158,7 @@ func upsert(tx *store.Tx, q *request, op bulkOperation) (*resource, int, error) 
 	if err != nil {
 		return nil, 0, err
 	}
-	return q.view.apply(tx, operation{method: http.MethodPost, data: data, upsert: true})
+	return q.view(person).apply(tx, operation{method: http.MethodPost, data: data, upsert: true})
 }
 
 // named gives a User without userName its externalId as such: that is what bulkUpload knows people by.

@@ -51,10 +51,12 @@ type want struct {
 	start  int  // from 1
 	count  int
 	key    string // of bookmarks and cursors: view and filter
+	kind   kind
+	needs  need // of filter
 }
 
-func (q query) want(v view) (want, error) {
-	w := want{start: 1, count: defaultPage, exact: true, key: v.name() + "\x00" + q.filter}
+func (q query) want(v view, k kind) (want, error) {
+	w := want{start: 1, count: defaultPage, exact: true, key: v.name() + "\x00" + q.filter, kind: k}
 	if q.start != "" {
 		n, err := strconv.Atoi(q.start)
 		if err != nil {
@@ -70,7 +72,7 @@ func (q query) want(v view) (want, error) {
 		w.count = min(max(n, 0), maxPage)
 	}
 	if q.sortBy != "" && !strings.EqualFold(q.sortBy, "id") {
-		return w, badf("invalidPath", "Users are not sorted by %s: leave sortBy out, they come in the order of id", q.sortBy)
+		return w, badf("invalidPath", "%ss are not sorted by %s: leave sortBy out, they come in the order of id", k, q.sortBy)
 	}
 	if q.filter == "" {
 		return w, nil
@@ -79,7 +81,7 @@ func (q query) want(v view) (want, error) {
 	if err != nil {
 		return w, badf("invalidFilter", "%v", err)
 	}
-	w.filter, w.exact = f, false
+	w.filter, w.exact, w.needs = f, false, needs(f)
 	w.narrow(f, true)
 	return w, nil
 }
@@ -109,53 +111,59 @@ func (w *want) narrow(f *path.Filter, whole bool) {
 		}
 		w.since, w.exact = max(w.since, since), whole
 	case f.Op == "eq":
-		if n := needle(at, text); n != "" {
+		if n := needle(at, text); n != "" && w.kind == person {
 			w.needle = n
 		}
 	}
 }
 
-// equality gives attribute and text where the filter is or demands an equality that a view may look up.
-func equality(f *path.Filter) (attribute, text string, ok bool) {
+// equality gives attribute and text where the filter is or demands an equality that a view of a kind may look up.
+func (k kind) equality(f *path.Filter) (attribute, text string, ok bool) {
 	if f == nil {
 		return "", "", false
 	}
 	if f.Op == "and" {
 		for _, t := range f.Terms {
-			if attribute, text, ok = equality(t); ok {
+			if attribute, text, ok = k.equality(t); ok {
 				return attribute, text, ok
 			}
 		}
 		return "", "", false
 	}
 	text, isText := f.Value.(string)
-	if f.Op != "eq" || !isText || f.Path.Sub != "" || f.Path.Filter != nil || f.Path.Schema != "" && !strings.EqualFold(f.Path.Schema, coreUser) {
+	attribute = strings.ToLower(f.Path.Attr)
+	plain := f.Path.Sub == "" || attribute == members && strings.EqualFold(f.Path.Sub, "value")
+	if f.Op != "eq" || !isText || !plain || f.Path.Filter != nil || f.Path.Schema != "" && !strings.EqualFold(f.Path.Schema, k.schema()) {
 		return "", "", false
 	}
-	attribute = strings.ToLower(f.Path.Attr)
-	return attribute, text, attribute == "id" || attribute == "username" || attribute == "externalid"
+	return attribute, text, slices.Contains(k.quick(), attribute)
 }
 
 func (w want) match(r *resource) bool { return w.filter == nil || w.filter.Match(r.body, exactly) }
 
 // exactly tells of attributes that are compared with their case. The directory's externalId, a key, is not.
-func exactly(p path.Path) bool { return strings.EqualFold(p.Attr, "id") }
+func exactly(p path.Path) bool {
+	return strings.EqualFold(p.Attr, "id") || strings.EqualFold(p.Attr, members)
+}
 
 // list answers a query.
-func (s *Server) list(q *request, asked query) (answer, error) {
+func (s *Server) list(q *request, k kind, asked query) (answer, error) {
+	v := q.view(k)
 	proj, err := projectionOf(asked.attributes, asked.excluded)
 	if err != nil {
 		return answer{}, err
 	}
-	w, err := asked.want(q.view)
+	w, err := asked.want(v, k)
 	if err != nil {
 		return answer{}, err
 	}
-	if attribute, text, ok := equality(w.filter); ok {
+	if attribute, text, ok := k.equality(w.filter); ok {
 		var found []*resource
 		quick := false
 		if err := s.Store.Read(q.Context(), func(tx *store.Tx) (err error) {
-			found, quick, err = q.view.lookup(tx, attribute, text)
+			if found, quick, err = v.lookup(tx, attribute, text); err == nil {
+				err = v.fill(tx, found, w.needs)
+			}
 			return err
 		}); err != nil {
 			return answer{}, err
@@ -164,14 +172,15 @@ func (s *Server) list(q *request, asked query) (answer, error) {
 			found = slices.DeleteFunc(found, func(r *resource) bool { return !w.match(r) })
 			total := len(found)
 			found = found[min(w.start-1, total):]
-			return answer{status: http.StatusOK, body: proj.page(found[:min(w.count, len(found))], &total, w.start)}, nil
+			found, err := s.complete(q, v, found[:min(w.count, len(found))], proj.needs(k))
+			return answer{status: http.StatusOK, body: proj.page(found, &total, w.start)}, err
 		}
 	}
 	var body object
 	if asked.cursor != nil {
-		body, err = s.byCursor(q, w, *asked.cursor, proj)
+		body, err = s.byCursor(q, v, w, *asked.cursor, proj)
 	} else {
-		body, err = s.byIndex(q, w, proj)
+		body, err = s.byIndex(q, v, w, proj)
 	}
 	return answer{status: http.StatusOK, body: body}, err
 }
@@ -184,7 +193,7 @@ type place struct {
 }
 
 // byCursor gives the page behind a cursor (RFC 9865).
-func (s *Server) byCursor(q *request, w want, cursor string, proj projection) (object, error) {
+func (s *Server) byCursor(q *request, v view, w want, cursor string, proj projection) (object, error) {
 	at := place{Total: -1}
 	if cursor != "" {
 		text, err := base64.RawURLEncoding.DecodeString(cursor)
@@ -193,15 +202,22 @@ func (s *Server) byCursor(q *request, w want, cursor string, proj projection) (o
 		}
 	} else if w.exact {
 		if err := s.Store.Read(q.Context(), func(tx *store.Tx) (err error) {
-			at.Total, err = q.view.count(tx, w.since)
+			at.Total, err = v.count(tx, w.since)
 			return err
 		}); err != nil {
 			return nil, err
 		}
 	}
-	found, last, more, err := s.walk(q, w, at.After, 0, cursorReach, false)
+	found, last, more, err := s.walk(q, v, w, at.After, 0, cursorReach, false)
 	if err != nil {
 		return nil, err
+	}
+	page, err := s.complete(q, v, found.page, proj.needs(w.kind))
+	if err != nil {
+		return nil, err
+	}
+	if len(page) < len(found.page) {
+		found.page, last, more = page, page[len(page)-1].id, true
 	}
 	body := proj.page(found.page, nil, 0)
 	if at.Total >= 0 {
@@ -216,23 +232,30 @@ func (s *Server) byCursor(q *request, w want, cursor string, proj projection) (o
 
 // byIndex gives the page that begins at an index. Who goes on where a page has
 // ended is found at once; anybody else's first rows are skipped.
-func (s *Server) byIndex(q *request, w want, proj projection) (object, error) {
+func (s *Server) byIndex(q *request, v view, w want, proj projection) (object, error) {
 	at, known := s.marks.get(mark{w.key, w.start})
 	skip := 0
 	if !known {
 		at, skip = place{Total: -1}, w.start-1
 		if w.exact {
 			if err := s.Store.Read(q.Context(), func(tx *store.Tx) (err error) {
-				at.Total, err = q.view.count(tx, w.since)
+				at.Total, err = v.count(tx, w.since)
 				return err
 			}); err != nil {
 				return nil, err
 			}
 		}
 	}
-	found, last, _, err := s.walk(q, w, at.After, skip, indexReach, at.Total < 0)
+	found, last, _, err := s.walk(q, v, w, at.After, skip, indexReach, at.Total < 0)
 	if err != nil {
 		return nil, err
+	}
+	page, err := s.complete(q, v, found.page, proj.needs(w.kind))
+	if err != nil {
+		return nil, err
+	}
+	if len(page) < len(found.page) {
+		found.page, last = page, page[len(page)-1].id
 	}
 	if at.Total < 0 {
 		at.Total = found.matched
@@ -243,6 +266,31 @@ func (s *Server) byIndex(q *request, w want, proj projection) (object, error) {
 	return proj.page(found.page, &at.Total, w.start), nil
 }
 
+// maxMembers is how many members the groups of a page show together, at most,
+// but for one group that has more alone. A page is shorter then.
+const maxMembers = 100_000
+
+// complete gives the first of the resources, with what is to be shown of them
+// that is kept apart.
+func (s *Server) complete(q *request, v view, page []*resource, n need) ([]*resource, error) {
+	err := s.Store.Read(q.Context(), func(tx *store.Tx) error {
+		if !n.members {
+			return v.fill(tx, page, n)
+		}
+		for i, left := 0, maxMembers; i < len(page); i++ {
+			if err := v.fill(tx, page[i:i+1], n); err != nil {
+				return err
+			}
+			list, _ := page[i].body[members].([]any)
+			if left -= len(list); left < 0 && i > 0 {
+				page = page[:i]
+			}
+		}
+		return nil
+	})
+	return page, err
+}
+
 type findings struct {
 	page    []*resource
 	matched int // with those skipped
@@ -250,7 +298,7 @@ type findings struct {
 
 // walk gives the page behind an id, the id that the next begins behind, and
 // whether there may be more. With all it goes on to the end, to count.
-func (s *Server) walk(q *request, w want, after string, skip, reach int, all bool) (found findings, last string, more bool, err error) {
+func (s *Server) walk(q *request, v view, w want, after string, skip, reach int, all bool) (found findings, last string, more bool, err error) {
 	last = after
 	at, rowSkip := after, 0
 	if w.exact && w.needle == "" {
@@ -266,7 +314,9 @@ func (s *Server) walk(q *request, w want, after string, skip, reach int, all boo
 		}
 		var rows []*resource
 		if err := s.Store.Read(q.Context(), func(tx *store.Tx) (err error) {
-			rows, err = q.view.walk(tx, store.Walk{After: at, Since: w.since, Needle: w.needle, Skip: rowSkip, Limit: size})
+			if rows, err = v.walk(tx, store.Walk{After: at, Since: w.since, Needle: w.needle, Skip: rowSkip, Limit: size}); err == nil {
+				err = v.fill(tx, rows, w.needs)
+			}
 			return err
 		}); err != nil {
 			return found, last, false, err
@@ -296,7 +346,7 @@ func (s *Server) walk(q *request, w want, after string, skip, reach int, all boo
 			if !all {
 				return found, last, true, nil
 			}
-			return found, last, false, badf("tooMany", "more than %d people would have to be looked at to count who fulfils the filter: "+
+			return found, last, false, badf("tooMany", "more than %d would have to be looked at to count who fulfils the filter: "+
 				"page by cursor (&cursor=), which need not count, or filter by id, userName, externalId or meta.lastModified", indexReach)
 		}
 	}
@@ -336,13 +386,13 @@ func (s *Server) search(q *request, of string) (answer, error) {
 		return answer{}, badf("invalidSyntax", "the body is no SearchRequest of RFC 7644, 3.4.3")
 	}
 	switch of {
-	case "Users", ".search": // people are all there is
-	case "Groups":
-		return answer{status: http.StatusOK, body: listing(nil, ptr(0), 1)}, nil
+	case "Users", "Groups":
+	case ".search":
+		of = "Users"
 	default:
 		return answer{}, noSuchPath(q.URL.Path)
 	}
-	return s.list(q, query{filter: body.Filter, sortBy: body.SortBy, attributes: strings.Join(body.Attributes, ","),
+	return s.list(q, kindAt(of), query{filter: body.Filter, sortBy: body.SortBy, attributes: strings.Join(body.Attributes, ","),
 		excluded: strings.Join(body.ExcludedAttributes, ","), start: body.StartIndex.String(), count: body.Count.String(), cursor: body.Cursor})
 }
 

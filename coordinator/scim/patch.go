@@ -9,10 +9,18 @@ import (
 	"github.com/drawbridge-id/drawbridge/proto/scim/path"
 )
 
-// patch changes a User as a PatchOp says (RFC 7644, 3.5.2). What clients are
+// A patcher changes a resource of a kind.
+type patcher struct {
+	kind     kind
+	resource object
+	members  *delta                   // of a group
+	held     func() ([]object, error) // who is in the group now
+}
+
+// patch changes the resource as a PatchOp says (RFC 7644, 3.5.2). What clients are
 // known to send besides is taken: operations in any case, dotted names and URNs
 // as names of a value, and a replace of a typed value that is not there yet.
-func patch(user object, data []byte) error {
+func (p *patcher) patch(data []byte) error {
 	var request struct {
 		Schemas    []string
 		Operations []struct {
@@ -30,7 +38,7 @@ func patch(user object, data []byte) error {
 			return badf("invalidSyntax", "op of operation %d must be add, replace or remove, not %q", i+1, op.Op)
 		}
 		if op.Path != "" {
-			if err := patchAt(user, verb, op.Path, op.Value); err != nil {
+			if err := p.at(verb, op.Path, op.Value); err != nil {
 				return err
 			}
 			continue
@@ -44,15 +52,15 @@ func patch(user object, data []byte) error {
 				continue
 			}
 			if in, ok := value.(object); ok && strings.HasPrefix(strings.ToLower(key), "urn:") {
-				spelled, _, _ := path.Lookup(user, key)
+				spelled, _, _ := path.Lookup(p.resource, key)
 				for name, v := range in {
-					if err := assign(inner(user, spelled), verb, path.Path{Attr: name}, v); err != nil {
+					if err := assign(inner(p.resource, spelled), verb, path.Path{Attr: name}, v); err != nil {
 						return err
 					}
 				}
 				continue
 			}
-			if err := patchAt(user, verb, key, value); err != nil {
+			if err := p.at(verb, key, value); err != nil {
 				return err
 			}
 		}
@@ -60,11 +68,12 @@ func patch(user object, data []byte) error {
 	return nil
 }
 
-func patchAt(user object, verb, text string, value any) error {
+// at carries out an operation at a path.
+func (p *patcher) at(verb, text string, value any) error {
 	if isOurs(text) { // the whole extension
-		spelled, _, _ := path.Lookup(user, text)
-		if user[spelled] = value; verb == "remove" {
-			delete(user, spelled)
+		spelled, _, _ := path.Lookup(p.resource, text)
+		if p.resource[spelled] = value; verb == "remove" {
+			delete(p.resource, spelled)
 		}
 		return nil
 	}
@@ -75,10 +84,15 @@ func patchAt(user object, verb, text string, value any) error {
 	if isServers(at.Attr) && !strings.EqualFold(at.Attr, "password") {
 		return badf("mutability", "%s is the server's: leave it out", at.Attr)
 	}
-	holder := user
-	if at.Schema != "" && !strings.EqualFold(at.Schema, coreUser) {
-		spelled, _, _ := path.Lookup(user, at.Schema)
-		holder = inner(user, spelled)
+	holder := p.resource
+	switch core := at.Schema == "" || strings.EqualFold(at.Schema, p.kind.schema()); {
+	case !core:
+		spelled, _, _ := path.Lookup(p.resource, at.Schema)
+		holder = inner(p.resource, spelled)
+	case p.members != nil && strings.EqualFold(at.Attr, members):
+		return p.members.patchMembers(verb, at, value, p.held)
+	case verb == "remove" && at.Filter == nil && at.Sub == "" && strings.EqualFold(at.Attr, p.kind.named()):
+		return badf("mutability", "%s is required and cannot be removed: replace it", p.kind.named())
 	}
 	return assign(holder, verb, at, value)
 }
@@ -112,9 +126,6 @@ func assign(holder object, verb string, at path.Path, value any) error {
 		list = slices.DeleteFunc(list, func(e any) bool { return slices.ContainsFunc(gone, func(g any) bool { return sameValue(e, g) }) })
 		holder[key] = list
 	case verb == "remove":
-		if strings.EqualFold(key, "userName") {
-			return badf("mutability", "userName is required and cannot be removed: replace it")
-		}
 		delete(holder, key)
 	case verb == "add" && (isList || slices.Contains(typed, key) || key == "roles" || key == "entitlements"):
 		more, many := value.([]any)

@@ -3,47 +3,49 @@ package scim
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
 
-// A view is what a token sees as Users.
+// A view is what a token sees as resources of a kind.
 type view interface {
 	// name tells bookmarks of one view from those of another.
 	name() string
-	// get gives a User, or a problem where there is none.
+	// get gives one, or a problem where there is none.
 	get(tx *store.Tx, id string) (*resource, error)
-	// lookup gives the Users whose attribute, with that folded name, may have the text; quick is false where only a walk can tell.
+	// lookup gives those whose attribute, with that folded name, may have the text; quick is false where only a walk can tell.
 	lookup(tx *store.Tx, attribute, text string) (found []*resource, quick bool, err error)
-	// walk gives the next Users in the order of their ids, and how many rows it has looked at.
+	// walk gives the next in the order of their ids, and how many rows it has looked at.
 	walk(tx *store.Tx, w store.Walk) ([]*resource, error)
-	// count tells how many Users changed since an instant.
+	// count tells how many changed since an instant.
 	count(tx *store.Tx, since store.Instant) (int, error)
+	// fill gives resources what they need of what is kept apart from them, and takes off what they do not.
+	fill(tx *store.Tx, all []*resource, n need) error
 	// apply carries out a write; everything is checked before anything is written.
 	apply(tx *store.Tx, op operation) (r *resource, status int, err error)
 }
 
-// people is the view of the directory.
+// people is the view of the directory: its people, or its groups.
 type people struct {
 	*Server
 	tenant, base string
+	kind         kind
 }
 
-func (s *Server) people(tenant, base string) view { return people{s, tenant, base} }
-
-func (p people) name() string { return p.tenant + "\x00people" }
+func (p people) name() string { return p.tenant + "\x00people\x00" + string(p.kind) }
 
 func (p people) get(tx *store.Tx, id string) (*resource, error) {
 	rows, err := tx.People(p.tenant, []string{id})
-	if err == nil && len(rows) == 0 {
-		err = noUser(id)
-	}
 	if err != nil {
 		return nil, err
 	}
 	all, err := p.show(tx, rows)
+	if err == nil && len(all) == 0 {
+		err = p.kind.none(id)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +60,8 @@ func (p people) lookup(tx *store.Tx, attribute, text string) ([]*resource, bool,
 		rows, err = tx.People(p.tenant, []string{text})
 	case "externalid":
 		rows, err = tx.PeopleByKey(p.tenant, []string{directory.Fold(text)})
+	case members:
+		rows, err = p.with(tx, text)
 	default:
 		return nil, false, nil
 	}
@@ -69,7 +73,7 @@ func (p people) lookup(tx *store.Tx, attribute, text string) ([]*resource, bool,
 }
 
 func (p people) walk(tx *store.Tx, w store.Walk) ([]*resource, error) {
-	rows, err := tx.WalkPeople(p.tenant, w)
+	rows, err := tx.WalkPeople(p.tenant, p.kind.stored(), w)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +81,7 @@ func (p people) walk(tx *store.Tx, w store.Walk) ([]*resource, error) {
 }
 
 func (p people) count(tx *store.Tx, since store.Instant) (int, error) {
-	return tx.CountPeopleSince(p.tenant, since)
+	return tx.CountPeopleSince(p.tenant, p.kind.stored(), since)
 }
 
 func (p people) apply(*store.Tx, operation) (*resource, int, error) {
@@ -85,8 +89,12 @@ func (p people) apply(*store.Tx, operation) (*resource, int, error) {
 		"with drawbridge token create --api NAME --source SYSTEM"}
 }
 
-// show makes Users of people.
+// show makes resources of those rows that are of the kind.
 func (p people) show(tx *store.Tx, rows []store.Person) ([]*resource, error) {
+	rows = slices.DeleteFunc(rows, func(row store.Person) bool { return kindOf(row.Kind) != p.kind })
+	if p.kind == group {
+		return p.showGroups(rows)
+	}
 	if len(rows) == 0 {
 		return nil, nil
 	}
@@ -145,7 +153,7 @@ func (p people) user(row store.Person, a directory.Attributes, employed bool, bo
 			delete(user, enterprise)
 		}
 	}
-	return finish(user, row.ID, p.base, row.Made, row.Changed)
+	return finish(person, user, row.ID, p.base, "", row.Made, row.Changed)
 }
 
 // employed tells which of the people a source that makes people has a record of.

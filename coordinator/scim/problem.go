@@ -39,7 +39,3 @@ func noSuchPath(path string) *problem {
 func notAllowed(q *request, allowed string) *problem {
 	return &problem{status: http.StatusMethodNotAllowed, detail: fmt.Sprintf("%s does not take %s: it takes %s", q.URL.Path, q.Method, allowed)}
 }
-
-func noUser(id string) *problem {
-	return &problem{status: http.StatusNotFound, detail: fmt.Sprintf("there is no User %q here: look it up with /Users?filter=userName eq \"…\"", id)}
-}

@@ -26,7 +26,7 @@ func projectionOf(only, without string) (p projection, err error) {
 			if name = strings.TrimSpace(name); name == "" {
 				continue
 			}
-			if _, urn := strings.CutPrefix(strings.ToLower(name), "urn:"); urn && (isOurs(name) || strings.EqualFold(name, coreUser)) {
+			if _, urn := strings.CutPrefix(strings.ToLower(name), "urn:"); urn && (isOurs(name) || isCore(name)) {
 				*one.to = append(*one.to, path.Path{Schema: name})
 				continue
 			}
@@ -47,7 +47,7 @@ func (p projection) of(r *resource) object {
 		out := object{"schemas": r.body["schemas"], "id": r.id}
 		for _, at := range p.only {
 			from, to, key := r.body, out, at.Attr
-			if at.Schema != "" && !strings.EqualFold(at.Schema, coreUser) {
+			if at.Schema != "" && !isCore(at.Schema) {
 				spelled, in, _ := path.Lookup(r.body, at.Schema)
 				inside, _ := in.(object)
 				if inside == nil {
@@ -76,7 +76,7 @@ func (p projection) of(r *resource) object {
 		out := clone(r.body).(object)
 		for _, at := range p.without {
 			from := out
-			if at.Schema != "" && !strings.EqualFold(at.Schema, coreUser) {
+			if at.Schema != "" && !isCore(at.Schema) {
 				spelled, in, _ := path.Lookup(out, at.Schema)
 				if at.Attr == "" {
 					delete(out, spelled)

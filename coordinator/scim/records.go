@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/drawbridge-id/drawbridge/coordinator/access"
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
@@ -29,11 +28,13 @@ type operation struct {
 	upsert bool   // a POST of what is there by externalId replaces it
 }
 
-// records is the view of a source: its records, as they were pushed. An account
-// keeps the resource as JSON beside the columns that the mapping reads.
+// records is the view of a source: its records of a kind, as they were pushed. An
+// account keeps the resource as JSON beside the columns that the mapping reads;
+// who is in a group is beside both.
 type records struct {
 	*Server
 	tenant, source, base string
+	kind                 kind
 }
 
 // Attributes of the stored object that are no columns of the mapping.
@@ -42,13 +43,12 @@ const (
 	createdColumn  = "scim.created"
 )
 
-func (s *Server) records(who access.Principal, base string) view {
-	return records{s, who.Tenant, who.Source, base}
+func (v records) name() string {
+	return v.tenant + "\x00source\x00" + v.source + "\x00" + string(v.kind)
 }
 
-func (v records) name() string { return v.tenant + "\x00source\x00" + v.source }
-
-func (v records) show(a store.Account) (*resource, error) {
+// show gives the resource of an account; g is what is kept of a group, nil for a person.
+func (v records) show(a store.Account, g *store.PushedGroup) (*resource, error) {
 	o, err := mapping.ReadObject(a.Object)
 	if err != nil {
 		return nil, err
@@ -63,29 +63,67 @@ func (v records) show(a store.Account) (*resource, error) {
 		return nil, fmt.Errorf("record %s of %s: %w", a.ID, v.source, err)
 	}
 	made, err := time.Parse(time.RFC3339Nano, created[0])
-	return finish(body, a.ID, v.base, store.Instant(made.UnixMilli()), a.Changed), err
+	in, _ := o.Get(mapping.MemberOf)
+	beside, changed := strings.Join(in, "\x00"), a.Changed
+	if g != nil {
+		beside, changed = fmt.Sprint(beside, "\x00", g.Revision), max(g.Changed, a.Changed)
+	}
+	return finish(v.kind, body, a.ID, v.base, beside, store.Instant(made.UnixMilli()), changed), err
 }
 
-func (v records) account(tx *store.Tx, id string) (store.Account, error) {
+// account gives the account of a record of the kind, with what is kept of a group.
+func (v records) account(tx *store.Tx, id string) (store.Account, *store.PushedGroup, error) {
 	rows, err := tx.Accounts(v.tenant, v.source, []string{id})
-	if err == nil && (len(rows) == 0 || rows[0].Gone != 0 || rows[0].Missing != 0) {
-		err = noUser(id)
-	}
 	if err != nil {
-		return store.Account{}, err
+		return store.Account{}, nil, err
 	}
-	return rows[0], nil
+	groups, err := tx.PushedGroups(v.tenant, v.source, []string{id})
+	if err == nil && (len(rows) == 0 || rows[0].Gone != 0 || rows[0].Missing != 0 || (len(groups) > 0) != (v.kind == group)) {
+		err = v.kind.none(id)
+	}
+	switch {
+	case err != nil:
+		return store.Account{}, nil, err
+	case len(groups) > 0:
+		return rows[0], &groups[0], nil
+	}
+	return rows[0], nil, nil
 }
 
 func (v records) get(tx *store.Tx, id string) (*resource, error) {
-	a, err := v.account(tx, id)
+	a, g, err := v.account(tx, id)
 	if err != nil {
 		return nil, err
 	}
-	return v.show(a)
+	return v.show(a, g)
 }
 
 func (v records) lookup(tx *store.Tx, attribute, text string) ([]*resource, bool, error) {
+	switch attribute {
+	case "displayname":
+		found, err := tx.PushedGroupsNamed(v.tenant, v.source, directory.Fold(text))
+		if err != nil {
+			return nil, true, err
+		}
+		all, err := v.showGroups(tx, found)
+		return all, true, err
+	case members:
+		in, err := tx.PushedMembersOf(v.tenant, v.source, []string{text})
+		if err != nil {
+			return nil, true, err
+		}
+		ids := make([]string, len(in))
+		for i, m := range in {
+			ids[i] = m.Group
+		}
+		found, err := tx.PushedGroups(v.tenant, v.source, ids)
+		if err != nil {
+			return nil, true, err
+		}
+		slices.SortFunc(found, func(a, b store.PushedGroup) int { return strings.Compare(a.ID, b.ID) })
+		all, err := v.showGroups(tx, found)
+		return all, true, err
+	}
 	id := text
 	if attribute != "id" {
 		var err error
@@ -111,7 +149,7 @@ func (v records) holder(tx *store.Tx, attribute, text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = v.account(tx, held.ID)
+	_, _, err = v.account(tx, held.ID)
 	var none *problem
 	if errors.As(err, &none) {
 		return "", nil // it was removed, and waits for somebody to believe it
@@ -123,13 +161,19 @@ func (v records) unique(id, attribute, text string) store.Pushed {
 	if attribute = strings.ToLower(attribute); attribute == "username" {
 		text = directory.Fold(text)
 	}
+	if v.kind == group {
+		attribute = "group." + attribute
+	}
 	return store.Pushed{Tenant: v.tenant, System: v.source, Path: attribute, Value: text, ID: id}
 }
 
-// uniques gives the values of a record that no other may have.
+// uniques gives the values of a record that no other may have. Groups may share a name.
 func (v records) uniques(id string, user object) []store.Pushed {
 	var list []store.Pushed
 	for _, name := range []string{"userName", "externalId"} {
+		if v.kind == group && name == "userName" {
+			continue
+		}
 		if text, _ := user[name].(string); text != "" {
 			list = append(list, v.unique(id, name, text))
 		}
@@ -138,13 +182,20 @@ func (v records) uniques(id string, user object) []store.Pushed {
 }
 
 func (v records) walk(tx *store.Tx, w store.Walk) ([]*resource, error) {
+	if v.kind == group {
+		rows, err := tx.WalkPushedGroups(v.tenant, v.source, w)
+		if err != nil {
+			return nil, err
+		}
+		return v.showGroups(tx, rows)
+	}
 	rows, err := tx.WalkAccounts(v.tenant, v.source, w)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]*resource, len(rows))
 	for i, row := range rows {
-		if all[i], err = v.show(row); err != nil {
+		if all[i], err = v.show(row, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -152,12 +203,15 @@ func (v records) walk(tx *store.Tx, w store.Walk) ([]*resource, error) {
 }
 
 func (v records) count(tx *store.Tx, since store.Instant) (int, error) {
+	if v.kind == group {
+		return tx.CountPushedGroupsSince(v.tenant, v.source, since)
+	}
 	return tx.CountAccountsSince(v.tenant, v.source, since)
 }
 
 func (v records) apply(tx *store.Tx, op operation) (*resource, int, error) {
 	if op.method == http.MethodPost {
-		user, err := parseUser(op.data)
+		user, d, err := v.parse(op.data)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -171,10 +225,10 @@ func (v records) apply(tx *store.Tx, op operation) (*resource, int, error) {
 				if err != nil {
 					return nil, 0, err
 				}
-				return v.store(tx, old, user, http.StatusOK)
+				return v.store(tx, old, user, d, http.StatusOK)
 			}
 		}
-		return v.store(tx, nil, user, http.StatusCreated)
+		return v.store(tx, nil, user, d, http.StatusCreated)
 	}
 	old, err := v.get(tx, op.id)
 	if err != nil {
@@ -182,24 +236,21 @@ func (v records) apply(tx *store.Tx, op operation) (*resource, int, error) {
 	}
 	if op.match != "" && !matches(op.match, old.version) {
 		return nil, 0, &problem{status: http.StatusPreconditionFailed,
-			detail: fmt.Sprintf("User %s is another than the version named in If-Match: it is %s now; read it again, and decide anew", op.id, old.version)}
+			detail: fmt.Sprintf("%s %s is another than the version named in If-Match: it is %s now; read it again, and decide anew", v.kind, op.id, old.version)}
 	}
 	switch op.method {
 	case http.MethodPut:
-		user, err := parseUser(op.data)
+		user, d, err := v.parse(op.data)
 		if err != nil {
 			return nil, 0, err
 		}
-		return v.store(tx, old, user, http.StatusOK)
+		return v.store(tx, old, user, d, http.StatusOK)
 	case http.MethodPatch:
-		user := clone(old.body).(object)
-		if err := patch(user, op.data); err != nil {
+		user, d, err := v.patched(tx, old, op.data)
+		if err != nil {
 			return nil, 0, err
 		}
-		if user, err = tidy(user); err != nil {
-			return nil, 0, err
-		}
-		return v.store(tx, old, user, http.StatusOK)
+		return v.store(tx, old, user, d, http.StatusOK)
 	case http.MethodDelete:
 		held, err := v.Intake.PushGone(tx, v.tenant, v.source, op.id)
 		if err == nil && !held {
@@ -210,30 +261,62 @@ func (v records) apply(tx *store.Tx, op operation) (*resource, int, error) {
 	return nil, 0, badf("invalidSyntax", "%s is no method of a write", op.method)
 }
 
+// parse reads a resource that is sent whole.
+func (v records) parse(data []byte) (object, *delta, error) {
+	if v.kind == group {
+		return parseGroup(data)
+	}
+	user, err := parseUser(data)
+	return user, nil, err
+}
+
+// patched gives a resource as a PatchOp leaves it.
+func (v records) patched(tx *store.Tx, old *resource, data []byte) (object, *delta, error) {
+	p := patcher{kind: v.kind, resource: clone(old.body).(object)}
+	finish := tidy
+	if v.kind == group {
+		finish = tidyGroup
+		p.members = &delta{}
+		p.held = func() ([]object, error) { return v.members(tx, old.id) }
+	}
+	if err := p.patch(data); err != nil {
+		return nil, nil, err
+	}
+	body, err := finish(p.resource)
+	return body, p.members, err
+}
+
 // store keeps a record, new where there is no old one.
-func (v records) store(tx *store.Tx, old *resource, user object, status int) (*resource, int, error) {
+func (v records) store(tx *store.Tx, old *resource, user object, d *delta, status int) (*resource, int, error) {
 	id, made := strings.ToLower(rand.Text()), tx.Now.Time().UTC().Format(time.RFC3339Nano)
 	if old != nil {
 		id = old.id
 		made, _ = old.body["meta"].(object)["created"].(string)
 	}
 	for _, u := range v.uniques(id, user) {
-		holder, err := v.holder(tx, u.Path, u.Value)
+		holder, err := v.holder(tx, strings.TrimPrefix(u.Path, "group."), u.Value)
 		if err != nil {
 			return nil, 0, err
 		}
 		if holder != "" && holder != id {
-			name := map[string]string{"username": "userName", "externalid": "externalId"}[u.Path]
-			return nil, 0, &problem{http.StatusConflict, "uniqueness", fmt.Sprintf("%s %q is that of User %s: change that one, or give another", name, user[name], holder)}
+			name := map[string]string{"username": "userName", "externalid": "externalId", "group.externalid": "externalId"}[u.Path]
+			return nil, 0, &problem{http.StatusConflict, "uniqueness", fmt.Sprintf("%s %q is that of %s %s: change that one, or give another", name, user[name], v.kind, holder)}
 		}
+	}
+	join, leave, err := v.moved(tx, id, d)
+	if err != nil {
+		return nil, 0, err
 	}
 	text, err := json.Marshal(user)
 	if err != nil {
 		return nil, 0, err
 	}
-	o := &connectorv1.Object{Id: id, Address: fmt.Sprint(user["userName"])}
+	o := &connectorv1.Object{Id: id, Address: fmt.Sprint(user[v.kind.named()])}
 	flat := columns(user)
-	if m := flat["manager"]; len(m) == 1 {
+	if v.kind == group {
+		flat["id"] = []string{id}
+	}
+	if m := flat["manager"]; len(m) == 1 && v.kind == person {
 		if flat["manager"][0], err = v.manager(tx, m[0]); err != nil {
 			return nil, 0, err
 		}
@@ -242,8 +325,13 @@ func (v records) store(tx *store.Tx, old *resource, user object, status int) (*r
 	for _, name := range slices.Sorted(maps.Keys(flat)) {
 		o.Attributes = append(o.Attributes, &connectorv1.Attribute{Name: name, Values: flat[name]})
 	}
-	if err := v.Intake.Push(tx, v.tenant, v.source, o); err != nil {
+	if err := v.Intake.Push(tx, v.tenant, v.source, v.kind.stored(), o); err != nil {
 		return nil, 0, v.refusal(err)
+	}
+	if len(join)+len(leave) > 0 {
+		if err := v.Intake.PushMembers(tx, v.tenant, v.source, id, join, leave); err != nil {
+			return nil, 0, err
+		}
 	}
 	if old != nil {
 		if err := tx.RemovePushed(v.uniques(id, old.body)); err != nil {
@@ -259,7 +347,7 @@ func (v records) store(tx *store.Tx, old *resource, user object, status int) (*r
 
 // manager gives the key of the person whose record the value of manager names, else the value: a key itself.
 func (v records) manager(tx *store.Tx, value string) (string, error) {
-	a, err := v.account(tx, value)
+	a, _, err := v.account(tx, value)
 	var none *problem
 	if errors.As(err, &none) {
 		return value, nil
@@ -280,6 +368,8 @@ func (v records) refusal(err error) error {
 	switch {
 	case errors.As(err, &unfit):
 		return badf("invalidValue", "the mapping of %s cannot take it: %v; correct the value, or have the admin correct the rule", v.source, unfit)
+	case errors.Is(err, intake.ErrNoGroups):
+		return &problem{status: http.StatusForbidden, detail: fmt.Sprintf("%s takes no groups: have the admin give its document source.group, or push people alone", v.source)}
 	case errors.Is(err, intake.ErrNotPushed):
 		return &problem{status: http.StatusForbidden, detail: fmt.Sprintf("%s: have the admin apply its document again, or make you a token for another source", err)}
 	}
@@ -288,15 +378,24 @@ func (v records) refusal(err error) error {
 
 // parseUser reads a User that is sent whole.
 func parseUser(data []byte) (object, error) {
-	user := object{}
-	if err := decode(data, &user); err != nil {
-		return nil, badf("invalidSyntax", "the body is no JSON object: %v", err)
-	}
-	schemas, _ := user["schemas"].([]any)
-	if !slices.ContainsFunc(schemas, func(s any) bool { t, _ := s.(string); return strings.EqualFold(t, coreUser) }) {
-		return nil, badf("invalidValue", "schemas must name %s", coreUser)
+	user, err := parse(data, person)
+	if err != nil {
+		return nil, err
 	}
 	return tidy(user)
+}
+
+// parse reads a resource of a kind, and looks no further than whether it is one.
+func parse(data []byte, k kind) (object, error) {
+	o := object{}
+	if err := decode(data, &o); err != nil {
+		return nil, badf("invalidSyntax", "the body is no JSON object: %v", err)
+	}
+	schemas, _ := o["schemas"].([]any)
+	if !slices.ContainsFunc(schemas, func(s any) bool { t, _ := s.(string); return strings.EqualFold(t, k.schema()) }) {
+		return nil, badf("invalidValue", "schemas must name %s", k.schema())
+	}
+	return o, nil
 }
 
 // tidy gives a User with its attributes spelled as in their schemas, without

@@ -4,10 +4,10 @@
 // becomes of people is not decided here. README.md is for those who connect
 // something to it.
 //
-//	request ─► bearer token ─► tenant and view ─► Users ─► JSON
+//	request ─► bearer token ─► tenant and view ─► Users, Groups ─► JSON
 //
 //	a token made with --source   sees and writes the records of that source, as they were pushed
-//	every other token            reads the people of the directory
+//	every other token            reads the people and groups of the directory
 //
 // What may go wrong, and what is told: each refusal is a SCIM error whose
 // detail says what to do; nothing of a refused request is stored. A request of
@@ -69,7 +69,7 @@ type Server struct {
 type request struct {
 	*http.Request
 	who  access.Principal
-	view view
+	view func(kind) view
 	base string // address of the server with Base
 }
 
@@ -93,8 +93,9 @@ func (s *Server) Handler() http.Handler {
 			return
 		}
 		q := &request{Request: r, who: who, base: baseOf(r)}
-		if q.view = s.people(who.Tenant, q.base); who.SCIM && who.Source != "" {
-			q.view = s.records(who, q.base)
+		q.view = func(k kind) view { return people{s, who.Tenant, q.base, k} }
+		if who.SCIM && who.Source != "" {
+			q.view = func(k kind) view { return records{s, who.Tenant, who.Source, q.base, k} }
 		}
 		a, err := s.serve(q)
 		if err != nil {
@@ -132,23 +133,16 @@ func (s *Server) serve(q *request) (answer, error) {
 		id = parts[1]
 	}
 	switch name := parts[0]; {
-	case name == "Users" && id == "":
+	case kindAt(name) != "" && id == "":
 		switch q.Method {
 		case http.MethodGet:
-			return s.list(q, queryOf(q.URL.Query()))
+			return s.list(q, kindAt(name), queryOf(q.URL.Query()))
 		case http.MethodPost:
-			return s.create(q)
+			return s.create(q, kindAt(name))
 		}
 		return answer{}, notAllowed(q, "GET, POST")
-	case name == "Users" && id != ".search":
-		return s.user(q, id)
-	case name == "Groups" && id == "" && q.Method == http.MethodGet:
-		return answer{status: http.StatusOK, body: listing(nil, ptr(0), 1)}, nil // the directory has people only
-	case name == "Groups" && id != ".search":
-		if q.Method == http.MethodGet {
-			return answer{}, &problem{status: http.StatusNotFound, detail: "there is no group: the directory holds people only"}
-		}
-		return answer{}, &problem{status: http.StatusForbidden, detail: "groups are not taken: the directory holds people only; membership follows from rules of the target's document"}
+	case kindAt(name) != "" && id != ".search":
+		return s.one(q, kindAt(name), id)
 	case name == ".search" && id == "" || id == ".search":
 		return s.search(q, name)
 	case name == "Bulk" && id == "":
@@ -166,8 +160,8 @@ func (s *Server) serve(q *request) (answer, error) {
 	return answer{}, noSuchPath(q.URL.Path)
 }
 
-// user answers requests about one.
-func (s *Server) user(q *request, id string) (answer, error) {
+// one answers requests about one resource.
+func (s *Server) one(q *request, k kind, id string) (answer, error) {
 	switch q.Method {
 	case http.MethodGet:
 		proj, err := projectionOf(q.URL.Query().Get("attributes"), q.URL.Query().Get("excludedAttributes"))
@@ -176,7 +170,11 @@ func (s *Server) user(q *request, id string) (answer, error) {
 		}
 		var a answer
 		err = s.Store.Read(q.Context(), func(tx *store.Tx) error {
-			r, err := q.view.get(tx, id)
+			v := q.view(k)
+			r, err := v.get(tx, id)
+			if err == nil {
+				err = v.fill(tx, []*resource{r}, proj.needs(k))
+			}
 			a = shown(r, proj, http.StatusOK)
 			return err
 		})
@@ -192,29 +190,37 @@ func (s *Server) user(q *request, id string) (answer, error) {
 			return answer{}, err
 		}
 	}
-	return s.write(q, operation{method: q.Method, id: id, data: data, match: q.Header.Get("If-Match")})
+	return s.write(q, k, operation{method: q.Method, id: id, data: data, match: q.Header.Get("If-Match")})
 }
 
-func (s *Server) create(q *request) (answer, error) {
+func (s *Server) create(q *request, k kind) (answer, error) {
 	data, err := read(q, maxBody)
 	if err != nil {
 		return answer{}, err
 	}
-	return s.write(q, operation{method: http.MethodPost, data: data})
+	return s.write(q, k, operation{method: http.MethodPost, data: data})
 }
 
-// write carries out one operation in a transaction of its own.
-func (s *Server) write(q *request, op operation) (answer, error) {
+// write carries out one operation in a transaction of its own. A patched group
+// is not shown unless attributes are asked for: it may have very many members.
+func (s *Server) write(q *request, k kind, op operation) (answer, error) {
 	proj, err := projectionOf(q.URL.Query().Get("attributes"), q.URL.Query().Get("excludedAttributes"))
 	if err != nil {
 		return answer{}, err
 	}
 	var a answer
 	err = s.Store.Write(q.Context(), func(tx *store.Tx) error {
-		r, status, err := q.view.apply(tx, op)
-		if a = (answer{status: status}); r != nil {
-			a = shown(r, proj, status)
+		v := q.view(k)
+		r, status, err := v.apply(tx, op)
+		if a = (answer{status: status}); r == nil || err != nil {
+			return err
 		}
+		if k == group && op.method == http.MethodPatch && len(proj.only) == 0 {
+			a = answer{status: http.StatusNoContent, location: r.location, version: r.version}
+			return nil
+		}
+		err = v.fill(tx, []*resource{r}, proj.needs(k))
+		a = shown(r, proj, status)
 		return err
 	})
 	return a, err
@@ -228,24 +234,29 @@ func shown(r *resource, p projection, status int) answer {
 	return answer{status: status, body: p.of(r), location: r.location, version: r.version}
 }
 
-// A resource is a User as a view shows it.
+// A resource is a User or Group as a view shows it.
 type resource struct {
 	id       string
+	key      string // of a group of the directory
 	body     object // with schemas, id and meta
 	location string
 	version  string // as in ETag
 }
 
-// finish adds what every resource has.
-func finish(body object, id, base string, made, changed store.Instant) *resource {
+// finish adds what every resource has. beside is what its version tells besides its body.
+func finish(k kind, body object, id, base, beside string, made, changed store.Instant) *resource {
 	text, _ := json.Marshal(body) // texts, numbers, truths: always has a form
-	sum := sha256.Sum256(text)
-	r := &resource{id: id, body: body, location: base + "/Users/" + id, version: `W/"` + hex.EncodeToString(sum[:9]) + `"`}
-	body["schemas"] = schemasIn(body)
+	r := &resource{id: id, body: body, location: base + k.endpoint() + "/" + id, version: versionOf(string(text) + beside)}
+	body["schemas"] = schemasIn(k, body)
 	body["id"] = id
-	body["meta"] = object{"resourceType": "User", "created": made.Time().UTC().Format(time.RFC3339Nano),
+	body["meta"] = object{"resourceType": string(k), "created": made.Time().UTC().Format(time.RFC3339Nano),
 		"lastModified": changed.Time().UTC().Format(time.RFC3339Nano), "location": r.location, "version": r.version}
 	return r
+}
+
+func versionOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return `W/"` + hex.EncodeToString(sum[:9]) + `"`
 }
 
 // matches tells whether a header of If-Match or If-None-Match names the version. Weak and strong are not told apart.

@@ -40,6 +40,11 @@ source:
     manager: manager
     startDate: date(startDate)
     active: active
+    memberOf: values(memberOf)
+  group:
+    class: Group
+    key: id
+    attributes: {displayName: displayName, memberOf: values(memberOf)}
 `
 
 const user = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -53,9 +58,15 @@ type hub struct {
 
 func serve(t testing.TB) *hub {
 	t.Helper()
-	w := rehearsal.New(t)
 	_, ad, _ := strings.Cut(rehearsal.Documents, "---\n")
-	w.Apply(pushed + "---\n" + ad)
+	return serveTo(t, pushed+"---\n"+ad)
+}
+
+// serveTo is serve with these documents.
+func serveTo(t testing.TB, documents string) *hub {
+	t.Helper()
+	w := rehearsal.New(t)
+	w.Apply(documents)
 	s := &scim.Server{Store: w.Store, Intake: w.Intake, Systems: plan.NewSystems(), Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	server := httptest.NewServer(s.Handler())
 	t.Cleanup(server.Close)
@@ -236,6 +247,7 @@ func TestRefusals(t *testing.T) {
 	h := serve(t)
 	ada := h.want(t, 201, h.push, "POST", "/Users", worker("E2", "Ada", "Lovelace"))
 	path := "/Users/" + ada.body["id"].(string)
+	staff := "/Groups/" + h.want(t, 201, h.push, "POST", "/Groups", team("Staff", nil, "externalId", "G1")).body["id"].(string)
 	twin := worker("E3", "ADA", "Byron")
 	wrongDate := worker("E4", "Eve", "Moneypenny")
 	wrongDate["urn:ietf:params:scim:schemas:extension:drawbridge:2.0:User"] = map[string]any{"startDate": "some day"}
@@ -261,7 +273,18 @@ func TestRefusals(t *testing.T) {
 		"no match, no plain filter":   {400, "noTarget", "PATCH", path, patchOp(map[string]any{"op": "replace", "path": `emails[type ne "work"].value`, "value": "x"}), nil},
 		"somebody who is not there":   {404, "", "GET", "/Users/nobody", nil, nil},
 		"a method that is not had":    {405, "", "DELETE", "/Users", nil, nil},
-		"a group":                     {403, "", "POST", "/Groups", map[string]any{}, nil},
+		"a group without a schema":    {400, "invalidValue", "POST", "/Groups", map[string]any{"displayName": "x"}, nil},
+		"a group without a name":      {400, "invalidValue", "POST", "/Groups", map[string]any{"schemas": []string{groupURN}}, nil},
+		"members that are no list":    {400, "invalidValue", "POST", "/Groups", team("x", nil, "members", "all"), nil},
+		"members that are not there":  {400, "invalidValue", "POST", "/Groups", team("x", []string{"nobody"}), nil},
+		"an externalId as a group's":  {409, "uniqueness", "POST", "/Groups", team("Other", nil, "externalId", "G1"), nil},
+		"a group in itself":           {400, "invalidValue", "PATCH", staff, patchOp(map[string]any{"op": "add", "path": "members", "value": []any{map[string]any{"value": strings.TrimPrefix(staff, "/Groups/")}}}), nil},
+		"a part of a member":          {400, "mutability", "PATCH", staff, patchOp(map[string]any{"op": "replace", "path": "members.value", "value": "x"}), nil},
+		"members added by a filter":   {400, "invalidPath", "PATCH", staff, patchOp(map[string]any{"op": "add", "path": `members[value eq "x"]`, "value": "x"}), nil},
+		"a group without its name":    {400, "mutability", "PATCH", staff, patchOp(map[string]any{"op": "remove", "path": "displayName"}), nil},
+		"another version of a group":  {412, "", "PATCH", staff, patchOp(map[string]any{"op": "replace", "path": "displayName", "value": "x"}), []string{"If-Match", `W/"old"`}},
+		"a group as a User":           {404, "", "GET", strings.Replace(staff, "Groups", "Users", 1), nil, nil},
+		"a User as a group":           {404, "", "GET", strings.Replace(path, "Users", "Groups", 1), nil, nil},
 		"oneself":                     {501, "", "GET", "/Me", nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -273,8 +296,10 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
-	if list := h.want(t, 200, h.push, "GET", "/Users", nil).body; list["totalResults"] != 1.0 {
-		t.Errorf("after refusals there are %v Users; want 1", list["totalResults"])
+	for _, kind := range []string{"Users", "Groups"} {
+		if list := h.want(t, 200, h.push, "GET", "/"+kind, nil).body; list["totalResults"] != 1.0 {
+			t.Errorf("after refusals there are %v %s; want 1", list["totalResults"], kind)
+		}
 	}
 	h.want(t, 200, h.push, "PUT", path, worker("E2", "Ada", "King"), "If-Match", ada.header.Get("ETag"))
 }
@@ -383,6 +408,7 @@ func TestIsolation(t *testing.T) {
 	t.Parallel()
 	h := serve(t)
 	made := h.want(t, 201, h.push, "POST", "/Users", worker("E1", "Grace", "Hopper"))
+	h.want(t, 201, h.push, "POST", "/Groups", team("Hoppers", []string{made.body["id"].(string)}))
 	var person string
 	h.Write(func(tx *store.Tx) error {
 		rows, err := tx.PeopleByKey(rehearsal.Tenant, []string{"e1"})
@@ -398,7 +424,8 @@ func TestIsolation(t *testing.T) {
 			for _, route := range [][2]string{{"GET", "/Users"}, {"GET", "/Users?cursor="}, {"GET", "/Users?filter=externalId+eq+%22E1%22"},
 				{"GET", "/Users?filter=id+eq+%22" + id + "%22"}, {"GET", "/Users/" + id}, {"PUT", "/Users/" + id}, {"PATCH", "/Users/" + id},
 				{"DELETE", "/Users/" + id}, {"POST", "/Users"}, {"POST", "/Users/.search"}, {"POST", "/.search"}, {"POST", "/Bulk"}, {"POST", "/bulkUpload"},
-				{"GET", "/Groups"}, {"GET", "/Groups/" + id}, {"GET", "/Schemas"}, {"GET", "/ResourceTypes"}, {"GET", "/ServiceProviderConfig"}, {"GET", "/Me"}} {
+				{"GET", "/Groups"}, {"GET", "/Groups/" + id}, {"PATCH", "/Groups/" + id}, {"DELETE", "/Groups/" + id}, {"POST", "/Groups/.search"},
+				{"GET", "/Groups?filter=members+eq+%22" + id + "%22"}, {"GET", "/Groups?filter=displayName+eq+%22Hoppers%22"}, {"GET", "/Schemas"}, {"GET", "/ResourceTypes"}, {"GET", "/ServiceProviderConfig"}, {"GET", "/Me"}} {
 				var body any = worker("E1", "Mallory", "Hopper")
 				switch {
 				case strings.HasSuffix(route[1], ".search"):
@@ -412,7 +439,7 @@ func TestIsolation(t *testing.T) {
 				}
 				r := h.do(t, token, route[0], route[1], body)
 				text, _ := json.Marshal(r.body)
-				if strings.Contains(string(text), "Hopper") || strings.Contains(string(text), "grace") || r.body["totalResults"] == 1.0 && strings.HasPrefix(route[1], "/Users") {
+				if strings.Contains(string(text), "Hopper") || strings.Contains(string(text), "grace") || r.body["totalResults"] == 1.0 && strings.HasPrefix(route[1], "/Users") || strings.HasPrefix(route[1], "/Groups") && r.status == 200 && r.body["totalResults"] != 0.0 {
 					t.Errorf("token %d: %s %s tells %s", i, route[0], route[1], text)
 				}
 				if i >= 2 && r.status != 401 {
@@ -421,7 +448,8 @@ func TestIsolation(t *testing.T) {
 			}
 		}
 	}
-	same := h.want(t, 200, h.push, "GET", "/Users/"+made.body["id"].(string), nil)
+	same := h.want(t, 200, h.push, "GET", "/Users/"+made.body["id"].(string)+"?excludedAttributes=groups,meta", nil)
+	delete(made.body, "meta")
 	if diff := cmp.Diff(made.body, same.body); diff != "" {
 		t.Errorf("others have changed it (-before +after):\n%s", diff)
 	}

@@ -205,9 +205,9 @@ func flatten(out map[string][]string, column string, value any) {
 	}
 }
 
-// schemasIn gives the schemas that a User holds something of.
-func schemasIn(user object) []string {
-	list := []string{coreUser}
+// schemasIn gives the schemas that a resource holds something of.
+func schemasIn(k kind, user object) []string {
+	list := []string{k.schema()}
 	for key := range user {
 		if strings.HasPrefix(strings.ToLower(key), "urn:") {
 			list = append(list, key)

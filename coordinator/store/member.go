@@ -18,6 +18,18 @@ func (tx *Tx) MembersOf(tenant string, ids []string) ([]Member, error) {
 	return query[Member](tx, "SELECT "+memberColumns+" FROM member WHERE tenant = ? AND member IN (SELECT value FROM json_each(?))", tenant, list(ids))
 }
 
+// MembersIn returns who is in a group, given by its folded key, in the order of
+// their ids; of those with the ids alone where among is not nil. Of each there are
+// id and kind.
+func (tx *Tx) MembersIn(tenant, group string, among []string) ([]Person, error) {
+	which, args := "", []any{tenant, group}
+	if among != nil {
+		which, args = " AND m.member IN (SELECT value FROM json_each(?))", append(args, list(among))
+	}
+	return queryAny(tx, func(scan scan, p *Person) error { return scan(&p.ID, &p.Kind) },
+		`SELECT p.id, p.kind FROM member m JOIN person p ON p.tenant = m.tenant AND p.id = m.member WHERE m.tenant = ? AND m.grp = ?`+which+` ORDER BY p.id`, args...)
+}
+
 // MadeGroups returns those of the groups that somebody is in because of a rule.
 func (tx *Tx) MadeGroups(tenant string, groups []string) ([]string, error) {
 	return column[string](tx, `SELECT k.value FROM json_each(?) k WHERE EXISTS (SELECT 1 FROM member WHERE tenant = ? AND grp = k.value AND via <> '')`,

@@ -77,17 +77,29 @@ type Walk struct {
 	Limit  int
 }
 
-// WalkPeople returns the next people of a walk, without groups.
-func (tx *Tx) WalkPeople(tenant string, w Walk) ([]Person, error) {
-	f := filter{text: "tenant = ? AND id > ? AND kind = ''", args: []any{tenant, w.After}}
+// ofKind chooses rows of people of a kind; of groups by their own index.
+func ofKind(kind string) string {
+	if kind == "" {
+		return "kind = ''"
+	}
+	return "kind <> ''"
+}
+
+// WalkPeople returns the next people of a walk, or, of that kind, groups.
+func (tx *Tx) WalkPeople(tenant, kind string, w Walk) ([]Person, error) {
+	f := filter{text: "tenant = ? AND id > ? AND " + ofKind(kind), args: []any{tenant, w.After}}
 	f.walk(w)
 	return query[Person](tx, "SELECT "+personColumns+" FROM person WHERE "+f.text, f.args...)
 }
 
-// WalkAccounts returns the next accounts of a walk over those of a system that exist.
+// notGroups leaves out the groups among the accounts of a source that is pushed.
+const notGroups = " AND NOT EXISTS (SELECT 1 FROM pushed_group g WHERE g.tenant = account.tenant AND g.system = account.system AND g.id = account.id)"
+
+// WalkAccounts returns the next accounts of a walk over those of a pushed source that exist, without groups.
 func (tx *Tx) WalkAccounts(tenant, system string, w Walk) ([]Account, error) {
 	f := filter{text: "tenant = ? AND system = ? AND id > ? AND gone = 0 AND missing = 0", args: []any{tenant, system, w.After}}
 	w.Needle = ""
+	f.text += notGroups
 	f.walk(w)
 	return query[Account](tx, "SELECT "+accountColumns+" FROM account WHERE "+f.text, f.args...)
 }
@@ -105,17 +117,17 @@ func (f *filter) walk(w Walk) {
 	f.args = append(f.args, w.Limit, w.Skip)
 }
 
-// CountPeopleSince returns how many people changed at an instant or later.
-func (tx *Tx) CountPeopleSince(tenant string, since Instant) (int, error) {
-	if since == 0 {
+// CountPeopleSince returns how many people, or groups, changed at an instant or later.
+func (tx *Tx) CountPeopleSince(tenant, kind string, since Instant) (int, error) {
+	if since == 0 && kind == "" {
 		return tx.CountPeople(tenant)
 	}
-	return value[int](tx, "SELECT count(*) FROM person WHERE tenant = ? AND changed >= ? AND kind = ''", tenant, since)
+	return value[int](tx, "SELECT count(*) FROM person WHERE tenant = ? AND changed >= ? AND "+ofKind(kind), tenant, since)
 }
 
-// CountAccountsSince returns how many accounts of a system exist that changed at an instant or later.
+// CountAccountsSince returns how many accounts of a pushed source exist that changed at an instant or later, without groups.
 func (tx *Tx) CountAccountsSince(tenant, system string, since Instant) (int, error) {
-	return value[int](tx, "SELECT count(*) FROM account WHERE tenant = ? AND system = ? AND gone = 0 AND missing = 0 AND changed >= ?", tenant, system, since)
+	return value[int](tx, "SELECT count(*) FROM account WHERE tenant = ? AND system = ? AND gone = 0 AND missing = 0 AND changed >= ?"+notGroups, tenant, system, since)
 }
 
 // CountGoneSince returns how many accounts of a system are gone since an instant or later.

@@ -175,7 +175,7 @@ func (tx *Tx) SetHealth(tenant, name, health string) error {
 func (tx *Tx) RemoveSystem(tenant, name string) (bool, error) {
 	tx.touch(tenant, TopicSystems)
 	tx.raise(&tx.store.Systems)
-	for _, table := range []string{"account", "name", "waiting", "problem", "reject", "pushed", "deviation", "name_kept", "system_mode", "staged", "filled", "outside"} {
+	for _, table := range []string{"account", "name", "waiting", "problem", "reject", "pushed", "pushed_group", "pushed_member", "deviation", "name_kept", "system_mode", "staged", "filled", "outside"} {
 		if _, err := tx.exec("DELETE FROM "+table+" WHERE tenant = ? AND system = ?", tenant, name); err != nil {
 			return false, err
 		}
