@@ -9,16 +9,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"maps"
-	"slices"
-	"strings"
 	"testing"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
 	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
@@ -29,7 +23,6 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/store/storetest"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
-	"github.com/drawbridge-id/drawbridge/proto/sealed"
 )
 
 // Tenant is whose everything is, Site where the systems are, Agent who serves it.
@@ -274,36 +267,6 @@ func (w *World) EndRead(system string) {
 	})
 }
 
-// Object makes an object of pairs of attribute and value; an empty value is known to be empty.
-func Object(class, id, address string, pairs ...string) *connectorv1.Object {
-	o := &connectorv1.Object{Class: class, Id: id, Address: address}
-	for i := 0; i < len(pairs); i += 2 {
-		set(o, pairs[i], strings.Fields(pairs[i+1]))
-		if strings.Contains(pairs[i+1], " ") {
-			set(o, pairs[i], []string{pairs[i+1]})
-		}
-	}
-	return o
-}
-
-func set(o *connectorv1.Object, name string, values []string) {
-	i := slices.IndexFunc(o.Attributes, func(a *connectorv1.Attribute) bool { return strings.EqualFold(a.GetName(), name) })
-	if i < 0 {
-		o.Attributes = append(o.Attributes, &connectorv1.Attribute{Name: name, Values: values})
-		slices.SortFunc(o.Attributes, func(a, b *connectorv1.Attribute) int { return strings.Compare(a.GetName(), b.GetName()) })
-		return
-	}
-	o.Attributes[i].Values = values
-}
-
-func record(o *connectorv1.Object) *connectorv1.Record {
-	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(o)
-	if err != nil {
-		panic(err) // an object made here always has a form
-	}
-	return &connectorv1.Record{Id: o.GetId(), Object: text}
-}
-
 // Plan plans whoever is due, and carries nothing out.
 func (w *World) Plan() {
 	w.t.Helper()
@@ -331,170 +294,4 @@ func (w *World) Settle() (done int) {
 	}
 	w.t.Fatal("there is always something left to do")
 	return 0
-}
-
-// Claim makes up to limit queued jobs the agent's.
-func (w *World) Claim(limit int) []*linkv1.Job {
-	w.t.Helper()
-	systems, err := w.Queue.Waiting(context.Background(), Tenant, Site)
-	var claimed []*linkv1.Job
-	for i := 0; i < len(systems) && err == nil && len(claimed) < limit; i++ {
-		var jobs []*linkv1.Job
-		jobs, err = w.Queue.Claim(context.Background(), Tenant, Site, Agent, w.Since, map[string]int{systems[i]: limit - len(claimed)})
-		claimed = append(claimed, jobs...)
-	}
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return claimed
-}
-
-// Work carries out up to limit queued operations.
-func (w *World) Work(limit int) int {
-	w.t.Helper()
-	claimed := w.Claim(limit)
-	if w.Meanwhile != nil {
-		w.Meanwhile()
-	}
-	results := w.Results(claimed...)
-	w.Finish(results...)
-	return len(results)
-}
-
-// Results carries claimed jobs out and gives what an agent sends of them.
-func (w *World) Results(claimed ...*linkv1.Job) []*linkv1.Result {
-	results := make([]*linkv1.Result, 0, len(claimed))
-	for _, j := range claimed {
-		if j.GetNotBefore() != nil {
-			w.Placed = append(w.Placed, j)
-			continue
-		}
-		results = append(results, w.result(j))
-	}
-	return results
-}
-
-// Finish takes results as the agent of the site sends them.
-func (w *World) Finish(results ...*linkv1.Result) {
-	w.t.Helper()
-	w.Write(func(tx *store.Tx) error {
-		return w.Queue.Finish(tx, Tenant, jobs.Results{Site: Site, Agent: Agent, Results: results})
-	})
-}
-
-func (w *World) result(j *linkv1.Job) *linkv1.Result {
-	r := &linkv1.Result{Job: j.GetId(), Outcome: connectorv1.Outcome_OUTCOME_DONE, Server: "dc1.corp.example"}
-	op := j.GetApply()
-	if op == nil {
-		if q := j.GetFind(); q != nil && w.Strict {
-			w.find(r, q)
-		}
-		return r
-	}
-	if seen := w.fences[j.GetObject()]; j.GetFence() < seen {
-		r.Outcome = connectorv1.Outcome_OUTCOME_CONFLICT
-		r.Fault = &connectorv1.Fault{Cause: fmt.Sprintf("fence %d is older than %d", j.GetFence(), seen), NextStep: "Nothing."}
-		return r
-	}
-	w.fences[j.GetObject()] = j.GetFence()
-	if w.Refuse != nil {
-		if outcome, fault := w.Refuse(op); outcome != connectorv1.Outcome_OUTCOME_UNSPECIFIED {
-			r.Outcome, r.Fault = outcome, fault
-			return r
-		}
-	}
-	if w.Strict && w.refuse(r, op) {
-		return r
-	}
-	if o := w.apply(op); o != nil {
-		r.Object = record(o)
-	}
-	if w.Lost != nil && w.Lost(op) {
-		return &linkv1.Result{Job: r.GetJob(), Outcome: connectorv1.Outcome_OUTCOME_UNKNOWN, Fault: &connectorv1.Fault{Cause: "the answer was lost", NextStep: "It is looked at again."}}
-	}
-	to := slices.Concat(op.GetCreate().GetPassword().GetRecipients(), op.GetSetPassword().GetRule().GetRecipients())
-	if len(to) > 0 {
-		box, err := sealed.Seal(sealed.New(Password), to)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		r.SealedPassword = box
-	}
-	return r
-}
-
-// apply carries an operation out.
-func (w *World) apply(op *connectorv1.Operation) *connectorv1.Object {
-	o := w.Objects[op.GetId()]
-	switch verb := op.GetVerb().(type) {
-	case *connectorv1.Operation_Create:
-		w.id++
-		o = &connectorv1.Object{Class: op.GetClass(), Id: fmt.Sprintf("guid-%04d", w.id), Address: "CN=" + verb.Create.GetName() + "," + verb.Create.GetContainer()}
-		for _, a := range verb.Create.GetAttributes() {
-			set(o, a.GetName(), a.GetValues())
-		}
-		set(o, "cn", []string{verb.Create.GetName()})
-		set(o, "enabled", []string{fmt.Sprint(verb.Create.GetEnabled())})
-		if slices.Contains(op.GetReturnAttributes(), mapping.MemberOf) {
-			set(o, mapping.MemberOf, nil)
-		}
-		w.Objects[o.GetId()] = o
-	case *connectorv1.Operation_Modify:
-		for _, c := range verb.Modify.GetChanges() {
-			set(o, c.GetName(), c.GetWant())
-		}
-	case *connectorv1.Operation_Move:
-		o.Address = "CN=" + verb.Move.GetName() + "," + verb.Move.GetContainer()
-		set(o, "cn", []string{verb.Move.GetName()})
-	case *connectorv1.Operation_SetEnabled:
-		set(o, "enabled", []string{fmt.Sprint(verb.SetEnabled.GetEnabled())})
-	case *connectorv1.Operation_ChangeMembership:
-		in := slices.DeleteFunc(slices.Clone(values(o, mapping.MemberOf)), func(id string) bool {
-			return slices.Contains(verb.ChangeMembership.GetLeave(), id) || slices.Contains(verb.ChangeMembership.GetJoin(), id)
-		})
-		set(o, mapping.MemberOf, append(in, verb.ChangeMembership.GetJoin()...))
-	case *connectorv1.Operation_Delete:
-		delete(w.Objects, op.GetId())
-		for _, member := range w.Objects {
-			if in := values(member, mapping.MemberOf); slices.Contains(in, op.GetId()) {
-				set(member, mapping.MemberOf, slices.DeleteFunc(slices.Clone(in), func(id string) bool { return id == op.GetId() }))
-			}
-		}
-		return nil
-	}
-	return o
-}
-
-// values gives those of an attribute.
-func values(o *connectorv1.Object, name string) []string {
-	for _, a := range o.GetAttributes() {
-		if strings.EqualFold(a.GetName(), name) {
-			return a.GetValues()
-		}
-	}
-	return nil
-}
-
-// Addresses gives where the targets' objects are, in order.
-func (w *World) Addresses() []string {
-	var out []string
-	for _, o := range w.Objects {
-		out = append(out, o.GetAddress())
-	}
-	slices.Sort(out)
-	return out
-}
-
-// Value gives the first value of an attribute of the object at an address, "" where there is none.
-func (w *World) Value(address, attribute string) string {
-	for _, id := range slices.Sorted(maps.Keys(w.Objects)) {
-		if o := w.Objects[id]; strings.EqualFold(o.GetAddress(), address) {
-			for _, a := range o.GetAttributes() {
-				if strings.EqualFold(a.GetName(), attribute) && len(a.GetValues()) > 0 {
-					return a.GetValues()[0]
-				}
-			}
-		}
-	}
-	return ""
 }
