@@ -2,7 +2,6 @@ package plan
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
 	"github.com/drawbridge-id/drawbridge/coordinator/reconcile"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -101,9 +101,8 @@ func (w *work) passwordIn(b *batch, t target, p *person) (j store.Job, why strin
 	if err != nil {
 		return j, "", err
 	}
-	reasons, err := json.Marshal(op.Reasons)
 	return store.Job{Tenant: w.tenant, Site: t.row.Site, System: t.row.Name, Object: op.Operation.GetId(), Person: p.row.ID, Class: op.Class,
-		State: store.JobHeld, NotAfter: store.InstantOf(op.NotAfter), Priority: onDemand, Work: work, Reasons: string(reasons)}, "", err
+		State: store.JobHeld, NotAfter: store.InstantOf(op.NotAfter), Priority: onDemand, Work: work, Reasons: string(mapping.AppendReasons(nil, op.Reasons))}, "", nil
 }
 
 // ask stores jobs that somebody made by hand, and lets them go.
