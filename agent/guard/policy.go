@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/drawbridge-id/drawbridge/agent/config"
@@ -35,6 +36,7 @@ type Policy struct {
 	Signed bool                  // by the key that agent.yaml pins
 	Err    error                 // why it cannot be used; nil if it can
 	lines  func(path string) int // of the value at a path; 0: not there
+	ready  sync.Map              // *System by madeFor
 }
 
 // A System says what may be done in one system. A list that is absent does not
@@ -133,25 +135,40 @@ func (s *System) rule(key string) Rule {
 // system returns the rules of a system; the built-in ones where the policy has
 // none for it. known is false for a system that must not be written.
 func (p *Policy) system(name, connector string) (s *System, known bool) {
-	found, named := p.Systems[name]
+	_, named := p.Systems[name]
+	s = p.made(madeFor{name, named, connector == activeDirectory})
 	if !named {
-		return bare(p, connector), p.Mode == BuiltIn
+		return s, p.Mode == BuiltIn
 	}
-	if found.Connector != "" && found.Connector != connector {
-		return &found, false
-	}
-	if !found.directory && connector == activeDirectory { // the file does not say, the agent knows
-		found.directory = true
-		found.protect()
-	}
-	return &found, true
+	return s, s.Connector == "" || s.Connector == connector
 }
 
-func bare(p *Policy, connector string) *System {
-	s := &System{}
-	s.policy = p
-	s.directory = connector == activeDirectory
-	s.protect()
+// A madeFor is what the rules of a system depend on, besides the policy.
+type madeFor struct {
+	name      string
+	named     bool // by the policy
+	directory bool // the agent knows that it is Active Directory
+}
+
+// made returns the rules for a system. They are made once, since every job asks.
+func (p *Policy) made(of madeFor) *System {
+	if !of.named {
+		of.name = "" // the same for all
+	}
+	if s, ok := p.ready.Load(of); ok {
+		return s.(*System)
+	}
+	s := new(System)
+	if of.named {
+		*s = p.Systems[of.name]
+	} else {
+		s.policy = p
+	}
+	if s.Connector == "" && !s.directory && of.directory || !of.named { // the file does not say
+		s.directory = of.directory
+		s.protect()
+	}
+	p.ready.Store(of, s)
 	return s
 }
 
