@@ -216,7 +216,7 @@ func (s *Spool) Finish(ctx context.Context, job *linkv1.Job, result *linkv1.Resu
 	if result.GetJob() != job.GetId() {
 		return fmt.Errorf("finish job %d: the result is of job %d", job.GetId(), result.GetJob())
 	}
-	value, err := proto.Marshal(result)
+	value, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(make([]byte, 0, proto.Size(result)+intact.SumSize), result)
 	if err != nil {
 		return fmt.Errorf("finish job %d: %w", job.GetId(), err)
 	}
@@ -361,7 +361,7 @@ func encodeJob(job *linkv1.Job) ([]byte, error) {
 	case len(job.GetObject()) > 16384:
 		return nil, fmt.Errorf("%w: job %d names its object with %d bytes, at most 16384 can be kept", ErrInvalid, job.GetId(), len(job.GetObject()))
 	}
-	value := make([]byte, 0, windowSize+proto.Size(job))
+	value := make([]byte, 0, windowSize+proto.Size(job)+intact.SumSize)
 	value = binary.BigEndian.AppendUint64(value, uint64(milliseconds(job.GetNotBefore(), time.Millisecond-1))) // never sooner
 	value = binary.BigEndian.AppendUint64(value, uint64(milliseconds(job.GetNotAfter(), 0)))                   // never later
 	value, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(value, job)
