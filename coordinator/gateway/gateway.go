@@ -46,7 +46,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/enroll"
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
@@ -188,11 +187,6 @@ func (s *stream) serve(ctx context.Context) (err error) {
 		s.leave(ctx, s.cause)
 	}()
 	s.log.InfoContext(ctx, "Agent connected", "host", hello.GetHost(), "version", hello.GetVersion())
-	welcome := &linkv1.Welcome{Protocol: min(hello.GetProtocol(), Protocol), Clock: timestamppb.Now(), Version: s.Version}
-	if err := s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Welcome{Welcome: welcome}}); err != nil {
-		return err
-	}
-	s.welcomed = time.Now()
 	s.turns.begin(s.turn)
 	return s.receive(ctx)
 }
@@ -217,7 +211,7 @@ func (s *stream) hello() (*linkv1.Hello, error) {
 		case hello.GetProtocol() == 0:
 			return nil, status.Error(codes.InvalidArgument, "Hello tells no version of the contract")
 		}
-		s.window = int(cmp.Or(hello.GetWindow(), 1))
+		s.protocol, s.window = min(hello.GetProtocol(), Protocol), int(cmp.Or(hello.GetWindow(), 1))
 		s.host, s.instance, s.spool = hello.GetHost(), hello.GetInstance(), hello.GetSpool()
 		return hello, nil
 	}

@@ -107,6 +107,9 @@ func (b *bench) start() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	if err := st.Write(context.Background(), func(tx *store.Tx) error { return tx.PutTenant(tenant) }); err != nil {
+		b.t.Fatal(err)
+	}
 	authority, err := enroll.OpenAuthority(filepath.Join(b.dir, "authority.pem"))
 	if err != nil {
 		b.t.Fatal(err)

@@ -11,12 +11,23 @@ import (
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
 
-// known is what streams of one site need not each ask the store for: its
-// systems. An answer is good until the store signals a change, or it is found
-// that there was one without a signal.
+// known is what streams need not each ask the store for: that there is nothing
+// for their sites, and what the systems of their sites are. An answer is good
+// until the store signals a change, or it is found that there was one without a
+// signal.
 type known struct {
-	mu      sync.Mutex
-	systems map[site]answer
+	mu       sync.Mutex
+	queued   queued
+	signal   <-chan struct{}
+	versions map[site]string // of all sites as they were looked at when signal was the store's
+	systems  map[site]answer
+}
+
+// queued is where jobs were queued, or to be taken back, when signal was the store's.
+type queued struct {
+	signal  <-chan struct{}
+	tenants map[string]bool // that were looked at
+	sites   map[site]bool
 }
 
 type answer struct {
@@ -25,10 +36,24 @@ type answer struct {
 	version string // of lookForSystems
 }
 
-// keep forgets answers that are not of these versions.
-func (k *known) keep(versions map[site]string) {
+func (k *known) setQueued(q queued) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.queued = q
+}
+
+// nothing tells whether it is known that no job is queued for a site, nor to be taken back, while signal is the store's.
+func (k *known) nothing(at site, signal <-chan struct{}) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.queued.signal == signal && k.queued.tenants[at.tenant] && !k.queued.sites[at]
+}
+
+// setVersions forgets answers that are not of these versions.
+func (k *known) setVersions(signal <-chan struct{}, versions map[site]string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.signal, k.versions = signal, versions
 	for at, answer := range k.systems {
 		if answer.version != versions[at] {
 			delete(k.systems, at)
@@ -36,13 +61,21 @@ func (k *known) keep(versions map[site]string) {
 	}
 }
 
+// answer gives what is known of a site's systems while signal is the store's.
+func (k *known) answer(at site, signal <-chan struct{}) (answer, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.signal == signal && k.versions[at] == "" { // neither systems nor a lease
+		return answer{frame: &linkv1.Systems{}}, true
+	}
+	known, ok := k.systems[at]
+	return known, ok && known.signal == signal
+}
+
 // systemsFrame gives the systems of the agent's site, not to be changed, and their version.
 func (s *stream) systemsFrame(ctx context.Context) (*linkv1.Systems, string, error) {
 	signal := s.Store.Systems.Next() // before looking
-	s.known.mu.Lock()
-	known, ok := s.known.systems[s.site()]
-	s.known.mu.Unlock()
-	if ok && known.signal == signal {
+	if known, ok := s.known.answer(s.site(), signal); ok {
 		return known.frame, known.version, nil
 	}
 	frame, version, err := s.readSystems(ctx)

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
@@ -63,6 +64,11 @@ func (s *stream) departs(ctx context.Context) error {
 
 // greet sends what an agent that has just come is to know before all else.
 func (s *stream) greet(ctx context.Context) error {
+	welcome := &linkv1.Welcome{Protocol: s.protocol, Clock: timestamppb.Now(), Version: s.Version}
+	if err := s.send(&linkv1.ConnectResponse{Frame: &linkv1.ConnectResponse_Welcome{Welcome: welcome}}); err != nil {
+		return err
+	}
+	s.welcomed = time.Now()
 	if err := s.sendSystems(ctx); err != nil {
 		return err
 	}
@@ -104,10 +110,13 @@ func (s *stream) round(ctx context.Context) error {
 	if err := s.sendSystems(ctx); err != nil {
 		return err
 	}
-	if err := s.sendRescinds(ctx); err != nil {
+	if err := s.sendRelease(ctx); err != nil {
 		return err
 	}
-	if err := s.sendRelease(ctx); err != nil {
+	if s.known.nothing(s.site(), s.Store.Jobs.Next()) {
+		return nil
+	}
+	if err := s.sendRescinds(ctx); err != nil {
 		return err
 	}
 	for {

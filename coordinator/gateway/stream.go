@@ -30,17 +30,18 @@ type stream struct {
 	ender ender
 	log   *slog.Logger
 
+	protocol uint32 // version of the contract that is spoken
 	window   int
 	host     string        // as Hello calls it
 	instance string        // of the agent's process
 	spool    string        // of the agent, whose numbers its batches have
 	since    store.Instant // connected
 	assigned []int64       // jobs that the agent was sent before, and that had not ended then
-	welcomed time.Time     // by the agent's leave
 	gone     chan struct{} // closed when it has ended
 
 	turns     turns
 	greeted   bool                // what is sent first was sent; the sender's alone
+	welcomed  time.Time           // when Welcome was sent; likewise
 	rescinded map[uint64]struct{} // jobs that the agent was told to take back; likewise
 	rescinds  <-chan struct{}     // closed when there may be more of them; likewise
 	release   *linkv1.Release     // last offered; likewise

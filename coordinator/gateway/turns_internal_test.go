@@ -168,13 +168,31 @@ func TestWatch_missesNothing(t *testing.T) {
 	})
 }
 
-// What has changed without a signal is asked for again.
-func TestKnown_keep(t *testing.T) {
+// What is known holds while nothing was signalled, and for what was looked at;
+// what has changed without a signal is asked for again.
+func TestKnown(t *testing.T) {
 	t.Parallel()
-	a, b := site{"t", "a"}, site{"t", "b"}
-	k := known{systems: map[site]answer{a: {version: "hr 1\n"}, b: {}}}
-	k.keep(map[site]string{a: "hr 2\n"})
-	if _, old := k.systems[a]; old || len(k.systems) != 1 {
-		t.Errorf("known are %v; want only what has not changed", k.systems)
+	now, before := make(chan struct{}), make(chan struct{})
+	a, b, other := site{"t", "a"}, site{"t", "b"}, site{"u", "a"}
+	k := known{systems: map[site]answer{a: {signal: now, version: "hr 1\n"}, b: {signal: now}}}
+	k.setVersions(now, map[site]string{a: "hr 2\n"})
+	if _, old := k.answer(a, now); old {
+		t.Error("systems of a version that is no more are taken for the present ones")
+	}
+	if _, ok := k.answer(b, now); !ok {
+		t.Error("that a site has no systems is asked for again")
+	}
+	if _, ok := k.answer(other, before); ok {
+		t.Error("that a site has no systems is taken for known after a signal")
+	}
+	k.setQueued(queued{signal: now, tenants: map[string]bool{"t": true}, sites: map[site]bool{a: true}})
+	for _, c := range []struct {
+		at      site
+		signal  <-chan struct{}
+		nothing bool
+	}{{a, now, false}, {b, now, true}, {b, before, false}, {other, now, false}} {
+		if got := k.nothing(c.at, c.signal); got != c.nothing {
+			t.Errorf("nothing(%v, signal is the present one: %v) = %v", c.at, c.signal == now, got)
+		}
 	}
 }

@@ -53,27 +53,27 @@ func (g *Gateway) each(do func(*stream)) {
 	}
 }
 
-// tenants are those whose agents are here.
-func (g *Gateway) tenants() map[string][]string {
-	of := map[string][]string{}
-	g.each(func(s *stream) { of[s.agent.Tenant] = append(of[s.agent.Tenant], s.agent.ID) })
-	return of
-}
-
 // lookForJobs wakes the streams of sites for which jobs are queued, or to be taken back.
 func (g *Gateway) lookForJobs(ctx context.Context) (time.Duration, error) {
-	next, has := safety, map[site]bool{}
+	seen := queued{signal: g.Store.Jobs.Next(), tenants: map[string]bool{}, sites: map[site]bool{}}
+	next := safety
 	err := g.Store.Read(ctx, func(tx *store.Tx) error {
-		for tenant := range g.tenants() {
-			queued, err := tx.QueuedSites(tenant)
+		tenants, err := tx.Tenants()
+		if err != nil {
+			return err
+		}
+		for _, t := range tenants {
+			tenant := t.ID
+			seen.tenants[tenant] = true
+			rows, err := tx.QueuedSites(tenant)
 			if err != nil {
 				return err
 			}
-			for _, q := range queued {
+			for _, q := range rows {
 				if left := q.From.Time().Sub(tx.Now.Time()); q.From != 0 && left > 0 {
 					next = min(next, left)
 				} else {
-					has[site{tenant, q.Site}] = true
+					seen.sites[site{tenant, q.Site}] = true
 				}
 			}
 			back, err := tx.RescindingSites(tenant)
@@ -81,25 +81,29 @@ func (g *Gateway) lookForJobs(ctx context.Context) (time.Duration, error) {
 				return err
 			}
 			for _, name := range back {
-				has[site{tenant, name}] = true
+				seen.sites[site{tenant, name}] = true
 			}
 		}
 		return nil
 	})
-	if err == nil && len(has) > 0 {
+	if err != nil {
+		return 0, err
+	}
+	g.known.setQueued(seen)
+	if len(seen.sites) > 0 {
 		g.each(func(s *stream) {
-			if has[s.site()] {
+			if seen.sites[s.site()] {
 				s.wake()
 			}
 		})
 	}
-	return next, err
+	return next, nil
 }
 
 // lookForSystems wakes the streams that have told their agents of other systems
 // than there are, or of a lease that is none.
 func (g *Gateway) lookForSystems(ctx context.Context) (time.Duration, error) {
-	versions := map[site]string{}
+	signal, versions := g.Store.Systems.Next(), map[site]string{}
 	err := g.Store.Read(ctx, func(tx *store.Tx) error {
 		several, err := tx.SitesOfSeveral()
 		if err != nil {
@@ -117,7 +121,7 @@ func (g *Gateway) lookForSystems(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return safety, err
 	}
-	g.known.keep(versions)
+	g.known.setVersions(signal, versions)
 	g.each(func(s *stream) {
 		if s.told() != versions[s.site()] {
 			s.wake()
@@ -150,7 +154,9 @@ func (g *Gateway) noteSeen(ctx context.Context) error {
 		if err := pause(ctx, seenEvery, nil); err != nil {
 			return err
 		}
-		for tenant, ids := range g.tenants() {
+		here := map[string][]string{}
+		g.each(func(s *stream) { here[s.agent.Tenant] = append(here[s.agent.Tenant], s.agent.ID) })
+		for tenant, ids := range here {
 			if err := g.Store.Take(ctx, tenant, func(tx *store.Tx) error { return tx.SeenAgents(tenant, ids) }); err != nil {
 				g.Log.ErrorContext(ctx, "Agents not noted as seen; tried again", "tenant", tenant, "err", err)
 			}
