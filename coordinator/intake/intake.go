@@ -65,6 +65,9 @@ type Batch struct {
 	// Owners gives the person whose account an object is, by native id, where a
 	// write has made it so.
 	Owners map[string]string
+	// Writers gives of objects that writes returned whom was written for, by native
+	// id: where that is not the account's person, they have not heard of it.
+	Writers map[string]string
 }
 
 // A scope is a system as it takes a batch.
@@ -80,7 +83,8 @@ type scope struct {
 	whole    *mapping.System // as its document has it
 	owners   map[string]string
 	fresh    *[]string // what people are known by since now, while accounts are yet to be stored; see wake
-	write    bool      // the objects are what writes returned: who wrote knows when the person is due
+	writers  map[string]string
+	write    bool // the objects are what writes returned: who wrote knows when the person is due
 }
 
 // A change is an object that is new or not as it was.
@@ -103,7 +107,7 @@ func (in *Intake) Take(tx *store.Tx, b Batch) error {
 	if err != nil {
 		return err
 	}
-	s.cycle, s.trace, s.owners, s.write = b.Cycle, b.Trace, b.Owners, b.Cycle == 0
+	s.cycle, s.trace, s.owners, s.writers, s.write = b.Cycle, b.Trace, b.Owners, b.Writers, b.Cycle == 0
 	if err := s.rejects(b.Rejects); err != nil {
 		return err
 	}

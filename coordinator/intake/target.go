@@ -54,7 +54,7 @@ func (s *scope) target(changes []*change) error {
 		case c.old == nil || c.old.Person != a.Person:
 			joined = append(joined, a.Person)
 		}
-		if a.Person != "" && !s.write {
+		if writer := s.writers[a.ID]; a.Person != "" && (!s.write || writer != "" && writer != a.Person) {
 			due = append(due, a.Person)
 		}
 	}

@@ -33,7 +33,7 @@ func (f *finish) applied(j store.Job, r *linkv1.Result) error {
 	}
 	if record := r.GetObject(); record != nil && !record.GetDeleted() && len(record.GetObject()) > 0 {
 		s := f.of(j.System)
-		s.add(record)
+		s.add(record, j.Person)
 		if j.Class == "create" && r.GetOutcome() == connectorv1.Outcome_OUTCOME_DONE {
 			s.owners[record.GetId()] = j.Person
 		}

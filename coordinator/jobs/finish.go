@@ -47,11 +47,13 @@ type finish struct {
 type findings struct {
 	records []*connectorv1.Record
 	owners  map[string]string
-	gone    map[string]bool // what was last told of an id
+	writers map[string]string // for whom an object was written or looked for, by native id
+	gone    map[string]bool   // what was last told of an id
 }
 
-func (s *findings) add(r *connectorv1.Record) {
+func (s *findings) add(r *connectorv1.Record, writer string) {
 	s.records = append(s.records, r)
+	s.writers[r.GetId()] = writer
 	delete(s.gone, r.GetId())
 }
 
@@ -185,7 +187,7 @@ func word(o connectorv1.Outcome) string { return strings.TrimPrefix(o.String(), 
 func (f *finish) of(system string) *findings {
 	s := f.found[system]
 	if s == nil {
-		s = &findings{owners: map[string]string{}, gone: map[string]bool{}}
+		s = &findings{owners: map[string]string{}, writers: map[string]string{}, gone: map[string]bool{}}
 		f.found[system] = s
 	}
 	return s
@@ -206,7 +208,7 @@ func (f *finish) save() error {
 	}
 	for _, system := range slices.Sorted(maps.Keys(f.found)) {
 		s := f.found[system]
-		if err := f.Intake.Take(f.tx, intake.Batch{Tenant: f.tenant, System: system, Records: s.records, Owners: s.owners}); err != nil {
+		if err := f.Intake.Take(f.tx, intake.Batch{Tenant: f.tenant, System: system, Records: s.records, Owners: s.owners, Writers: s.writers}); err != nil {
 			return err
 		}
 		if err := f.Intake.Gone(f.tx, f.tenant, system, slices.Sorted(maps.Keys(s.gone))); err != nil {

@@ -151,7 +151,7 @@ func (f *finish) looked(j store.Job, r *linkv1.Result) {
 	}
 	s := f.of(j.System)
 	for _, record := range r.GetFound() {
-		s.add(record)
+		s.add(record, j.Person)
 	}
 	if len(r.GetFound()) == 1 && j.Person != "" {
 		s.owners[r.GetFound()[0].GetId()] = j.Person

@@ -240,3 +240,32 @@ func TestFound_nameThatWasTaken(t *testing.T) {
 		t.Errorf("sAMAccountName = %q; want the name that is free again", got)
 	}
 }
+
+// An account that was nobody's, and was to leave a group for that, may be somebody's again when that is done: they are
+// looked at then, and are put in again.
+func TestFound_strangerWhoIsSomebodyAgain(t *testing.T) {
+	t.Parallel()
+	w := rehearsal.New(t)
+	w.Apply(departments)
+	w.Read("hr", member("E1", "Ann", "Sales", "100"), member("E2", "Bob", "Sales", "100"))
+	w.Settle()
+	c := company{World: w, t: t}
+	m, err := c.merge("e2", "e1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Plan()
+	claimed := w.Claim(10)
+	if len(claimed) == 0 {
+		t.Fatal("nothing is to be done about the account that was let go")
+	}
+	if err := c.unmerge(m.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.Plan()
+	w.Finish(w.Results(claimed...)...)
+	w.Settle()
+	if got := in(w)["CN=Sales,OU=Groups,DC=corp,DC=example"]; !slices.Equal(got, []string{"Ann Doe", "Bob Doe"}) {
+		t.Errorf("in Sales are %q; want both", got)
+	}
+}
