@@ -92,12 +92,19 @@ func New(tx *store.Tx, tenant string, compile func(store.System) (*mapping.Syste
 func (f *Forecaster) Everybody(ctx context.Context) (client.Forecast, error) {
 	t := newTally(f)
 	if len(f.sources) > 0 || len(f.targets) > 0 {
-		w := &walk{Forecaster: f, tally: t, foresight: plan.Foresee(f.tx, f.tenant, list(f.present), list(f.next))}
+		w := &walk{Forecaster: f, tally: t, foresight: f.foresee(list(f.present), list(f.next))}
 		if err := w.everybody(ctx); err != nil {
 			return client.Forecast{}, err
 		}
 	}
 	return t.result(), nil
+}
+
+// foresee makes a foresight over configurations, the last of which is the new one.
+func (f *Forecaster) foresee(configurations ...[]*mapping.System) *plan.Foresight {
+	foresight := plan.Foresee(f.tx, f.tenant, configurations...)
+	foresight.Turned = f.mirror // in the transaction that applies the documents
+	return foresight
 }
 
 // Systems gives all documents as they would be in force.
@@ -124,6 +131,7 @@ type walk struct {
 	foresight *plan.Foresight
 	moves     *moves // of records between people; nil where no source changes
 	groups    groups // that rules make
+	elsewhere int    // records that might be somebody else's, where that is not looked at
 }
 
 func (w *walk) everybody(ctx context.Context) error {

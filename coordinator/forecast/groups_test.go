@@ -2,6 +2,7 @@ package forecast_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -154,5 +155,72 @@ func TestEverybody_groups(t *testing.T) {
 				t.Errorf("foretold and done to groups (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A document that begins to go both ways turns its accounts into mirrors with the same stroke: they are
+// changed by its rules as ever, and nobody is made of them.
+func TestEverybody_turnsToBothWays(t *testing.T) {
+	t.Parallel()
+	w := rehearsal.New(t)
+	w.Apply(crews)
+	for _, name := range []string{"Ann", "Bob"} {
+		id := "c-" + strings.ToLower(name)
+		w.Read("cloud", rehearsal.Object("user", id, "CN="+name+",DC=cloud,DC=example", "cn", name, "department", "Sales", "title", "Clerk", "memberOf", "", "objectGUID", id))
+	}
+	w.Settle()
+	before := state(t, w)
+	next := crews
+	for _, pair := range [][2]string{
+		{"target:\n  class: user\n", "source:\n  class: user\n  key: objectGUID\n  attributes: {displayName: cn, memberOf: values(memberOf)}\n  group: {key: objectGUID, attributes: {displayName: cn, memberOf: values(memberOf)}}\ntarget:\n  class: user\n  both_ways: true\n"},
+		{"sam(displayName))', apply: create}\n  groups:", "sam(displayName))', apply: create}\n    title: upper(title)\n  groups:"},
+		{"Everybody of ", "All of "},
+	} {
+		if !strings.Contains(next, pair[0]) {
+			t.Fatalf("the documents have no %q", pair[0])
+		}
+		next = strings.Replace(next, pair[0], pair[1], 1)
+	}
+	systems, err := mapping.ParseFile("next.yaml", []byte(next))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got client.Forecast
+	if err := w.Store.Read(context.Background(), func(tx *store.Tx) error {
+		f, err := forecast.New(tx, rehearsal.Tenant, plan.NewSystems().Get, systems)
+		if err == nil {
+			got, err = f.Everybody(context.Background())
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	unchanged(t, w, before)
+	foretold := map[string]int{}
+	for _, target := range got.Targets {
+		for _, class := range target.Classes {
+			foretold[target.System+" "+class.Class] += class.People
+		}
+	}
+	if diff := cmp.Diff(map[string]int{"corp modify": 3}, foretold); diff != "" { // two people, and the group of their department
+		t.Errorf("foretold (-want +got):\n%s", diff)
+	}
+	w.Edit(next)
+	w.Write(func(tx *store.Tx) error { // it was read by the new document
+		row, err := tx.System(rehearsal.Tenant, "corp")
+		return errors.Join(err, tx.SetReadAs(rehearsal.Tenant, "corp", row.Revision))
+	})
+	w.Touch()
+	w.Plan()
+	done := map[string]int{}
+	w.Write(func(tx *store.Tx) error {
+		jobs, err := tx.ListJobs(rehearsal.Tenant, store.JobFilter{State: "open"}, 100)
+		for _, j := range jobs {
+			done[j.System+" "+j.Class]++
+		}
+		return err
+	})
+	if diff := cmp.Diff(foretold, done); diff != "" {
+		t.Errorf("what is done (-foretold +done):\n%s", diff)
 	}
 }

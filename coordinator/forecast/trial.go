@@ -193,7 +193,7 @@ func (t *trial) record(a store.Account, src *mapping.Source) error {
 // targets tells what the targets' rules make of the person's accounts.
 func (t *trial) targets() error {
 	subject := plan.Subject{ID: t.Row.ID, Kind: t.Row.Kind, As: []*directory.Person{&t.is}, Known: true, Past: t.past}
-	f := plan.Foresee(t.tx, t.tenant, list(t.next))
+	f := t.foresee(list(t.next))
 	f.At = t.At
 	seen, err := f.People([]plan.Subject{subject})
 	if err != nil {

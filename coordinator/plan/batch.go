@@ -44,6 +44,7 @@ type batch struct {
 	over      []string                   // people who are planned as ever again
 	left      []store.Outside            // who has left a scope
 	back      []store.Outside            // who is in it again, or gone
+	turns     func(store.Account) bool   // accounts that are taken for mirrors; nil: none
 	ended     []store.Deviation          // deviations that are no more
 	until     map[string][]store.Instant // by system: until when what was placed ahead may be begun; as far as it was asked for
 }
@@ -250,6 +251,9 @@ func (b *batch) loadBelongings(ids []string) error {
 	}
 	for _, a := range accounts {
 		if p := b.byID[a.Person]; p != nil {
+			if b.turns != nil && b.turns(a) {
+				a.Mirror = store.MirrorOurs
+			}
 			p.accounts = append(p.accounts, a)
 			p.person.HasSource = p.person.HasSource || b.sources.has(a)
 		}

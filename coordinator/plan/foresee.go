@@ -16,6 +16,9 @@ import (
 // need only read.
 type Foresight struct {
 	At time.Time // instant to plan for; when the transaction began unless it is set
+	// Turned tells which accounts become mirrors with the last configuration, because a document
+	// begins to go both ways; nil: none.
+	Turned func(store.Account) bool
 
 	tx     *store.Tx
 	tenant string
@@ -76,6 +79,9 @@ func (f *Foresight) People(subjects []Subject) ([][]map[string]Seen, error) {
 	}
 	for n, s := range f.sides {
 		b := &batch{tx: f.tx, planner: s.planner, tenant: f.tenant, byID: map[string]*person{}, targets: s.targets, sources: s.sources}
+		if n == len(f.sides)-1 {
+			b.turns = f.Turned
+		}
 		var ids []string
 		for _, subject := range subjects {
 			if subject.As[n] == nil {
