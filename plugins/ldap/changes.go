@@ -1,6 +1,7 @@
 package ldap
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -39,6 +40,7 @@ type position struct {
 	Server   string `json:"server,omitempty"` // whose clock Time is
 	Time     string `json:"time,omitempty"`   // no change before it is missing
 	Census   census `json:"census"`
+	Places   census `json:"places"` // of the containers, by their names
 }
 
 // marshal returns the cookie; none where every read is a full one.
@@ -59,6 +61,9 @@ func (s *System) begin(ctx context.Context, c *dc.Conn, q sdk.Query) (*position,
 	way := s.settings.Changes
 	if way == byNone || !s.noticesGroups(q) {
 		return p, nil
+	}
+	if p.Places, err = s.placesNow(ctx, c); err != nil {
+		return nil, err
 	}
 	if way == bySync || way == "auto" && strings.EqualFold(d.id, entryUUID) && c.Root.Supports(syncRequest) {
 		if !strings.EqualFold(d.id, entryUUID) {
@@ -157,6 +162,9 @@ func (s *System) ReadChanges(ctx context.Context, q sdk.Query, cookie []byte, ou
 	d, err := s.known(ctx, c)
 	if err != nil {
 		return nil, err
+	}
+	if places, err := s.placesNow(ctx, c); err != nil || places != p.Places {
+		return nil, cmp.Or(err, sdk.ErrResync)
 	}
 	var seen *delta
 	switch p.Way {
@@ -285,7 +293,7 @@ func (s *System) takeCensus(ctx context.Context, c *dc.Conn, d *directory, q sdk
 	if asks(q, memberOf) {
 		request.Attributes = append(request.Attributes, "objectClass")
 	}
-	err = s.Search(ctx, c, request, func(e *wire.Entry) error {
+	err = s.below(ctx, c, request, func(e *wire.Entry) error {
 		m := s.markOf(d, e)
 		all.add(m.id)
 		see(e, m)

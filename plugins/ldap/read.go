@@ -83,6 +83,7 @@ func (r *reading) give(ctx context.Context, sh *shape, f filter.Filter) error {
 	base := r.s.base(r.c.Root)
 	var elsewhere []string
 	here := *r.s.Session // whose references are this read's
+	here.BaseMustBe = true
 	here.Missed = func(_ context.Context, urls []string) { elsewhere = append(elsewhere, urls...) }
 	if err := r.search(ctx, &here, r.c, sh, base, f); err != nil {
 		return err
@@ -116,10 +117,7 @@ func (r *reading) search(ctx context.Context, on *session.Session, c *dc.Conn, s
 	if err == nil {
 		err = r.flush(ctx, w)
 	}
-	if err != nil {
-		return r.s.Fault(err, fault.About{Server: c.Root.Server, Doing: "read " + sh.class.name + " objects", Object: base, Right: "read access"})
-	}
-	return nil
+	return r.s.unread(err, fault.About{Server: c.Root.Server, Doing: "read " + sh.class.name + " objects", Object: base, Right: "read access"})
 }
 
 func (r *reading) flush(ctx context.Context, w *window) error {

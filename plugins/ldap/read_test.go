@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	goldap "github.com/go-ldap/ldap/v3"
+
 	"github.com/drawbridge-id/drawbridge/plugins/activedirectory/samba"
 	"github.com/drawbridge-id/drawbridge/plugins/connkit"
 	"github.com/drawbridge-id/drawbridge/plugins/ldap"
@@ -229,5 +231,65 @@ func TestRead_samba(t *testing.T) {
 	admin, admins := byName(t, r, "sAMAccountName", "Administrator"), byName(t, r, "sAMAccountName", "Domain Admins")
 	if admin.GetId() != admin.GetAddress() || !strings.Contains(value(admin, "memberOf"), admins.GetId()) {
 		t.Errorf("Administrator = %v; want the DN as its id, in %s", admin, admins.GetId())
+	}
+}
+
+// A container that is renamed or moved takes everything in it to another place, of which no server tells: it is read again.
+func TestReadChanges_containerMoved(t *testing.T) {
+	t.Parallel()
+	for _, changes := range []string{"syncrepl", "modify_timestamp"} {
+		s := start(t, 5, openldap.Standard)
+		s.add(t, "ou=below,"+people, "objectClass", "organizationalUnit", "ou", "below")
+		s.add(t, "uid=deep,ou=below,"+people, "objectClass", "inetOrgPerson", "uid", "deep", "cn", "Deep", "sn", "Deep")
+		time.Sleep(1100 * time.Millisecond) // what is made in one second is not told apart, and everything read
+		c := s.open(t, map[string]any{"changes": changes})
+		q := &connectorv1.ReadRequest{Classes: []string{"user"}, Attributes: []string{"uid"}}
+		for _, step := range []struct{ what, from, rdn, to, deep string }{
+			{"renamed", people, "ou=staff", "", "uid=deep,ou=below,ou=staff," + base},
+			{"moved", "ou=below,ou=staff," + base, "ou=below", groups, "uid=deep,ou=below," + groups},
+		} {
+			q.Cookie = nil
+			q.Cookie = connkit.Read(t, c, q).End.GetCookie()
+			if r := connkit.Read(t, c, q); r.End.GetOutcome() != done {
+				t.Fatalf("%s: before anything is, the read ends %v", changes, r.End)
+			}
+			if err := s.admin(t).ModifyDN(goldap.NewModifyDNRequest(step.from, step.rdn, true, step.to)); err != nil {
+				t.Fatal(err)
+			}
+			if r := connkit.Read(t, c, q); !r.End.GetResync() {
+				t.Errorf("%s: a container was %s, and the read of changes ends %v with %v; want everything to be read", changes, step.what, r.End, r.Objects)
+			}
+			q.Cookie = nil
+			if deep := byName(t, connkit.Read(t, c, q), "uid", "deep"); deep.GetAddress() != step.deep {
+				t.Errorf("%s: the container was %s, and who is in it is at %s; want %s", changes, step.what, deep.GetAddress(), step.deep)
+			}
+		}
+	}
+}
+
+// Pain 20: where the base, or one above it, is renamed, the read fails and says so; it is no directory from which everybody has gone.
+func TestPain20_renamedBaseIsNoEmptyDirectory(t *testing.T) {
+	t.Parallel()
+	for _, changes := range []string{"syncrepl", "modify_timestamp", "none"} {
+		s := start(t, 5, openldap.Standard)
+		c := s.open(t, map[string]any{"changes": changes, "base": people})
+		q := &connectorv1.ReadRequest{Classes: []string{"user"}, Attributes: []string{"uid"}}
+		first := connkit.Read(t, c, q)
+		if len(first.Objects) != 5 {
+			t.Fatalf("%s: read %d objects, %v; want 5", changes, len(first.Objects), first.End)
+		}
+		if err := s.admin(t).ModifyDN(goldap.NewModifyDNRequest(people, "ou=staff", true, "")); err != nil {
+			t.Fatal(err)
+		}
+		for _, cookie := range [][]byte{nil, first.End.GetCookie()} {
+			if cookie == nil && changes == "none" && len(first.End.GetCookie()) > 0 {
+				t.Errorf("a cookie where nothing tells of changes")
+			}
+			q.Cookie = cookie
+			r := connkit.Read(t, c, q)
+			if f := r.End.GetFault(); r.End.GetOutcome() == done || !strings.Contains(f.GetCause(), people) || f.GetNextStep() == "" {
+				t.Errorf("%s, of changes %v: the read ends %v with %d objects; want a fault that names the base", changes, len(cookie) > 0, r.End, len(r.Objects))
+			}
+		}
 	}
 }

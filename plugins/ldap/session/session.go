@@ -36,6 +36,8 @@ type Session struct {
 	Fault    func(error, fault.About) error           // in words for the person who must act
 	Controls func(*dc.Root) []wire.Control            // that go with every search
 	Missed   func(ctx context.Context, urls []string) // told of references to other servers, which are not followed
+	// BaseMustBe has a search below a base that is not there refused, instead of finding nothing.
+	BaseMustBe bool
 }
 
 // Any matches every entry.
@@ -100,8 +102,8 @@ func (s *Session) judge(c *dc.Conn, result *wire.Result) {
 }
 
 // Search gives all entries of a search, which pages where it must. A base that
-// is not there is no entries and no error; any other refusal is a
-// [*wire.ResultError].
+// is not there is no entries and no error, unless BaseMustBe; any other refusal
+// is a [*wire.ResultError].
 func (s *Session) Search(ctx context.Context, c *dc.Conn, request wire.Search, entry func(*wire.Entry) error) error {
 	var cookie []byte
 	controls := s.Controls(c.Root)
@@ -117,7 +119,7 @@ func (s *Session) Search(ctx context.Context, c *dc.Conn, request wire.Search, e
 		if len(result.References) > 0 {
 			s.Missed(ctx, result.References)
 		}
-		if result.Code == wire.NoSuchObject {
+		if result.Code == wire.NoSuchObject && !s.BaseMustBe {
 			return nil
 		}
 		if err := result.Err(); err != nil {
