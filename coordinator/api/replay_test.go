@@ -59,6 +59,12 @@ func TestReplay(t *testing.T) {
 		t.Errorf("replay by another document of the source = %+v; want what it makes of the record of then", e)
 	}
 
+	hr = strings.Replace(hr, "  key: employee_id\n", "  key: '\"X\" + employee_id'\n", 1) // not the key of the settings
+	if err := api.Post(t.Context(), fmt.Sprintf("/v1/cycles/%d/replay", second), client.Replay{Files: []client.File{{Name: "hr.yaml", Text: hr}}}, &f); err != nil ||
+		!slices.ContainsFunc(f.Summary, func(line string) bool { return strings.HasPrefix(line, "1 records say another key") }) {
+		t.Errorf("replay by another key = %q, %v; want it to say that whose the record would be is not replayed", f.Summary, err)
+	}
+
 	past := func(cycle int64, key string) (account client.TriedAccount) {
 		t.Helper()
 		var trial client.Trial

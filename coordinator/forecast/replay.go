@@ -24,8 +24,8 @@ var ErrNoImages = errors.New("nothing is kept of whom the cycle touched: it touc
 // and tells what differs. Documents that are not given are those in force now.
 //
 // Where the document of a source is another, people are made of their records of
-// then as it reads these; whose a record would be by it is not replayed. Names,
-// groups and the accounts of those referred to are as they are now.
+// then as it reads these; whose a record would be by it is not replayed, and the
+// summary says of how many records that is in question. Names, groups and the accounts of those referred to are as they are now.
 func Replay(ctx context.Context, tx *store.Tx, cycle store.Cycle, compile func(store.System) (*mapping.System, error), documents []*mapping.System) (client.Forecast, error) {
 	first, err := tx.ImagesAfter(cycle.Tenant, cycle.ID, "", 1)
 	if err != nil {
@@ -39,7 +39,7 @@ func Replay(ctx context.Context, tx *store.Tx, cycle store.Cycle, compile func(s
 		return client.Forecast{}, err
 	}
 	t := newTally(f)
-	w := &walk{Forecaster: f, tally: t, foresight: plan.Foresee(tx, cycle.Tenant, list(f.present), list(f.next))}
+	w := &walk{Forecaster: f, tally: t, foresight: f.foresee(list(f.present), list(f.next))}
 	if len(f.sources) > 0 {
 		w.moves = newMoves(f, t) // none moves
 	}
@@ -58,7 +58,27 @@ func Replay(ctx context.Context, tx *store.Tx, cycle store.Cycle, compile func(s
 			return client.Forecast{}, err
 		}
 	}
-	return t.result(), nil
+	out := t.result()
+	if n := w.elsewhere; n > 0 {
+		out.Summary = append(out.Summary, fmt.Sprintf("%d records say another key, or another value that their person is known by, and might be somebody else's: that is not replayed, each is taken to be whose it was", n))
+	}
+	return out, nil
+}
+
+// elsewheres counts the records that might be somebody else's by the new documents of their sources.
+func (w *walk) elsewheres(records []store.Account) (n int) {
+	for _, a := range records {
+		was, is := recordOf(w.present[a.System], a, false), recordOf(w.next[a.System], a, false)
+		if was == nil || is == nil {
+			continue
+		}
+		before, err1 := was.Read(a.Object)
+		after, err2 := is.Read(a.Object)
+		if err1 == nil && err2 == nil && (directory.Fold(before.Key) != directory.Fold(after.Key) || directory.Fold(before.SameAs) != directory.Fold(after.SameAs)) {
+			n++
+		}
+	}
+	return n
 }
 
 // looking makes a forecaster that compares documents with those in force at an instant.
@@ -135,6 +155,7 @@ func (w *walk) images(rows []store.Image) error {
 		}
 		subject := plan.Subject{ID: r.Person, Kind: row.Kind, As: []*directory.Person{&was, &was}, Systems: w.targets, Known: true, Past: past}
 		if w.moves != nil && len(past.Records) > 0 {
+			w.elsewhere += w.elsewheres(past.Records)
 			is := was
 			_, is.HasSource = w.moves.sourced(past.Records, r.Person)
 			w.moves.anew(row, past.Records, &is, r.At.Time())

@@ -16,8 +16,8 @@ func replayCommand(s *session) *cobra.Command {
 		Short: "Show what documents would have made of a past cycle, as a difference",
 		Long: `Replay plans whom a cycle touched once more, as they and their accounts were then, by the documents that
 were in force and by those of the files, or those in force now, and shows what differs. Nothing is stored
-and nothing is done. People are as their records made them then: what another source document would make
-of the records is not replayed.`,
+and nothing is done. By another document of a source people are made anew of their records of then; whose a
+record would be by it is not replayed, and the answer says of how many that is in question.`,
 		Example: `  drawbridge replay --cycle 4711
   drawbridge replay --cycle 4711 -f systems/`,
 		Args: cobra.NoArgs,
