@@ -256,9 +256,11 @@ func (e *explanation) account(system *mapping.System) (client.Account, bool) {
 		view := system.Target.View(e.person, e.now.Time())
 		defer view.Close()
 		v.groups(view)
+		v.explainGroups()
 		return out, true
 	}
 	v.values()
+	v.explainGroups()
 	return out, true
 }
 

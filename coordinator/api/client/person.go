@@ -71,18 +71,42 @@ type Rule struct {
 
 // Account explains an account, or one that is only wanted.
 type Account struct {
-	System  string    `json:"system" doc:"System"`
-	Class   string    `json:"class,omitempty" doc:"Class of the object"`
-	ID      string    `json:"id,omitempty" doc:"Native id; empty while there is none"`
-	Address string    `json:"address,omitempty" doc:"Where it is now, such as its DN"`
-	State   string    `json:"state" doc:"present, home (their own record in a system of both ways, which is left as it is), missing (not yet believed), gone, or wanted"`
-	Enabled string    `json:"enabled,omitempty" doc:"yes or no, where the system says so"`
-	Changed time.Time `json:"changed,omitzero" doc:"When it last changed as far as is known"`
-	Values  []Value   `json:"values" doc:"Every value that a rule speaks of"`
-	Waits   []string  `json:"waits" doc:"Keys of people whose accounts are waited for"`
-	Open    []Job     `json:"open" doc:"Jobs under way"`
-	Problem *Obstacle `json:"problem,omitempty" doc:"What stops it"`
-	Drift   []Drift   `json:"drift" nullable:"false" doc:"Where it is known to be other than the rules want, and let be, or being put back"`
+	System    string       `json:"system" doc:"System"`
+	Class     string       `json:"class,omitempty" doc:"Class of the object"`
+	ID        string       `json:"id,omitempty" doc:"Native id; empty while there is none"`
+	Address   string       `json:"address,omitempty" doc:"Where it is now, such as its DN"`
+	State     string       `json:"state" doc:"present, home (their own record in a system of both ways, which is left as it is), missing (not yet believed), gone, or wanted"`
+	Enabled   string       `json:"enabled,omitempty" doc:"yes or no, where the system says so"`
+	Changed   time.Time    `json:"changed,omitzero" doc:"When it last changed as far as is known"`
+	Values    []Value      `json:"values" doc:"Every value that a rule speaks of"`
+	Groups    []Membership `json:"groups,omitempty" doc:"Every group that it is in, or is wanted in, and why"`
+	Strangers []Stranger   `json:"strangers,omitempty" doc:"Of a group: what is in it and nobody's account, the first 50"`
+	Waits     []string     `json:"waits" doc:"Keys of people whose accounts are waited for"`
+	Open      []Job        `json:"open" doc:"Jobs under way"`
+	Problem   *Obstacle    `json:"problem,omitempty" doc:"What stops it"`
+	Drift     []Drift      `json:"drift" nullable:"false" doc:"Where it is known to be other than the rules want, and let be, or being put back"`
+}
+
+// Membership explains one group that an account is in, or is wanted in.
+type Membership struct {
+	Group         string `json:"group" doc:"Name of the group"`
+	ID            string `json:"id,omitempty" doc:"Its native id; empty while it is not there"`
+	In            bool   `json:"in" doc:"The account is in it, as far as is known"`
+	Wanted        bool   `json:"wanted" doc:"A rule wants it in there"`
+	Ours          bool   `json:"ours" doc:"Drawbridge put it in"`
+	Authoritative bool   `json:"authoritative" doc:"Only members by rule remain in the group; else others may put in whom they like"`
+	Rule          *Rule  `json:"rule,omitempty" doc:"The rule that wants it"`
+	From          string `json:"from,omitempty" doc:"Key of the directory's group, where it is one: of a source, or made by the rule"`
+	State         string `json:"state" enum:"wanted,missing,leaving,others,let" doc:"wanted: as a rule wants it; missing: wanted, and not so yet; leaving: no rule wants it any more; others: nobody but others speaks of it; let: somebody decided to let it be"`
+	Why           string `json:"why" doc:"The same in words, with what others did"`
+}
+
+// A Stranger is an object in a group that is nobody's account.
+type Stranger struct {
+	ID      string `json:"id" doc:"Native id"`
+	Class   string `json:"class" doc:"Class of the object"`
+	Address string `json:"address,omitempty" doc:"Where it is"`
+	Leaves  bool   `json:"leaves" doc:"It is taken out: only members by rule remain in the group"`
 }
 
 // Value explains one attribute of an account.

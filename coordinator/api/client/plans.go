@@ -56,6 +56,7 @@ type Drift struct {
 	System    string    `json:"system" doc:"System"`
 	Account   string    `json:"account" doc:"Native id of the account"`
 	Attribute string    `json:"attribute" doc:"Attribute; or address, enabled, account, or group and the native id of one"`
+	Group     string    `json:"group,omitempty" doc:"Name of the group, where it is of a membership and the name is known"`
 	Kind      string    `json:"kind" enum:"found,left,adopted,undone" doc:"found: somebody changed it, and it is put back; left: somebody changed it, and it waits for a decision; adopted: what somebody wrote stands; undone: a change of ours was undone"`
 	Refused   []string  `json:"refused" doc:"What is not written; where kind is found, what it held before"`
 	Found     []string  `json:"found" doc:"What it is instead"`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -164,6 +165,10 @@ func (s *session) account(a client.Account) {
 		}
 	}
 	for _, d := range a.Drift {
+		if strings.HasPrefix(d.Attribute, "group ") {
+			s.printf("  %s group %s %s since %s", ink.warn("≠"), cmp.Or(d.Group, d.Attribute[len("group "):]), d.Kind, stamp(d.At)) // more stands with the group
+			continue
+		}
 		s.printf("  %s %s %s since %s: is %s, %s is not written", ink.warn("≠"), d.Attribute, d.Kind, stamp(d.At), held(d.Found), held(d.Refused))
 	}
 	for _, key := range a.Waits {
@@ -174,6 +179,31 @@ func (s *session) account(a client.Account) {
 	}
 	for _, v := range a.Values {
 		s.value(v)
+	}
+	s.memberships(a)
+}
+
+// memberships prints every group of an account, and of a group who in it is nobody's.
+func (s *session) memberships(a client.Account) {
+	if len(a.Groups) > 0 {
+		s.printf("")
+		t := newTable("GROUP", "IS", "WANTED", "STATE", "WHY", "RULE", "OF")
+		for _, m := range a.Groups {
+			by := "–"
+			if m.Rule != nil {
+				by = rule(*m.Rule)
+			}
+			t.row(m.Group, map[bool]string{true: "in", false: "not in"}[m.In], map[bool]string{true: "in", false: "–"}[m.Wanted], m.State, m.Why, by, orDash(m.From))
+		}
+		t.print(s, "")
+	}
+	if len(a.Strangers) > 0 {
+		s.printf("")
+		t := newTable("IN IT, AND NOBODY'S", "CLASS", "WHAT BECOMES OF IT")
+		for _, x := range a.Strangers {
+			t.row(cmp.Or(x.Address, x.ID), x.Class, map[bool]string{true: "is taken out: only members by rule remain", false: "is left alone"}[x.Leaves])
+		}
+		t.print(s, "")
 	}
 }
 

@@ -29,8 +29,8 @@ const most = 200;
 const keyOf = (d: Row) => `${d.person}\n${d.system}\n${d.attribute}`;
 
 /** What differs at an account, as people call it. */
-function attributeOf(name: string) {
-  if (name.startsWith("group ")) return <>member of <span className="mono">{name.slice(6)}</span></>;
+function attributeOf({ attribute: name, group }: Row) {
+  if (name.startsWith("group ")) return <>member of {group || <span className="mono">{name.slice(6)}</span>}</>;
   if (name === "address") return "where it is";
   if (name === "enabled") return "whether it is enabled";
   if (name === "account") return "the account itself";
@@ -39,7 +39,7 @@ function attributeOf(name: string) {
 
 const columns: Column<Row>[] = [
   { head: "Person", cell: (d) => <Link to={`/people/${encodeURIComponent(d.person)}`}>{d.display || d.person}</Link>, width: 170 },
-  { head: "What", cell: (d) => <>{attributeOf(d.attribute)}<Text fz="xs" c="dimmed">{d.system}</Text></>, width: 140 },
+  { head: "What", cell: (d) => <>{attributeOf(d)}<Text fz="xs" c="dimmed">{d.system}</Text></>, width: 140 },
   { head: "The rules want", cell: (d) => d.refused?.join(", ") || "nothing", width: 190 },
   { head: "It is", cell: (d) => d.found?.join(", ") || "nothing", width: 190 },
   { head: "State", cell: (d) => <State of={d.kind} tone={kinds.find((k) => k.value === d.kind)?.tone}>{kinds.find((k) => k.value === d.kind)?.label ?? d.kind}</State>, width: 165 },

@@ -8,6 +8,7 @@ import { Panel } from "../../parts/Panel";
 import { State } from "../../parts/State";
 import { Exchange, useRetry, Where } from "../problems/Problems";
 import { Explained } from "./Explained";
+import { Memberships } from "./Memberships";
 import { OriginLine, RuleLine } from "./Origin";
 import { Values } from "./Values";
 import classes from "./Values.module.css";
@@ -70,6 +71,7 @@ export function AccountPanel({ account: a, person }: { account: Account; person:
       {values.map((v) => (
         <ValueLine key={v.attribute} value={v} />
       ))}
+      <Memberships account={a} />
       {values.length === 0 && (
         <Text px={14} py={10} fz="sm" c="dimmed">
           {person.display} is read from here; no rule writes anything.
