@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
@@ -132,7 +133,7 @@ func Start(tx *store.Tx, row store.System, system *mapping.System, cause string,
 // Classes gives the classes to read: with groups where rules speak of them.
 func Classes(system *mapping.System) []string {
 	list := system.Classes()
-	if system.Target != nil && len(system.Target.Groups) > 0 && !slices.Contains(list, "group") {
+	if system.Target != nil && len(system.Target.Groups) > 0 && !directory.Among(list, "group") {
 		list = append(slices.Clip(list), "group")
 	}
 	return list

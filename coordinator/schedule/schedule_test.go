@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/drawbridge-id/drawbridge/coordinator/jobs"
+	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
 	"github.com/drawbridge-id/drawbridge/coordinator/plan"
 	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
 	"github.com/drawbridge-id/drawbridge/coordinator/schedule"
@@ -265,5 +266,27 @@ func TestRun_ringsAlarmsAtTheirInstant(t *testing.T) {
 			t.Fatal("no account was planned: the alarm did not ring")
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// Groups are read as one class, however the document spells it: an object that
+// is read as of two is of the one that comes last, and no more the account of its group.
+func TestClasses_groupsOnce(t *testing.T) {
+	t.Parallel()
+	system, err := mapping.Parse("app", []byte(`system: app
+site: hq
+connector: scim
+target:
+  class: User
+  name: {attribute: id, value: userName}
+  attributes: {userName: userName}
+  groups: [{directory: memberOf}]
+  group: {class: Group, name: {attribute: id, value: displayName}, attributes: {displayName: displayName}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := schedule.Classes(system), []string{"User", "Group"}; !slices.Equal(got, want) {
+		t.Errorf("classes %q are read; want %q", got, want)
 	}
 }

@@ -317,13 +317,16 @@ func equal(t *testing.T, what string, a, b forest) {
 	}
 }
 
-// cycle has both domains read and waits for all that follows.
-func cycle(t *testing.T, s *stage.Stage) {
+// cycle has both domains, or these systems, read and waits for all that follows.
+func cycle(t *testing.T, s *stage.Stage, systems ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	since := time.Now().Add(-time.Millisecond)
-	for _, system := range []string{"ad-a", "ad-b"} {
+	if len(systems) == 0 {
+		systems = []string{"ad-a", "ad-b"}
+	}
+	for _, system := range systems {
 		if out, err := s.CLI(ctx, "run", system); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
@@ -333,7 +336,7 @@ func cycle(t *testing.T, s *stage.Stage) {
 		if err := s.API.Items(ctx, "/v1/cycles", nil, &cycles); err != nil {
 			return err.Error()
 		}
-		for _, system := range []string{"ad-a", "ad-b"} {
+		for _, system := range systems {
 			i := slices.IndexFunc(cycles, func(c client.Cycle) bool { return c.System == system })
 			if i < 0 || cycles[i].Ended.IsZero() || cycles[i].Began.Before(since) || cycles[i].State != "applied" {
 				return fmt.Sprintf("no read of %s since: %+v", system, cmp.Or(i, 0))
