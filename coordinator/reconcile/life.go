@@ -114,31 +114,32 @@ func (p *planner) wasLeaver(t directory.Tenure) bool {
 
 // leave plans for the account of a leaver, or of somebody out of scope: locked
 // first, then out of its groups, then out of the way; and gone when it is time.
+// What comes before the deletion is done also when that is due: it may be held,
+// or denied.
 func (p *planner) leave(gone departure) {
 	leave, why := gone.parting, gone.why
-	open := p.told && p.enabled
-	if leave.Delete != nil && !gone.since.IsZero() {
-		at := leave.Delete.After(gone.since)
-		lock := leave.Disable && open
-		if !p.in.Now.Before(at) && !(lock && p.letsState("false")) {
-			if lock {
-				p.lock(why)
-			}
-			why.Attribute, why.Note = "account", "delete "+leave.Delete.String()
-			p.op("delete", true, letsIn, &connectorv1.Operation{Verb: &connectorv1.Operation_Delete{Delete: &connectorv1.Delete{}}}, why)
-			return
-		}
-		p.alarm(at, "the account is deleted "+leave.Delete.String())
-	}
-	switch {
+	let := false // somebody lets it be open
+	switch open := p.told && p.enabled; {
 	case leave.Disable && !open && p.told:
 		p.agrees(OfEnabled)
-	case leave.Disable && open && !p.letsState("false"):
-		p.lock(why)
+	case leave.Disable && open:
+		if let = p.letsState("false"); !let {
+			p.lock(why)
+		}
 	}
 	p.strip(leave.Groups, why)
 	p.modify(leave.Rules)
 	if leave.Container != nil {
 		p.move(leave.Container, false)
+	}
+	if leave.Delete == nil || gone.since.IsZero() {
+		return
+	}
+	switch at := leave.Delete.After(gone.since); {
+	case p.in.Now.Before(at):
+		p.alarm(at, "the account is deleted "+leave.Delete.String())
+	case !let:
+		why.Attribute, why.Note = "account", "delete "+leave.Delete.String()
+		p.op("delete", true, letsIn, &connectorv1.Operation{Verb: &connectorv1.Operation_Delete{Delete: &connectorv1.Delete{}}}, why)
 	}
 }

@@ -173,6 +173,7 @@ func TestPlan_outOfScope(t *testing.T) {
 		"{delete: at once}":                                   "disable delete",
 		"{delete: 0s after}":                                  "disable delete",
 		"{disable: false, delete: at once}":                   "delete",
+		"{groups: strip, delete: at once}":                    "disable membership delete", // which may be held, or denied
 		"{move: '\"OU=Quarantine,DC=x\"', delete: 30d after}": "disable move",
 	} {
 		text := strings.Replace(painful, "before start}", "before start, leave: {groups: strip, move: '\"OU=Leavers,DC=x\"', attributes: {description: '\"left\"'}, delete: at end}, out_of_scope: "+choice+"}", 1)
@@ -202,8 +203,8 @@ func TestPlan_outOfScope(t *testing.T) {
 		}
 		in.Now, in.Outside = at.AddDate(0, 0, 30), at
 		out = reconcile.Plan(in)
-		if got := strings.Join(classes(out), " "); got != "disable delete" {
-			t.Errorf("30 days after, %q; want the account deleted, and locked until that is done", got)
+		if got := strings.Join(classes(out), " "); got != "disable move delete" {
+			t.Errorf("30 days after, %q; want the account deleted, and locked and out of the way until that is done", got)
 		}
 	}
 	for _, wrong := range []string{"delete", "{delete: 30d after end}", "{delete: at end}", "{delete: -1d after}", "{at: at end}"} {

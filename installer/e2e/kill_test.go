@@ -28,7 +28,10 @@ func TestKilledAtRandom(t *testing.T) {
 		for i := range kills {
 			time.Sleep(time.Duration(100+rand.IntN(900)) * time.Millisecond)
 			kill(t, s, i)
-			if i == kills/2 { // the second half of them during changes
+			if i == kills/2 { // the second half of them during changes, of accounts that are there
+				if err := s.Settle(ctx, time.Time{}); err != nil {
+					t.Fatal(err)
+				}
 				retitle(t, s)
 			}
 		}
