@@ -4,13 +4,13 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
-
-	"google.golang.org/protobuf/proto"
 )
 
 // What groups an account is in, one by one: who wants it there, who put it there,

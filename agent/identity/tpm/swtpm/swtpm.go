@@ -2,7 +2,7 @@
 package swtpm
 
 import (
-	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,9 +48,12 @@ func Start(t testing.TB) (device string) {
 	go func() { _ = cmd.Wait(); close(ended) }() // it is killed
 	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
 	for deadline := time.Now().Add(wait); ; time.Sleep(10 * time.Millisecond) {
-		if _, err := os.Stat(device); err == nil {
+		conn, err := net.Dial("unix", device) // its file is there before it listens
+		if err == nil {
+			conn.Close()
 			return device
-		} else if !errors.Is(err, os.ErrNotExist) || time.Now().After(deadline) {
+		}
+		if time.Now().After(deadline) {
 			t.Fatalf("swtpm does not answer: %v", err)
 		}
 		select {
