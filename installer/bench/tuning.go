@@ -19,11 +19,12 @@ import (
 )
 
 // titlesDocument keeps the titles of accounts that are there already: one
-// change of one attribute for each.
+// change of one attribute for each. The connector is ldap: what is written by
+// activedirectory must be an Active Directory, or the guardrail denies it.
 const titlesDocument = `system: corp-ad
 site: hq
-connector: activedirectory
-settings: {servers: [%q], ca: %q, base: %q, bind: %q}
+connector: ldap
+settings: {servers: [%q], ca: %q, base: %q, bind: %q, classes: {user: {object_classes: [user], naming: cn}}}
 read: {every: 24h, full_every: 48h}
 target:
   class: user
