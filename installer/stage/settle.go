@@ -13,11 +13,10 @@ import (
 // Export saves the HR file and returns when everything that follows from it is
 // done or held: the file has been read, nobody is due, no job is open.
 func (s *Stage) Export(ctx context.Context) error {
-	since := time.Now()
 	if err := s.File.Save(); err != nil {
 		return err
 	}
-	return s.Settle(ctx, since)
+	return s.Settle(ctx, time.Now()) // a read that began sooner may have found the file of before
 }
 
 // Settle waits until the HR system was read after since, every system since
