@@ -7,6 +7,7 @@ import (
 
 	"github.com/drawbridge-id/drawbridge/coordinator/intake"
 	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
+	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	connectorv1 "github.com/drawbridge-id/drawbridge/proto/connector/v1"
 )
 
@@ -108,9 +109,9 @@ func TestFound_groupOfWhoWasMerged(t *testing.T) {
 	}
 }
 
-// An account that a merge lets go is nobody's, and is taken out of the groups in which only members by rule remain.
-func TestFound_accountThatWasLetGo(t *testing.T) {
-	t.Parallel()
+// letGo is a world in which Bob is found to be Ann, and his account is let go by that.
+func letGo(t *testing.T) (*rehearsal.World, company, store.Merge) {
+	t.Helper()
 	w := rehearsal.New(t)
 	w.Apply(departments)
 	w.Read("hr", member("E1", "Ann", "Sales", "100"), member("E2", "Bob", "Sales", "100"))
@@ -120,6 +121,13 @@ func TestFound_accountThatWasLetGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return w, c, m
+}
+
+// An account that a merge lets go is nobody's, and is taken out of the groups in which only members by rule remain.
+func TestFound_accountThatWasLetGo(t *testing.T) {
+	t.Parallel()
+	w, c, m := letGo(t)
 	w.Settle()
 	if got := in(w)["CN=Sales,OU=Groups,DC=corp,DC=example"]; !slices.Equal(got, []string{"Ann Doe"}) {
 		t.Errorf("in Sales are %q; want Ann's account alone, which is the one of both", got)
@@ -245,15 +253,7 @@ func TestFound_nameThatWasTaken(t *testing.T) {
 // looked at then, and are put in again.
 func TestFound_strangerWhoIsSomebodyAgain(t *testing.T) {
 	t.Parallel()
-	w := rehearsal.New(t)
-	w.Apply(departments)
-	w.Read("hr", member("E1", "Ann", "Sales", "100"), member("E2", "Bob", "Sales", "100"))
-	w.Settle()
-	c := company{World: w, t: t}
-	m, err := c.merge("e2", "e1")
-	if err != nil {
-		t.Fatal(err)
-	}
+	w, c, m := letGo(t)
 	w.Plan()
 	claimed := w.Claim(10)
 	if len(claimed) == 0 {

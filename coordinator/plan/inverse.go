@@ -280,13 +280,17 @@ func (b *before) membership(add func(string, *connectorv1.Operation, ...mapping.
 }
 
 func (v *inverse) job(t target, b *before, op reconcile.Op, cause string) (store.Job, error) {
+	op.NotAfter = v.tx.Now.Time().Add(stale(op.Class))
+	j, err := manual(t, b.person, op)
+	j.Outcome, j.Fault = store.JobUndo, faultText(&connectorv1.Fault{Cause: cause + ": waits for approval", NextStep: "drawbridge plan list"})
+	return j, err
+}
+
+// manual makes a job by hand for the account of a person in a target; it is held.
+func manual(t target, person string, op reconcile.Op) (store.Job, error) {
+	id := op.Operation.GetId()
 	op.Operation.ReturnAttributes = t.attributes
-	until := v.tx.Now.Time().Add(stale(op.Class))
-	work, err := proto.Marshal(&linkv1.Job{System: t.row.Name, Object: b.account.ID, NotAfter: timestamppb.New(until), Work: &linkv1.Job_Apply{Apply: op.Operation}})
-	if err != nil {
-		return store.Job{}, err
-	}
-	return store.Job{Tenant: v.tenant, Site: t.row.Site, System: t.row.Name, Object: b.account.ID, Person: b.person, Class: op.Class, State: store.JobHeld,
-		Outcome: store.JobUndo, NotAfter: store.InstantOf(until), Work: work, Reasons: string(mapping.AppendReasons(nil, op.Reasons)),
-		Fault: faultText(&connectorv1.Fault{Cause: cause + ": waits for approval", NextStep: "drawbridge plan list"})}, nil
+	work, err := proto.Marshal(&linkv1.Job{System: t.row.Name, Object: id, NotAfter: timestamppb.New(op.NotAfter), Work: &linkv1.Job_Apply{Apply: op.Operation}})
+	return store.Job{Tenant: t.row.Tenant, Site: t.row.Site, System: t.row.Name, Object: id, Person: person, Class: op.Class, State: store.JobHeld,
+		NotAfter: store.InstantOf(op.NotAfter), Work: work, Reasons: string(mapping.AppendReasons(nil, op.Reasons))}, err
 }

@@ -6,14 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"github.com/drawbridge-id/drawbridge/coordinator/history"
-	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
 	"github.com/drawbridge-id/drawbridge/coordinator/reconcile"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
-	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
 
 // New passwords. That of a new account is forgotten when nobody picks it up, and
@@ -96,13 +91,9 @@ func (w *work) passwordIn(b *batch, t target, p *person) (j store.Job, why strin
 	if problem != nil {
 		return j, strings.TrimSuffix(problem.Fault.GetCause(), ".") + " (" + strings.TrimSuffix(problem.Fault.GetNextStep(), ".") + ")", nil
 	}
-	op.Operation.ReturnAttributes = t.attributes
-	work, err := proto.Marshal(&linkv1.Job{System: t.row.Name, Object: op.Operation.GetId(), NotAfter: timestamppb.New(op.NotAfter), Work: &linkv1.Job_Apply{Apply: op.Operation}})
-	if err != nil {
-		return j, "", err
-	}
-	return store.Job{Tenant: w.tenant, Site: t.row.Site, System: t.row.Name, Object: op.Operation.GetId(), Person: p.row.ID, Class: op.Class,
-		State: store.JobHeld, NotAfter: store.InstantOf(op.NotAfter), Priority: onDemand, Work: work, Reasons: string(mapping.AppendReasons(nil, op.Reasons))}, "", nil
+	j, err = manual(t, p.row.ID, op)
+	j.Priority = onDemand
+	return j, "", err
 }
 
 // ask stores jobs that somebody made by hand, and lets them go.
