@@ -57,18 +57,8 @@ func (v *valuer) groups(view mapping.View) {
 // called gives how the group is called in the target that a rule gives by its
 // value or its key; the value itself where it is not there.
 func (v *valuer) called(r *mapping.Rule, name string) string {
-	key := directory.GroupKey(name)
-	switch {
-	case r.Make:
-		key = directory.MadeGroupKey(v.system.Name, name)
-	case !r.Directory:
-		return name
-	}
-	groups := v.system.GroupTarget
-	if v.system.Target.OfGroups {
-		groups = v.system.Target
-	}
-	if key = directory.Fold(key); groups != nil {
+	key, groups := v.groupKey(r, name), v.groupTarget()
+	if key != "" && groups != nil {
 		ids, err := v.tx.AccountIDs(v.row.Tenant, v.system.Name, groups.Class, []string{key})
 		if err != nil || ids[key] == "" {
 			return name
@@ -78,6 +68,18 @@ func (v *valuer) called(r *mapping.Rule, name string) string {
 		}
 	}
 	return name
+}
+
+// groupKey gives the folded key of the directory's group that a rule gives; ""
+// where the rule names one of the system's.
+func (v *valuer) groupKey(r *mapping.Rule, name string) string {
+	switch {
+	case r.Make:
+		return directory.Fold(directory.MadeGroupKey(v.system.Name, name))
+	case r.Directory:
+		return directory.Fold(directory.GroupKey(name))
+	}
+	return ""
 }
 
 // memberships gives the names of the groups that the account is in, and how

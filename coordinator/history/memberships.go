@@ -9,6 +9,7 @@ import (
 	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
 	"github.com/drawbridge-id/drawbridge/coordinator/directory"
 	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
+	"github.com/drawbridge-id/drawbridge/coordinator/reconcile"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 	linkv1 "github.com/drawbridge-id/drawbridge/proto/link/v1"
 )
@@ -41,7 +42,7 @@ func (v *valuer) explainGroups() {
 	}
 	ids := slices.Concat(present, ours)
 	for _, d := range a.Drift {
-		if id, ok := strings.CutPrefix(d.Attribute, groupOf); ok {
+		if id, ok := strings.CutPrefix(d.Attribute, reconcile.OfGroup); ok {
 			ids = append(ids, id)
 		}
 	}
@@ -68,14 +69,11 @@ func (v *valuer) explainGroups() {
 	v.strangers()
 }
 
-// groupOf begins what deviations call a membership; the group's native id follows.
-const groupOf = "group "
-
 // nameDrift says which groups deviations are of.
 func (v *valuer) nameDrift(rows []store.Account) {
 	for i := range v.account.Drift {
 		d := &v.account.Drift[i]
-		if id, ok := strings.CutPrefix(d.Attribute, groupOf); ok {
+		if id, ok := strings.CutPrefix(d.Attribute, reconcile.OfGroup); ok {
 			d.Group = groupName(rows, id)
 		}
 	}
@@ -103,14 +101,7 @@ func (v *valuer) wantedGroups() (wanted []wantedGroup) {
 			continue // the problem says so
 		}
 		for _, name := range value.All() {
-			w := wantedGroup{rule: r, name: name}
-			switch {
-			case r.Make:
-				w.key = directory.Fold(directory.MadeGroupKey(v.system.Name, name))
-			case r.Directory:
-				w.key = directory.Fold(directory.GroupKey(name))
-			}
-			wanted = append(wanted, w)
+			wanted = append(wanted, wantedGroup{rule: r, name: name, key: v.groupKey(r, name)})
 		}
 	}
 	v.find(wanted)
@@ -181,7 +172,7 @@ func (v *valuer) membership(w wantedGroup, rows []store.Account, present, ours [
 func (v *valuer) judge(m *client.Membership) {
 	var drift *client.Drift
 	for i, d := range v.account.Drift {
-		if id, ok := strings.CutPrefix(d.Attribute, groupOf); ok && strings.EqualFold(id, m.ID) {
+		if id, ok := strings.CutPrefix(d.Attribute, reconcile.OfGroup); ok && strings.EqualFold(id, m.ID) {
 			drift = &v.account.Drift[i]
 		}
 	}
