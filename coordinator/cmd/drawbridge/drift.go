@@ -103,19 +103,28 @@ Approve it to have just that done; undecided, it is planned as ever after a quar
 
 // awaitPreview asks until the preview of a person is complete, at least once.
 func (s *session) awaitPreview(ctx context.Context, path string, wait time.Duration) (seen client.Preview, err error) {
-	late := time.After(wait)
+	late, err := poll(ctx, wait, func() (bool, error) {
+		err := s.api.Get(ctx, path, nil, &seen)
+		return seen.State == "nothing" || seen.State == "planned", err
+	})
+	if late {
+		err = errors.New("the systems have not answered in time; what was planned will be in: drawbridge plan list")
+	}
+	return seen, err
+}
+
+// poll asks, at least once, until all is there. late tells that the time was over sooner.
+func poll(ctx context.Context, wait time.Duration, ask func() (all bool, err error)) (late bool, err error) {
+	over := time.After(wait)
 	for {
-		if err := s.api.Get(ctx, path, nil, &seen); err != nil {
-			return seen, err
-		}
-		if seen.State == "nothing" || seen.State == "planned" {
-			return seen, nil
+		if all, err := ask(); all || err != nil {
+			return false, err
 		}
 		select {
 		case <-ctx.Done():
-			return seen, context.Cause(ctx)
-		case <-late:
-			return seen, errors.New("the systems have not answered in time; what was planned will be in: drawbridge plan list")
+			return false, context.Cause(ctx)
+		case <-over:
+			return true, nil
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

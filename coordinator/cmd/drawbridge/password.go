@@ -178,11 +178,10 @@ the one before is void. It waits to be picked up as that of a new account does.`
 			if err := s.api.Post(cmd.Context(), "/v1/people/"+segment(args[0])+"/password", in, &made); err != nil {
 				return err
 			}
-			done, err := s.awaitJobs(cmd.Context(), made.Items, wait)
-			if err != nil {
+			if err := s.awaitJobs(cmd.Context(), made.Items, wait); err != nil {
 				return err
 			}
-			return errors.Join(s.show(done, func() { s.newPasswords(args[0], done) }), failed(done))
+			return errors.Join(s.show(made.Items, func() { s.newPasswords(args[0], made.Items) }), failed(made.Items))
 		},
 	}
 	c.Flags().StringVar(&in.System, "system", "", "only in this system")
@@ -214,29 +213,20 @@ func failed(jobs []client.Job) error {
 }
 
 // awaitJobs asks for jobs until all have ended, or the time is over.
-func (s *session) awaitJobs(ctx context.Context, jobs []client.Job, wait time.Duration) ([]client.Job, error) {
-	late := time.After(wait)
-	for {
-		open := false
+func (s *session) awaitJobs(ctx context.Context, jobs []client.Job, wait time.Duration) error {
+	_, err := poll(ctx, wait, func() (all bool, err error) {
+		all = true
 		for i := range jobs {
-			if jobs[i].Ended.IsZero() {
-				if err := s.api.Get(ctx, fmt.Sprintf("/v1/jobs/%d", jobs[i].ID), nil, &jobs[i]); err != nil {
-					return nil, err
+			if j := &jobs[i]; j.Ended.IsZero() {
+				if err := s.api.Get(ctx, fmt.Sprintf("/v1/jobs/%d", j.ID), nil, j); err != nil {
+					return false, err
 				}
-				open = open || jobs[i].Ended.IsZero()
+				all = all && !j.Ended.IsZero()
 			}
 		}
-		if !open {
-			return jobs, nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-late:
-			return jobs, nil
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
+		return all, nil
+	})
+	return err
 }
 
 func (s *session) opened(list []openedPassword) {
