@@ -59,9 +59,9 @@ func tidyGroup(g object) (object, error) {
 		switch name := spell(key); {
 		case isServers(key), strings.EqualFold(key, "schemas"), value == nil:
 		case strings.HasPrefix(strings.ToLower(key), "urn:"):
-			in, ok := value.(object)
-			if !ok {
-				return nil, badf("invalidValue", "%s must hold an object", key)
+			in, err := extensionIn(key, value)
+			if err != nil {
+				return nil, err
 			}
 			if len(in) > 0 {
 				out[key] = in

@@ -45,7 +45,7 @@ func (k kind) stored() string {
 	return ""
 }
 
-// of gives the kind of a stored row.
+// kindOf gives the kind of a stored row.
 func kindOf(stored string) kind {
 	if stored == store.KindGroup {
 		return group

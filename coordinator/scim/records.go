@@ -398,6 +398,15 @@ func parse(data []byte, k kind) (object, error) {
 	return o, nil
 }
 
+// extensionIn gives what an extension of a resource holds.
+func extensionIn(urn string, value any) (object, error) {
+	in, ok := value.(object)
+	if !ok {
+		return nil, badf("invalidValue", "%s must hold an object", urn)
+	}
+	return in, nil
+}
+
 // tidy gives a User with its attributes spelled as in their schemas, without
 // those that are not a client's, and says what is wrong with it.
 func tidy(user object) (object, error) {
@@ -406,9 +415,9 @@ func tidy(user object) (object, error) {
 		switch name := spell(key); {
 		case isServers(key), strings.EqualFold(key, "schemas"), value == nil:
 		case strings.HasPrefix(strings.ToLower(key), "urn:"):
-			in, ok := value.(object)
-			if !ok {
-				return nil, badf("invalidValue", "%s must hold an object", key)
+			in, err := extensionIn(key, value)
+			if err != nil {
+				return nil, err
 			}
 			for _, urn := range []string{enterprise, extension} {
 				if strings.EqualFold(urn, key) {
