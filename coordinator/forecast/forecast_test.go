@@ -50,7 +50,23 @@ func with(t *testing.T, w *rehearsal.World, do func(*forecast.Forecaster) error,
 		}
 		text = strings.Replace(text, pairs[i], pairs[i+1], 1)
 	}
-	systems, err := mapping.ParseFile("next.yaml", []byte(text))
+	ahead(t, w, text, do)
+}
+
+// everybody compares documents with those in force.
+func everybody(t *testing.T, w *rehearsal.World, documents string) (out client.Forecast) {
+	t.Helper()
+	ahead(t, w, documents, func(f *forecast.Forecaster) (err error) {
+		out, err = f.Everybody(context.Background())
+		return err
+	})
+	return out
+}
+
+// ahead looks ahead at documents.
+func ahead(t *testing.T, w *rehearsal.World, documents string, do func(*forecast.Forecaster) error) {
+	t.Helper()
+	systems, err := mapping.ParseFile("next.yaml", []byte(documents))
 	if err != nil {
 		t.Fatal(err)
 	}

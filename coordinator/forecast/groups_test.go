@@ -1,7 +1,6 @@
 package forecast_test
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -9,10 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/drawbridge-id/drawbridge/coordinator/api/client"
-	"github.com/drawbridge-id/drawbridge/coordinator/forecast"
-	"github.com/drawbridge-id/drawbridge/coordinator/mapping"
-	"github.com/drawbridge-id/drawbridge/coordinator/plan"
 	"github.com/drawbridge-id/drawbridge/coordinator/rehearsal"
 	"github.com/drawbridge-id/drawbridge/coordinator/store"
 )
@@ -90,20 +85,7 @@ func TestEverybody_groups(t *testing.T) {
 			if next == crews {
 				t.Fatalf("the documents have no %q", c.pairs[0])
 			}
-			systems, err := mapping.ParseFile("next.yaml", []byte(next))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got client.Forecast
-			if err := w.Store.Read(context.Background(), func(tx *store.Tx) error {
-				f, err := forecast.New(tx, rehearsal.Tenant, plan.NewSystems().Get, systems)
-				if err == nil {
-					got, err = f.Everybody(context.Background())
-				}
-				return err
-			}); err != nil {
-				t.Fatal(err)
-			}
+			got := everybody(t, w, next)
 			unchanged(t, w, before)
 			foretold := map[string]int{}
 			for _, target := range got.Targets {
@@ -181,20 +163,7 @@ func TestEverybody_turnsToBothWays(t *testing.T) {
 		}
 		next = strings.Replace(next, pair[0], pair[1], 1)
 	}
-	systems, err := mapping.ParseFile("next.yaml", []byte(next))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got client.Forecast
-	if err := w.Store.Read(context.Background(), func(tx *store.Tx) error {
-		f, err := forecast.New(tx, rehearsal.Tenant, plan.NewSystems().Get, systems)
-		if err == nil {
-			got, err = f.Everybody(context.Background())
-		}
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
+	got := everybody(t, w, next)
 	unchanged(t, w, before)
 	foretold := map[string]int{}
 	for _, target := range got.Targets {
